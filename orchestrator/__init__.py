@@ -1,0 +1,1 @@
+"""Push thousands to millions of documents through document APIs."""

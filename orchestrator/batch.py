@@ -1,0 +1,1 @@
+"""Turns a manifest into a run: the only place where the parts meet."""

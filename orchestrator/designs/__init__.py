@@ -1,0 +1,1 @@
+"""Designs: versioned templates with typed parameters."""

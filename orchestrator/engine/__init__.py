@@ -1,0 +1,1 @@
+"""The engine: carries every job through its flow, within the limits."""

@@ -1,0 +1,166 @@
+"""What the engine needs from the outside, and nothing more.
+
+``transfer`` and ``ledger`` fit these protocols without knowing the engine;
+``orchestrator/testing.py`` has doubles for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.model import (
+    Document,
+    Failure,
+    Job,
+    Output,
+    Progress,
+    Saved,
+    Verdict,
+)
+from orchestrator.wire.http import Request, Response
+
+BeforeSend = Callable[[], Awaitable[None]]
+
+
+class Reply(Protocol):
+    """A reply whose body may still be on the wire."""
+
+    @property
+    def response(self) -> Response:
+        """Status, headers and, unless it is streamed, the body."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the streamed body.
+
+        Raises:
+            Unanswered: it ended early or stalled.
+        """
+        ...
+
+
+class Transport(Protocol):
+    """Sends one request on the wire for each call; never repeats, never redirects."""
+
+    def send(
+        self, request: Request, *, before: BeforeSend | None = None
+    ) -> AbstractAsyncContextManager[Reply]:
+        """Send, and give the reply when its head is here.
+
+        ``before`` is awaited when the source is open and a connection is there, before
+        the first byte of the request is written.
+
+        Raises:
+            NotSent: the provider provably did not get the request.
+            Unanswered: it may have got it; nobody knows.
+            SourceChanged: an input is gone or differs from the plan; nothing was sent.
+        """
+        ...
+
+
+class Outputs(Protocol):
+    """Where results become files: whole or absent."""
+
+    async def receive(
+        self,
+        job: Job,
+        index: int,
+        chunks: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        sha256: str | None,
+        target: str,
+    ) -> Saved | Failure:
+        """Write a part file, hash it, check it as a document, fsync it."""
+        ...
+
+    async def keep(
+        self, document: Document, parts: Sequence[Saved]
+    ) -> Sequence[Output]:
+        """Give part files their final names and make that durable.
+
+        Finishes what an earlier call for the same parts began.
+
+        Raises:
+            OutputExists: a file that we did not make has the name.
+            MachineError: the disk is full, the folder read-only, ....
+        """
+        ...
+
+    async def discard(self, job: Job) -> None:
+        """Remove part files of a job."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A job that a former run left, as the ledger knows it.
+
+    ``intended`` is when an intent was written whose outcome is not known (seconds since
+    the epoch), ``None`` where the next step can simply be taken.
+    """
+
+    job: Job
+    progress: Progress
+    intended: float | None
+
+
+class Ledger(Protocol):
+    """The durable record; every call returns when what it says is on disk."""
+
+    async def intend(self, job: Job, progress: Progress) -> None:
+        """Before a request that may cost money: the job, its documents, its phase."""
+        ...
+
+    async def not_sent(self, job: Job, progress: Progress, why: str) -> None:
+        """Take an intent back: the request provably did not arrive."""
+        ...
+
+    async def advance(self, job: Job, progress: Progress) -> None:
+        """Write where the job stands, with whatever handle it has now."""
+        ...
+
+    async def settle(
+        self, job: Job, progress: Progress, verdicts: Sequence[Verdict]
+    ) -> None:
+        """Write how documents of a job ended; the job ends with its last one."""
+        ...
+
+    async def trust(self, account: str) -> None:
+        """Note that a lookup of one of our own ids was answered positively."""
+        ...
+
+
+class Feed(Protocol):
+    """Open documents of one account, most urgent first, in pages."""
+
+    async def page(self, *, large: bool, limit: int) -> Sequence[Document]:
+        """The next documents that are not in a job; empty at the end."""
+        ...
+
+
+class NotSent(Exception):
+    """The request provably never left, or was not complete."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unanswered(Exception):
+    """The request may have been received; its outcome is unknown."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SourceChanged(Exception):
+    """An input cannot be read, or is not what the plan saw."""
+
+
+class OutputExists(Exception):
+    """A file that the ledger does not know stands where an output should go."""

@@ -1,0 +1,1 @@
+"""Invoices: exact money, one order of computation, checked totals; performs no I/O."""

@@ -1,0 +1,1 @@
+"""The manifest: loaded as a stream, checked whole, every fault located."""

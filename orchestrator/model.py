@@ -1,0 +1,295 @@
+"""The values that the parts of the program hand each other; performs no I/O.
+
+Words are those of docs/design.md, section "Words". Every value is immutable: what
+changes is a new value, and what a resume needs is in :class:`Progress`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+
+class Operation(StrEnum):
+    """What is to be done with a document."""
+
+    CONVERT = "convert"
+    MERGE = "merge"
+    SPLIT = "split"
+    GENERATE = "generate"
+
+
+class Mode(StrEnum):
+    """The three ways to hand a document to a provider."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    PRESIGNED = "presigned"
+
+
+class Phase(StrEnum):
+    """Where a job stands in its flow."""
+
+    SUBMIT = "submit"
+    UPLOAD = "upload"
+    EXECUTE = "execute"
+    POLL = "poll"
+    FETCH = "fetch"
+    RELEASE = "release"
+    ENDED = "ended"
+
+
+class State(StrEnum):
+    """Where a document stands in the ledger."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    OVERDUE = "overdue"
+    LOST = "lost"
+    MISSING = "missing"
+    GONE = "gone"
+
+
+class Blame(StrEnum):
+    """Who must act on a failure."""
+
+    DOCUMENT = "document"
+    ACCOUNT = "account"
+    SERVICE = "service"
+    NETWORK = "network"
+    MACHINE = "machine"
+
+
+class Remedy(StrEnum):
+    """What a failure allows us to do next."""
+
+    RETRY = "retry"
+    """It was refused before any work was done: the same request may go again."""
+    LOOKUP = "lookup"
+    """The outcome is unknown: only asking the provider may tell."""
+    ABSENT = "absent"
+    """A lookup did not find the job."""
+    FAIL = "fail"
+    """The document cannot be done."""
+    STOP = "stop"
+    """The account cannot go on; its documents stay open."""
+    OVERDUE = "overdue"
+    """Accepted, but not finished by its deadline: asked again at the next run."""
+    LOST = "lost"
+    """Billed, and no longer obtainable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something did not work, in words for the user and a code for machines.
+
+    ``retry_after`` is the provider's own demand, in seconds.
+    """
+
+    code: str
+    message: str
+    blame: Blame
+    remedy: Remedy
+    status: int | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file to be sent, as it was when the plan was made.
+
+    ``size`` is in bytes, ``mtime`` in nanoseconds since the epoch; a file that differs
+    when it is opened is not sent.
+    """
+
+    path: str
+    size: int
+    mtime: int = 0
+    inode: int = 0
+
+    @property
+    def name(self) -> str:
+        """The file's own name, which the provider is told."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the user gets: inputs, an operation, outputs.
+
+    Attributes:
+        id: The user's own name for it, unique in the batch.
+        operation: What is to be done.
+        source: Format of the inputs, a lower-case extension; empty for GENERATE.
+        target: Format of the outputs, a lower-case extension.
+        output: Path of the output, absolute; with ``{n}`` where several may come.
+        provider: Name of the account in the manifest.
+        inputs: Files to send, in order.
+        params: Options of the operation, or the data for the design (JSON values;
+            numbers with a decimal point are ``Decimal``).
+        design: ``name@version`` for GENERATE.
+        mode: The mode that the plan chose.
+        reason: Why, in words.
+        priority: Higher goes first.
+        n: Place in the manifest, from 0.
+    """
+
+    id: str
+    operation: Operation
+    source: str
+    target: str
+    output: str
+    provider: str
+    inputs: tuple[Input, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    design: str | None = None
+    mode: Mode = Mode.SYNC
+    reason: str = ""
+    priority: int = 0
+    n: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes to be sent."""
+        return sum(each.size for each in self.inputs)
+
+    @property
+    def has_many_outputs(self) -> bool:
+        """Whether the operation may yield several files."""
+        return "{n" in self.output
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A complete part file on this machine, hashed while it was written."""
+
+    part: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file under its final name."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A place to put one input: a signed URL, its expiry, and whether it was used."""
+
+    url: str
+    input: int = 0
+    expires: float | None = None
+    done: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One file that the provider made.
+
+    ``url`` is where it can be fetched (relative to the account's base URL or
+    absolute); ``inline`` says that the reply in hand carries it.
+    """
+
+    name: str
+    url: str | None = None
+    document: int = 0
+    size: int | None = None
+    sha256: str | None = None
+    expires: float | None = None
+    inline: bool = False
+    saved: Saved | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job stands: all that a resume needs.
+
+    Attributes:
+        phase: The next thing to do.
+        handle: What finds the job again at the provider.
+        uploads: Places to put the inputs.
+        results: What came of it so far.
+        failure: What the last step met, or why the job ended.
+        rejected: Failures of single documents of a job, by index.
+        wait: Seconds to wait before the next step, when the provider says so.
+        polls: How often the job was asked for.
+        laps: How often a phase went back (a link that died); bounded by the driver.
+        cost: Units that the provider says it charged.
+        made_by: Converter and version, as far as the provider tells.
+    """
+
+    phase: Phase = Phase.SUBMIT
+    handle: str | None = None
+    uploads: tuple[Upload, ...] = ()
+    results: tuple[Result, ...] = ()
+    failure: Failure | None = None
+    rejected: tuple[tuple[int, Failure], ...] = ()
+    wait: float | None = None
+    polls: int = 0
+    laps: int = 0
+    cost: float | None = None
+    made_by: str = ""
+
+    def at(self, phase: Phase, **changes: Any) -> Progress:
+        """The same job at another phase, with nothing held against it."""
+        return replace(self, phase=phase, failure=None, wait=None, **changes)
+
+    def failed(self, failure: Failure) -> Progress:
+        """The same place, with a failure to be judged by the engine."""
+        return replace(self, failure=failure)
+
+    def has_saved(self) -> bool:
+        """Whether every result is on this machine."""
+        return all(each.saved for each in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The provider's unit of work and of billing.
+
+    Attributes:
+        id: Our own id: 32 characters of 0-9 and a-f, made once, durable before use.
+        account: Name of the account in the manifest.
+        mode: How it is handed over.
+        documents: What it is for; most jobs have one.
+        created: Seconds since the epoch.
+        callback: URL for the provider's webhook, where one listens.
+    """
+
+    id: str
+    account: str
+    mode: Mode
+    documents: tuple[Document, ...]
+    created: float
+    callback: str | None = None
+
+    @property
+    def document(self) -> Document:
+        """The first document, for providers that take one a job."""
+        return self.documents[0]
+
+    @property
+    def size(self) -> int:
+        """Bytes to be sent."""
+        return sum(each.size for each in self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one document ended, for now or for good."""
+
+    document: Document
+    state: State
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    made_by: str = ""

@@ -1,0 +1,1 @@
+"""Decisions before anything is sent; performs no I/O."""

@@ -1,0 +1,1 @@
+"""The APIs, one pure module each; performs no I/O."""

@@ -1,0 +1,1 @@
+"""Views of what happened; performs no I/O."""

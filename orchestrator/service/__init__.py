@@ -1,0 +1,1 @@
+"""The embedded service: a self-hosted document API with three request modes."""

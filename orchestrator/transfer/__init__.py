@@ -1,0 +1,1 @@
+"""Moves bytes: requests out, results in, webhooks in."""

@@ -1,0 +1,1 @@
+"""Requests, replies and flows as values; performs no I/O."""

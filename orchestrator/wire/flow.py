@@ -1,0 +1,138 @@
+"""Flows as tables: what each provider says, in which order; performs no I/O.
+
+Theory of operation
+-------------------
+A mode is a short conversation. Each turn is a pair of pure functions: *build* the
+request from job and progress, *parse* the reply into new progress. A provider is a
+table mode -> phase -> step; one driver (``engine/drive.py``) sends, waits, records and
+retries, and knows no API. The state between turns is a value, because the ledger has
+to hold it: a suspended coroutine cannot be saved.
+
+``parse`` is total: an unknown reply becomes a failure with a short excerpt, never an
+exception. It is called when the head of a streamed reply is here and before its body
+is read, so that a handle is durable before a cut body could lose it.
+
+A step that may cost money names its ``find``: a SAFE step that looks the job up after
+its outcome was lost. ``find`` parses to progress beyond the step (adopted), or to a
+failure with ``Remedy.ABSENT``. What an absence proves is the provider's to declare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.model import Document, Job, Mode, Operation, Phase, Progress
+from orchestrator.wire.http import Request, Response
+
+Build = Callable[[Job, Progress], Request]
+Parse = Callable[[Job, Progress, Response], Progress]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One turn of a conversation."""
+
+    build: Build
+    parse: Parse
+    find: Step | None = None
+
+
+Flow = Mapping[Phase, Step]
+
+
+class Absence(StrEnum):
+    """What a lookup that finds nothing proves."""
+
+    PROVES = "proves"
+    """The provider records a job before it starts on it, and keeps it long enough."""
+    PROVES_ONCE_TRUSTED = "proves_once_trusted"
+    """Only after a lookup of one of our own ids was answered positively."""
+    NOTHING = "nothing"
+    """The provider has no lookup that could prove it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When to poll: first after ``first`` seconds, then ``factor`` times later.
+
+    ``floor`` is what the API demands between two polls of one job, ``cap`` the longest
+    wait, ``deadline`` when an accepted job counts as overdue; all in seconds.
+    """
+
+    first: float = 0.2
+    factor: float = 1.6
+    floor: float = 0.0
+    cap: float = 10.0
+    deadline: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Sizes in bytes up to which a mode is chosen."""
+
+    sync: int = 10_000_000
+    asynchronous: int = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ceilings of one account; ``None`` means that the engine finds its own.
+
+    Attributes:
+        width: Requests on the wire at the same time.
+        rate: Requests a second, polls included.
+        jobs: Jobs accepted by the provider and not finished.
+        uploads: Large uploads at the same time.
+        bytes_in_flight: Bytes of inputs being sent at the same time.
+    """
+
+    width: int = 8
+    rate: float | None = None
+    jobs: int = 1000
+    uploads: int = 4
+    bytes_in_flight: int = 512_000_000
+
+
+def no_objection(document: Document) -> str | None:  # noqa: ARG001  # fits the signature
+    """The check of a provider that takes everything."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An API as data.
+
+    Attributes:
+        name: The word for it in manifests.
+        flows: Mode -> phase -> step.
+        auth: Headers that carry the key, with ``{key}`` in their values.
+        absence: What a lookup that finds nothing proves.
+        settle: Seconds after an intent before a lookup may prove absence; the time in
+            which the request itself could still arrive.
+        retention: Seconds for which a job can be looked up.
+        pace: When to poll.
+        thresholds: Sizes up to which a mode is chosen.
+        limits: What the API allows when the manifest does not say.
+        lacks: Mode -> what replaces it and why, for modes that it does not have.
+        operations: What it can do.
+        objection: Says why a document cannot be done, or ``None``.
+        release: Deletes the job once its results are safe.
+        base_url: Where it lives when the manifest does not say.
+    """
+
+    name: str
+    flows: Mapping[Mode, Flow]
+    auth: tuple[tuple[str, str], ...]
+    absence: Absence
+    settle: float
+    retention: float
+    pace: Pace = field(default_factory=Pace)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    limits: Limits = field(default_factory=Limits)
+    lacks: Mapping[Mode, tuple[Mode, str]] = field(default_factory=dict)
+    operations: frozenset[Operation] = frozenset(Operation)
+    objection: Callable[[Document], str | None] = no_objection
+    release: Step | None = None
+    base_url: str | None = None

@@ -1,0 +1,1 @@
+"""Tests; see docs/design.md, section Tests."""
