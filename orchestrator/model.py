@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+LARGE = 10_000_000
+"""Bytes from which a document counts as a large upload."""
+
 
 class Operation(StrEnum):
     """What is to be done with a document."""
@@ -81,6 +84,8 @@ class Remedy(StrEnum):
     """Accepted, but not finished by its deadline: asked again at the next run."""
     LOST = "lost"
     """Billed, and no longer obtainable."""
+    DOUBT = "doubt"
+    """It may have been billed, and nobody can tell: the user decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,11 @@ class Document:
     def size(self) -> int:
         """Bytes to be sent."""
         return sum(each.size for each in self.inputs)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it travels in the lane for large uploads."""
+        return self.size >= LARGE
 
     @property
     def has_many_outputs(self) -> bool:
