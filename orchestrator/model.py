@@ -137,10 +137,13 @@ class Document:
         params: Options of the operation, or the data for the design (JSON values;
             numbers with a decimal point are ``Decimal``).
         design: ``name@version`` for GENERATE.
+        asked: The mode that the manifest asks for; ``None`` leaves it to the plan.
         mode: The mode that the plan chose.
         reason: Why, in words.
         priority: Higher goes first.
         n: Place in the manifest, from 0.
+        overwrite: Whether a file that has the output's name may be replaced: the
+            user said so, or the ledger knows that it is ours.
     """
 
     id: str
@@ -152,10 +155,12 @@ class Document:
     inputs: tuple[Input, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     design: str | None = None
+    asked: Mode | None = None
     mode: Mode = Mode.SYNC
     reason: str = ""
     priority: int = 0
     n: int = 0
+    overwrite: bool = False
 
     @property
     def size(self) -> int:

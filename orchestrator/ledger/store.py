@@ -116,10 +116,9 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     Raises:
         MachineError: it cannot be opened, or is not a ledger of this version.
     """
-    mode = "ro" if readonly else "rwc"
     try:
         connection = sqlite3.connect(
-            f"file:{_quoted(path)}?mode={mode}",
+            uri(path, "ro" if readonly else "rwc"),
             uri=True,
             isolation_level=None,
             check_same_thread=False,
@@ -133,8 +132,10 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def uri(path: Path, mode: str) -> str:
+    """A path as SQLite's URI: ``mode`` is ro, rw or rwc."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{quoted}?mode={mode}"
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
