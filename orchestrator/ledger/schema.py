@@ -18,7 +18,6 @@ CREATE TABLE document(
   size INTEGER NOT NULL,
   request_hash TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
-  hashes TEXT,
   spec TEXT NOT NULL,
   stale INTEGER NOT NULL DEFAULT 0,
   outputs TEXT,
@@ -63,6 +62,8 @@ CREATE TABLE event(
   detail TEXT
 );
 CREATE INDEX event_job ON event(job);
+
+CREATE TABLE input(path TEXT PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE account(
   name TEXT PRIMARY KEY,

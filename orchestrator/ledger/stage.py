@@ -50,7 +50,7 @@ UPDATE ledger.document AS old SET
   fingerprint = new.fingerprint,
   spec = CASE WHEN old.outputs IS NULL THEN new.spec
          ELSE json_set(new.spec, '$.overwrite', json('true')) END,
-  hashes = NULL, failure = NULL, code = NULL,
+  failure = NULL, code = NULL,
   stale = open.id IS NOT NULL,
   state = CASE WHEN open.id IS NULL THEN 'open' ELSE old.state END,
   job = CASE WHEN open.id IS NULL THEN NULL ELSE old.job END
@@ -201,16 +201,20 @@ class Stage:
     def _settle_touched(self) -> None:
         """Let the hash decide where only size, time or inode differ."""
         rows = self._db.execute(
-            "SELECT new.id, new.spec, old.hashes FROM new "
-            "JOIN ledger.document AS old ON old.id = new.id "
-            "WHERE new.fate = 'touched'"
+            "SELECT id, spec FROM new WHERE fate = 'touched'"
         ).fetchall()
         changed = [
             (name,)
-            for name, spec, hashes in rows
-            if not hashes or record.text(_hashes(record.document(spec))) != hashes
+            for name, spec in rows
+            if not all(self._is_as_sent(i.path) for i in record.document(spec).inputs)
         ]
         self._db.executemany("UPDATE new SET fate = 'changed' WHERE id = ?", changed)
+
+    def _is_as_sent(self, path: str) -> bool:
+        row = self._db.execute(
+            "SELECT sha256 FROM ledger.input WHERE path = ?", (path,)
+        ).fetchone()
+        return row is not None and _sha256(path) == row[0]
 
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""
@@ -263,13 +267,9 @@ def _row(document: Document) -> tuple[Any, ...]:
     )
 
 
-def _hashes(document: Document) -> list[str]:
-    """SHA-256 of the inputs as they are now; empty where one cannot be read."""
-    found = []
-    for each in document.inputs:
-        try:
-            with Path(each.path).open("rb") as file:
-                found.append(hashlib.file_digest(file, "sha256").hexdigest())
-        except OSError:
-            return []
-    return found
+def _sha256(path: str) -> str | None:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

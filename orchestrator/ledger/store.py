@@ -31,7 +31,16 @@ from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
 from orchestrator.ledger.schema import TABLES, VERSION
-from orchestrator.model import Document, Job, Mode, Phase, Progress, State, Verdict
+from orchestrator.model import (
+    Document,
+    Input,
+    Job,
+    Mode,
+    Phase,
+    Progress,
+    State,
+    Verdict,
+)
 
 _JOBS = """
 INSERT INTO job(
@@ -73,10 +82,12 @@ INSERT OR REPLACE INTO account(name, trusted)
 SELECT value->>0, value->>1 FROM json_each(?)
 """
 _HASHED = """
-UPDATE document SET hashes = new.hashes FROM (
-  SELECT value->>0 AS id, value->>1 AS hashes FROM json_each(?)
-) AS new WHERE document.id = new.id
+INSERT OR REPLACE INTO input(path, sha256)
+SELECT value->>0, value->>1 FROM json_each(?)
 """
+
+
+_Entry = tuple["Rows", asyncio.Future[None] | None]
 
 
 @dataclass(slots=True)
@@ -168,9 +179,7 @@ class Store:
         self._clock = clock
         self._connection = connect(path)
         self._reader = connect(path, readonly=True)
-        self._queue: queue.SimpleQueue[tuple[Rows, asyncio.Future[None]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self.commits = 0
         self.rows = 0
@@ -263,9 +272,9 @@ class Store:
         """Note that a lookup of one of our own ids was answered positively."""
         await self._write(Rows(trusted=[(account, self._clock.now())]))
 
-    async def hashed(self, document: Document, hashes: Sequence[str]) -> None:
-        """Note the SHA-256 of inputs as they were sent."""
-        await self._write(Rows(hashed=[(document.id, record.text(hashes))]))
+    def hashed(self, value: Input, sha256: str) -> None:
+        """Note the SHA-256 of an input as it was sent; written with the next commit."""
+        self._queue.put((Rows(hashed=[(value.path, sha256)]), None))
 
     async def note(self, kind: str, account: str, detail: str) -> None:
         """Write an event that concerns no single job: a limit changed, say."""
@@ -289,9 +298,7 @@ class Store:
             if ended:
                 return
 
-    def _gather(
-        self, first: tuple[Rows, asyncio.Future[None]]
-    ) -> tuple[list[tuple[Rows, asyncio.Future[None]]], bool]:
+    def _gather(self, first: _Entry) -> tuple[list[_Entry], bool]:
         group = [first]
         while True:
             try:
@@ -302,9 +309,7 @@ class Store:
                 return group, True
             group.append(following)
 
-    def _commit(
-        self, group: Iterable[tuple[Rows, asyncio.Future[None]]]
-    ) -> MachineError | None:
+    def _commit(self, group: Iterable[_Entry]) -> MachineError | None:
         rows = Rows()
         for each, _ in group:
             rows.take(each)
@@ -378,9 +383,11 @@ class Store:
         return bool(row and row[0])
 
 
-def _resolve(futures: Iterable[asyncio.Future[None]], error: Exception | None) -> None:
+def _resolve(
+    futures: Iterable[asyncio.Future[None] | None], error: Exception | None
+) -> None:
     for each in futures:
-        if each.cancelled():
+        if each is None or each.cancelled():
             continue
         if error is None:
             each.set_result(None)

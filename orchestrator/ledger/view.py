@@ -99,7 +99,7 @@ class View:
         return {State(state): count for state, count in rows}
 
     def reasons(self) -> list[tuple[State, str, int, str, str]]:
-        """What stands against documents: state, code, count, an example and its text."""
+        """What stands against documents: state, code, count, example, message."""
         rows = self._db.execute(
             "SELECT state, coalesce(code, ''), count(*), min(id), min(failure) "
             "FROM document WHERE state NOT IN ('done', 'open', 'gone') "

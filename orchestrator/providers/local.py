@@ -8,6 +8,7 @@ proves that nothing happened once a sent request had time to arrive (``settle``)
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,13 +19,14 @@ from orchestrator.model import (
     Failure,
     Job,
     Mode,
+    Operation,
     Phase,
     Progress,
     Remedy,
     Result,
     Upload,
 )
-from orchestrator.wire.flow import Absence, Limits, Pace, Provider, Step
+from orchestrator.wire.flow import Absence, Limits, Pace, Provider, Step, Survey, Wish
 from orchestrator.wire.http import (
     Field,
     FilePart,
@@ -369,6 +371,39 @@ def _integer(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() else None
 
 
+# What it can do...
+
+
+def objections(
+    response: Response, wishes: Collection[Wish]
+) -> Sequence[tuple[Wish, str]]:
+    """What this instance has no converter for (``GET /formats``)."""
+    record = response.json()
+    formats = _records(record.get("formats") if isinstance(record, dict) else None)
+    known = {
+        (_text(e.get("operation")), _text(e.get("source")), _text(e.get("target")))
+        for e in formats
+    }
+    return [
+        (wish, _unsupported(wish, known))
+        for wish in sorted(wishes)
+        if known
+        and wish.operation is Operation.CONVERT
+        and (str(wish.operation), wish.source, wish.target) not in known
+    ]
+
+
+def _unsupported(wish: Wish, known: Collection[tuple[str, str, str]]) -> str:
+    into = sorted({target for _, source, target in known if source == wish.source})
+    to = sorted({source for _, source, target in known if target == wish.target})
+    can = (
+        f"{wish.source} goes to {', '.join(into)}"
+        if into
+        else f"{wish.target} is made of {', '.join(to) or 'nothing'}"
+    )
+    return f"{wish.account} has no converter from {wish.source} to {wish.target}; {can}"
+
+
 # The flows...
 
 found = Step(look, on_found)
@@ -403,4 +438,5 @@ provider = Provider(
     pace=Pace(first=0.1, factor=1.5, cap=5.0, deadline=3600.0),
     limits=Limits(width=8),
     release=Step(delete, on_deleted),
+    survey=Survey(Request("GET", "/formats", Repeat.SAFE, timeout=30.0), objections),
 )
