@@ -153,13 +153,9 @@ class HttpTransport:
         if request.query:
             joint = "&" if "?" in text else "?"
             text += joint + urlencode(request.query, quote_via=quote)
-        try:
-            # As it is, where it is fit for a request line: quoting a signed URL anew
-            # could break its signature.
-            url = URL(text, encoded=bool(_FIT.fullmatch(text)))
-            _origin(url)
-        except ValueError:
-            raise NotSent("bad_request", "not a URL that can be asked") from None
+        url = _parse(text)
+        if url is None:
+            raise NotSent("bad_request", "not a URL that can be asked")
         return url
 
     def _headers(self, request: Request, url: URL) -> CIMultiDict[str]:
@@ -173,6 +169,19 @@ class HttpTransport:
             message = describe("bad_request", request.method, str(url.origin()), None)
             raise NotSent("bad_request", message)
         return headers
+
+
+def _parse(text: str) -> URL | None:
+    """A URL of the web, as it is where it is fit for a request line.
+
+    Quoting a signed URL anew could break its signature.
+    """
+    try:
+        url = URL(text, encoded=bool(_FIT.fullmatch(text)))
+        _origin(url)
+    except ValueError:
+        return None
+    return url
 
 
 def _origin(url: URL) -> tuple[str, str, int | None]:

@@ -92,7 +92,6 @@ class Exchange:
         self._body: OpenBody | None = None
         self._outgoing: Outgoing | None = None
         self._reply: ClientResponse | None = None
-        self._ended = False
         self._received = 0
         self._code = ""
         self._began = 0.0
@@ -161,12 +160,12 @@ class Exchange:
         limit = bounds.reply if good else bounds.error
         pieces: list[bytes] = []
         try:
-            while self._received < limit and (piece := await self._piece()):
+            while self._received <= limit and (piece := await self._piece()):
                 pieces.append(piece)
         except Unanswered:
             if good:
                 raise
-        if good and not self._ended and await self._piece():
+        if good and self._received > limit:
             raise self._broken("too_long", None)
         return b"".join(pieces)[:limit]
 
@@ -184,7 +183,6 @@ class Exchange:
             error = self._judge(caught)
         else:
             self._received += size
-            self._ended = size < _CHUNK
             return b"".join(pieces)
         raise error
 
@@ -222,7 +220,8 @@ class Exchange:
         return error if isinstance(error, SourceChanged | Stalled) else None
 
     async def _close(self) -> None:
-        if self._reply is not None and self._ended:
+        ended = self._reply is not None and self._reply.content.at_eof()
+        if self._reply is not None and ended and not self._code:
             self._reply.release()
         else:
             if self._reply is not None:
