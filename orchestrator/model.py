@@ -132,6 +132,7 @@ class Document:
         params: Options of the operation, or the data for the design (JSON values;
             numbers with a decimal point are ``Decimal``).
         design: ``name@version`` for GENERATE.
+        asked: The mode that the manifest asks for; ``None`` leaves it to the plan.
         mode: The mode that the plan chose.
         reason: Why, in words.
         priority: Higher goes first.
@@ -147,6 +148,7 @@ class Document:
     inputs: tuple[Input, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     design: str | None = None
+    asked: Mode | None = None
     mode: Mode = Mode.SYNC
     reason: str = ""
     priority: int = 0
