@@ -1,0 +1,269 @@
+"""What every API of this service asks for: accept, look up, receive, delete.
+
+It knows no HTTP; the native API and the dialects are thin words over it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from orchestrator.clock import Clock
+from orchestrator.service.jobs import Bill, Input, Job, JobState, Order
+from orchestrator.service.params import decode
+from orchestrator.service.problems import Problem
+from orchestrator.service.render.work import Format, Renderer, Work
+from orchestrator.service.runner import Runner
+from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.storage import Storage, Tray
+from orchestrator.service.store import Accepted, Store
+
+SWEEP_EVERY = 60.0
+
+
+class Desk:
+    """The counter of the service."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        storage: Storage,
+        runner: Runner,
+        renderer: Renderer,
+        clock: Clock,
+        settings: ServiceSettings,
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._runner = runner
+        self._renderer = renderer
+        self._clock = clock
+        self._settings = settings
+        self._receiving: Counter[str] = Counter()
+        self._locks: WeakValueDictionary[tuple[str, int], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
+        self.is_closing = False
+
+    def check_room(self, job_id: str) -> None:
+        """Refuse new work before its bytes are read, where it is clear already.
+
+        Raises:
+            Problem: the service is shutting down or has too much to do.
+        """
+        if self.is_closing:
+            raise Problem("closing", "the service is shutting down")
+        is_full = self._runner.waiting >= self._settings.max_queue
+        if is_full and self._store.find(job_id) is None:
+            raise Problem("too_many", "the queue is full; nothing was started")
+
+    @contextmanager
+    def receiving(self, job_id: str) -> Iterator[None]:
+        """Say that the request for this job is being read."""
+        self._receiving[job_id] += 1
+        try:
+            yield
+        finally:
+            self._receiving[job_id] -= 1
+            if not self._receiving[job_id]:
+                del self._receiving[job_id]
+
+    def is_receiving(self, job_id: str) -> bool:
+        """Whether a request for this job is being read."""
+        return job_id in self._receiving
+
+    def tray(self) -> Tray:
+        """A place for the files of one request."""
+        return self._storage.tray()
+
+    async def submit(self, order: Order, tray: Tray) -> Accepted:
+        """Accept an order with its files for work; durable when it returns.
+
+        Raises:
+            Problem: it cannot be done here, or the id belongs to another request.
+        """
+        self._check_able(order, tray.inputs, tray.token)
+        self.check_room(order.id)
+        await tray.seal()
+        now = self._clock.now()
+        token = tray.token
+        accepted = await self._store.submit(order, tray.inputs, folder=token, now=now)
+        if accepted.is_replay:
+            await tray.discard()
+        else:
+            self._runner.put(order.id)
+        return accepted
+
+    async def create(self, order: Order, inputs: Sequence[Input]) -> Accepted:
+        """Note an order whose files will be uploaded; durable when it returns.
+
+        Raises:
+            Problem: it cannot be done here, or the id belongs to another request.
+        """
+        if self.is_closing:
+            raise Problem("closing", "the service is shutting down")
+        token = self._storage.tray().token
+        self._check_able(order, inputs, token)
+        now = self._clock.now()
+        expires = now + self._settings.keep_results
+        return await self._store.create(
+            order, inputs, folder=token, now=now, expires=expires
+        )
+
+    async def receive(
+        self, job_id: str, n: int, length: int, chunks: AsyncIterator[bytes]
+    ) -> None:
+        """Take one upload; the same bytes again change nothing.
+
+        Raises:
+            Problem: the job does not wait for it, or it is not what was declared.
+        """
+        job = self._expect(job_id, n, length)
+        source = job.order.source
+        incoming = await self._storage.incoming(job.folder, n, source)
+        try:
+            async for chunk in chunks:
+                await incoming.feed(chunk)
+            if incoming.size != length:
+                raise Problem("bad_request", "the body is not as long as it said")
+            sha256 = await incoming.finish()
+            async with self._locks.setdefault((job_id, n), asyncio.Lock()):
+                job = self._expect(job_id, n, length)
+                if job.inputs[n].is_received:
+                    return _check_same(job.inputs[n], sha256)
+                await incoming.keep()
+                size = incoming.size
+                await self._store.receive(job_id, n, size=size, sha256=sha256)
+        finally:
+            await incoming.discard()
+
+    async def execute(self, job_id: str) -> Accepted:
+        """Accept a job whose files were uploaded; durable when it returns.
+
+        Raises:
+            Problem: there is no such job, or it cannot start.
+        """
+        self.check_room(job_id)
+        job = self.find(job_id)
+        if job.state is JobState.CREATED and (
+            self._runner.waiting >= self._settings.max_queue
+        ):
+            raise Problem("too_many", "the queue is full; nothing was started")
+        accepted = await self._store.execute(job_id, now=self._clock.now())
+        if not accepted.is_replay:
+            self._runner.put(job_id)
+        return accepted
+
+    def find(self, job_id: str) -> Job:
+        """A job as it stands.
+
+        Raises:
+            Problem: there is none, or it was deleted.
+        """
+        job = self._store.find(job_id)
+        if job is None or job.state is JobState.DELETED:
+            raise Problem("not_found", "there is no such job")
+        return job
+
+    async def ended(self, job_id: str) -> Job:
+        """The job, when it has ended."""
+        return await self._runner.ended(job_id)
+
+    def page(self, *, state: JobState | None, after: str, limit: int) -> list[Job]:
+        """Jobs in the order of arrival, after the one with the id ``after``."""
+        behind = self._store.find(after) if after else None
+        if after and behind is None:
+            raise Problem("not_found", "there is no job with the id given as after")
+        n = behind.n if behind else 0
+        return self._store.page(state=state, after=n, limit=limit)
+
+    def result(self, job: Job, n: int) -> Path:
+        """Where a result is.
+
+        Raises:
+            Problem: the job has no such result, or no longer.
+        """
+        if job.has_expired(self._clock.now()):
+            raise Problem("expired", "the result has expired")
+        if n >= len(job.results):
+            raise Problem("not_found", f"the job is {job.state} and has no result {n}")
+        return self._storage.result(job.folder, n)
+
+    async def delete(self, job_id: str) -> None:
+        """Remove a job's bytes; its bill and its id stay."""
+        if self.is_receiving(job_id) and self._store.find(job_id) is None:
+            raise Problem("wrong_state", "the request is still being read")
+        await self._store.delete(job_id)
+        self._runner.tell(job_id)
+        job = self._store.find(job_id)
+        if job is not None and job.folder and job_id not in self._runner.in_hand:
+            await self._storage.remove(job.folder)
+            await self._store.swept([job_id])
+
+    def bill(self) -> Bill:
+        """What was accepted so far."""
+        return self._store.bill()
+
+    def formats(self) -> Sequence[Format]:
+        """What this instance can do."""
+        return self._renderer.formats()
+
+    async def sweep(self) -> None:
+        """Remove files whose time is over, and those of deleted jobs."""
+        while found := self._store.sweepable(self._clock.now()):
+            found = [each for each in found if each[0] not in self._runner.in_hand]
+            ids = [job_id for job_id, _ in found]
+            await self._store.expire(ids)
+            for _, folder in found:
+                await self._storage.remove(folder)
+            await self._store.swept(ids)
+            if not found:
+                return
+
+    async def run(self) -> None:
+        """Sweep for ever."""
+        pause = min(SWEEP_EVERY, self._settings.keep_results / 4)
+        while True:
+            await self.sweep()
+            await self._clock.sleep(max(pause, 0.05))
+
+    def _expect(self, job_id: str, n: int, length: int) -> Job:
+        job = self.find(job_id)
+        if n >= len(job.inputs):
+            raise Problem("not_found", f"the job has no file {n}")
+        declared = job.inputs[n].declared
+        if declared is not None and declared != length:
+            raise Problem("bad_request", f"file {n} was declared with {declared} bytes")
+        if length > self._settings.max_body:
+            limit = self._settings.max_body
+            raise Problem("too_large", f"a file may have {limit} bytes")
+        if job.state is not JobState.CREATED and not job.inputs[n].is_received:
+            raise Problem("wrong_state", f"the job is {job.state}, not created")
+        return job
+
+    def _check_able(self, order: Order, inputs: Sequence[Input], token: str) -> None:
+        work = Work(
+            operation=order.operation,
+            inputs=[
+                self._storage.input(token, n, order.source) for n in range(len(inputs))
+            ],
+            names=[each.name for each in inputs],
+            source=order.source,
+            target=order.target,
+            folder=self._storage.folder(token),
+            params=decode(order.params),
+            design=order.design,
+        )
+        error = self._renderer.objection(work)
+        if error is not None:
+            raise Problem(error.code, str(error))
+
+
+def _check_same(known: Input, sha256: str) -> None:
+    if known.sha256 != sha256:
+        raise Problem("wrong_state", "the file is here already, with other bytes")

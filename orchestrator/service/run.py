@@ -1,0 +1,176 @@
+"""Runs one instance of the service, from its data folder up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from base64 import b64decode
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from orchestrator.clock import Clock, SystemClock
+from orchestrator.errors import MachineError, UsageError
+from orchestrator.service.app import AccessLog, make_app
+from orchestrator.service.database import Database
+from orchestrator.service.desk import Desk
+from orchestrator.service.held import held, secret_file
+from orchestrator.service.hooks import Hooks
+from orchestrator.service.links import Links
+from orchestrator.service.native.context import Context
+from orchestrator.service.outbox import Outbox
+from orchestrator.service.render.work import Renderer
+from orchestrator.service.rows import SCHEMA
+from orchestrator.service.runner import Runner
+from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.storage import Storage
+from orchestrator.service.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a running service consists of."""
+
+    desk: Desk
+    runner: Runner
+    hooks: Hooks
+    context: Context
+    width: int
+
+
+async def serve(
+    settings: ServiceSettings,
+    *,
+    ready: Callable[[str], None],
+    stop: asyncio.Event,
+    clock: Clock | None = None,
+    renderer: Renderer | None = None,
+) -> None:
+    """Serve until ``stop`` is set; ``ready`` is told the base URL.
+
+    Raises:
+        MachineError: the folder is held or cannot be written, the port is taken.
+        UsageError: the webhook secret is not one.
+    """
+    _check(settings)
+    with held(settings.data):
+        async with _parts(settings, clock or SystemClock(), renderer) as parts:
+            await _serve(parts, settings, ready, stop)
+
+
+@asynccontextmanager
+async def _parts(
+    settings: ServiceSettings, clock: Clock, renderer: Renderer | None
+) -> AsyncIterator[Parts]:
+    workers = settings.workers or os.cpu_count() or 1
+    base = Database(settings.data / "service.sqlite", SCHEMA)
+    renderer = renderer or make_renderer(workers)
+    try:
+        store = Store(base, deduplicate=settings.deduplicate)
+        storage = Storage(settings.data, max_body=settings.max_body)
+        await storage.clear(store.has_folder)
+        hooks = Hooks(Outbox(base), settings, clock)
+        runner = Runner(
+            store=store,
+            storage=storage,
+            renderer=renderer,
+            hooks=hooks,
+            clock=clock,
+            keep=settings.keep_results,
+        )
+        desk = Desk(
+            store=store,
+            storage=storage,
+            runner=runner,
+            renderer=renderer,
+            clock=clock,
+            settings=settings,
+        )
+        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
+        links = Links(link_secret.encode(), life=settings.link_life)
+        context = Context(desk=desk, links=links, clock=clock, settings=settings)
+        await renderer.start()
+        await runner.recover()
+        yield Parts(desk, runner, hooks, context, width=2 * workers)
+        await runner.put_back()
+    finally:
+        await renderer.close()
+        await base.close()
+
+
+def make_renderer(workers: int) -> Renderer:
+    """The renderer of a real service."""
+    from orchestrator.service.simple import SimpleRenderer  # noqa: PLC0415  # slow
+
+    return SimpleRenderer(workers)
+
+
+async def _serve(
+    parts: Parts,
+    settings: ServiceSettings,
+    ready: Callable[[str], None],
+    stop: asyncio.Event,
+) -> None:
+    server = web.AppRunner(
+        make_app(parts.context),
+        access_log_class=AccessLog,
+        access_log=log,
+        shutdown_timeout=1.0,
+        auto_decompress=False,
+    )
+    await server.setup()
+    tasks = [
+        asyncio.create_task(parts.runner.run(parts.width)),
+        asyncio.create_task(parts.hooks.run()),
+        asyncio.create_task(parts.desk.run()),
+    ]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        ready(await _listen(server, settings))
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        parts.desk.is_closing = True
+        await parts.runner.drain(settings.grace)
+    finally:
+        await server.cleanup()
+        await _end([stopping, *tasks])
+
+
+async def _listen(server: web.AppRunner, settings: ServiceSettings) -> str:
+    site = web.TCPSite(server, settings.host, settings.port)
+    try:
+        await site.start()
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        why = error.strerror or str(error)
+        raise MachineError(f"cannot listen on {place}: {why}") from error
+    host, port = server.addresses[0][:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"
+
+
+async def _end(tasks: list[asyncio.Task[object]]) -> None:
+    """Cancel what still runs; raise what ended by a bug."""
+    for task in tasks:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for each in ended:
+        if isinstance(each, Exception):
+            raise each
+
+
+def _check(settings: ServiceSettings) -> None:
+    if not all(settings.keys) or not settings.keys:
+        raise UsageError("the service needs a key, and none may be empty")
+    message = "the webhook secret must be whsec_ followed by base64"
+    try:
+        secret = b64decode(settings.webhook_secret.removeprefix("whsec_") + "==")
+    except ValueError:
+        raise UsageError(message) from None
+    if not secret:
+        raise UsageError(message)

@@ -1,0 +1,201 @@
+"""Does the queued jobs, as many at a time as there are cores to feed."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import sqlite3
+
+from orchestrator.clock import Clock
+from orchestrator.service.hooks import Hooks
+from orchestrator.service.jobs import Job, JobState
+from orchestrator.service.params import decode
+from orchestrator.service.problems import Problem
+from orchestrator.service.render.work import Rendered, Renderer, RenderError, Work
+from orchestrator.service.rows import Ending
+from orchestrator.service.storage import Storage
+from orchestrator.service.store import DEATHS, Store
+
+log = logging.getLogger(__name__)
+RESCUE_EVERY = 2.0
+
+
+class Runner:
+    """A queue in memory before the job table, and the workers behind it.
+
+    Twice as many jobs as cores are in hand, so that one is rendered while another is
+    written; the renderer itself bounds what really runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        storage: Storage,
+        renderer: Renderer,
+        hooks: Hooks,
+        clock: Clock,
+        keep: float,
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._renderer = renderer
+        self._hooks = hooks
+        self._clock = clock
+        self._keep = keep
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._running: set[str] = set()
+        self._is_draining = False
+        self._ends: dict[str, asyncio.Event] = {}
+
+    @property
+    def in_hand(self) -> frozenset[str]:
+        """Ids of the jobs that are being worked on."""
+        return frozenset(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return self._queue.qsize()
+
+    def put(self, job_id: str) -> None:
+        """Take a job that is queued on disk."""
+        self._queue.put_nowait(job_id)
+
+    async def recover(self) -> None:
+        """Take up what the last service left."""
+        for job in await self._store.recover():
+            message = f"the service died {DEATHS} times while this job ran"
+            await self._end(job, self._failed("converter_died", message))
+        for job_id in self._store.queued():
+            self.put(job_id)
+
+    async def ended(self, job_id: str) -> Job:
+        """Wait for a job's end.
+
+        Raises:
+            Problem: it was deleted meanwhile.
+        """
+        event = self._ends.setdefault(job_id, asyncio.Event())
+        while True:
+            job = self._store.find(job_id)
+            if job is None or job.state is JobState.DELETED:
+                raise Problem("not_found", "the job was deleted")
+            if job.state.is_ended:
+                self._ends.pop(job_id, None)
+                return job
+            await event.wait()
+
+    def tell(self, job_id: str) -> None:
+        """Wake who waits for this job."""
+        event = self._ends.pop(job_id, None)
+        if event is not None:
+            event.set()
+
+    async def run(self, width: int) -> None:
+        """Work until drained or cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(width):
+                group.create_task(self._work())
+
+    async def drain(self, grace: float) -> None:
+        """Start nothing more; give what runs this many seconds, then put it back."""
+        self._is_draining = True
+        until = self._clock.monotonic() + grace
+        while self._running and self._clock.monotonic() < until:
+            await self._clock.sleep(0.02)
+
+    async def put_back(self) -> None:
+        """Queue what still runs for the next service."""
+        await self._store.put_back(tuple(self._running))
+
+    async def _work(self) -> None:
+        while True:
+            job_id = await self._queue.get()
+            if self._is_draining:
+                return
+            self._running.add(job_id)
+            await self._do(job_id)
+            self._running.discard(job_id)
+
+    async def _do(self, job_id: str) -> None:
+        try:
+            job = await self._store.start(job_id, now=self._clock.now())
+            if job is not None:
+                await self._end(job, await self._make(job))
+        except Exception:
+            log.exception("job %s could not be written down", job_id)
+            await self._rescue(job_id)
+
+    async def _rescue(self, job_id: str) -> None:
+        """Queue a job again whose end could not be written: a full disk, most likely.
+
+        The service goes on trying; a restart would do the same.
+        """
+        while True:
+            await self._clock.sleep(RESCUE_EVERY)
+            try:
+                await self._store.put_back([job_id])
+            except sqlite3.Error:
+                continue
+            return self.put(job_id)
+
+    async def _make(self, job: Job) -> Ending:
+        try:
+            work = await self._prepare(job)
+            rendered = await self._renderer.make(work)
+            return await self._done(job, rendered)
+        except RenderError as error:
+            return self._failed(error.code, str(error))
+        except OSError as error:
+            log.exception("job %s", job.id)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return self._failed("disk_full", "no room for the result")
+            return self._failed("internal", "the service met a fault; its log has it")
+        except Exception:
+            log.exception("job %s", job.id)
+            return self._failed("internal", "the service met a fault; its log has it")
+
+    async def _prepare(self, job: Job) -> Work:
+        folder = await self._storage.prepare(job.folder)
+        order = job.order
+        return Work(
+            operation=order.operation,
+            inputs=[
+                self._storage.input(job.folder, n, order.source)
+                for n in range(len(job.inputs))
+            ],
+            names=[each.name for each in job.inputs],
+            source=order.source,
+            target=order.target,
+            folder=folder,
+            params=decode(self._store.params(job)),
+            design=order.design,
+        )
+
+    async def _done(self, job: Job, rendered: Rendered) -> Ending:
+        results = await self._storage.settle(job.folder, rendered.files)
+        now = self._clock.now()
+        return Ending(
+            JobState.DONE,
+            finished=now,
+            expires=now + self._keep,
+            converter=rendered.converter,
+            warnings=tuple(rendered.warnings),
+            results=results,
+        )
+
+    def _failed(self, code: str, message: str) -> Ending:
+        now = self._clock.now()
+        error = (code, message)
+        expires = now + self._keep
+        return Ending(JobState.FAILED, finished=now, expires=expires, error=error)
+
+    async def _end(self, job: Job, ending: Ending) -> None:
+        delivery = self._hooks.delivery(job, ending)
+        await self._store.finish(job.id, ending, delivery)
+        self.tell(job.id)
+        if delivery is not None:
+            self._hooks.wake()
+        await self._storage.tidy(job.folder)

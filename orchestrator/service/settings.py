@@ -1,0 +1,49 @@
+"""Settings of one instance of the service, as a value; performs no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+WAITS = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """How one instance behaves; sizes in bytes, times in seconds.
+
+    Attributes:
+        data: Folder that holds jobs, files and secrets; one service at a time.
+        keys: Keys that open the API; each is as good as another.
+        webhook_secret: What webhooks are signed with (``whsec_`` and base64).
+        host: Address to listen on; loopback unless the user says otherwise.
+        port: Port to listen on; 0 takes a free one.
+        allow_private_urls: Whether webhooks may go to private addresses.
+        max_body: Largest file that is taken.
+        max_queue: Jobs that may wait; one more is refused before anything starts.
+        keep_results: How long results can be fetched after a job has ended.
+        link_life: How long a signed upload link works.
+        deduplicate: Whether a repeated submit is free; off only in tests.
+        designs: Folder with the user's designs.
+        workers: Documents rendered at the same time; 0 means one a core.
+        grace: How long running jobs may go on after a request to stop.
+        webhook_waits: Waits between deliveries of one webhook; then it is given up.
+        webhook_timeout: How long a receiver of a webhook may take.
+    """
+
+    data: Path
+    keys: tuple[str, ...] = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8080
+    allow_private_urls: bool = False
+    max_body: int = 2 * 1024**3
+    max_queue: int = 10_000
+    keep_results: float = 86_400.0
+    link_life: float = 900.0
+    deduplicate: bool = True
+    designs: Path | None = None
+    workers: int = 0
+    grace: float = 10.0
+    webhook_waits: tuple[float, ...] = WAITS
+    webhook_timeout: float = 10.0

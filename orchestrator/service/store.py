@@ -1,0 +1,296 @@
+"""The durable job table and the bill; knows no HTTP.
+
+Every method that writes returns when what it says is on disk. Decisions are made inside
+the change, so that two requests for one id can never both be the first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.model import Mode
+from orchestrator.service import rows
+from orchestrator.service.database import Database
+from orchestrator.service.jobs import Bill, Input, Job, JobState, Order
+from orchestrator.service.outbox import Delivery, post
+from orchestrator.service.problems import Problem
+from orchestrator.service.rows import Ending
+
+DEATHS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a request: its job, and whether the request was a repetition."""
+
+    job: Job
+    is_replay: bool
+
+
+class Store:
+    """The job table."""
+
+    def __init__(self, base: Database, *, deduplicate: bool = True) -> None:
+        self._base = base
+        self._deduplicate = deduplicate
+
+    def find(self, job_id: str) -> Job | None:
+        """The job with this id; a deleted one is a tombstone."""
+        return rows.find(self._base.reader, job_id)
+
+    def params(self, job: Job) -> bytes:
+        """The job's params as canonical JSON; empty once it has ended."""
+        query = "SELECT params FROM job WHERE n = ?"
+        params = self._base.reader.execute(query, (job.n,)).fetchone()[0]
+        return params or b"{}"
+
+    def page(
+        self, *, state: JobState | None, after: int = 0, limit: int = 100
+    ) -> list[Job]:
+        """Jobs behind place ``after`` in the order of arrival, but the deleted."""
+        db = self._base.reader
+        test = "state = ?" if state else "state != ?"
+        found = db.execute(
+            f"{rows.SELECT} WHERE {test} AND n > ? ORDER BY n LIMIT ?",
+            (state or JobState.DELETED, after, limit),
+        )
+        return [rows.job_of(db, row) for row in found.fetchall()]
+
+    def queued(self) -> list[str]:
+        """Ids of the jobs that wait, in the order of arrival."""
+        query = "SELECT id FROM job WHERE state = ? ORDER BY n"
+        found = self._base.reader.execute(query, (JobState.QUEUED,))
+        return [row[0] for row in found]
+
+    def has_folder(self, folder: str) -> bool:
+        """Whether a job owns this folder."""
+        query = "SELECT 1 FROM job WHERE folder = ? AND folder != ''"
+        return self._base.reader.execute(query, (folder,)).fetchone() is not None
+
+    def bill(self) -> Bill:
+        """What was accepted so far."""
+        db = self._base.reader
+        counts = {"accepted": 0, "replay": 0}
+        found = db.execute("SELECT kind, count(*) FROM bill GROUP BY kind")
+        counts.update((row[0], row[1]) for row in found)
+        jobs = db.execute("SELECT count(DISTINCT job) FROM bill").fetchone()[0]
+        return Bill(counts["accepted"], counts["replay"], jobs)
+
+    async def submit(
+        self, order: Order, inputs: Sequence[Input], *, folder: str, now: float
+    ) -> Accepted:
+        """Accept an order with all its inputs for work: job and bill in one go.
+
+        Raises:
+            Problem: the id belongs to another request.
+        """
+
+        def change(db: sqlite3.Connection) -> Accepted:
+            job = rows.same(db, order, inputs)
+            self._charge(db, order.id, now, is_first=job is None)
+            if job is not None:
+                return Accepted(job, is_replay=True)
+            state = JobState.QUEUED
+            job = rows.insert(db, order, inputs, state=state, folder=folder, now=now)
+            return Accepted(job, is_replay=False)
+
+        return await self._base.write(change)
+
+    async def create(
+        self,
+        order: Order,
+        inputs: Sequence[Input],
+        *,
+        folder: str,
+        now: float,
+        expires: float,
+    ) -> Accepted:
+        """Note an order whose inputs will come; nothing is billed yet.
+
+        Raises:
+            Problem: the id belongs to another request.
+        """
+
+        def change(db: sqlite3.Connection) -> Accepted:
+            job = rows.same(db, order, inputs)
+            if job is not None:
+                return Accepted(job, is_replay=True)
+            job = rows.insert(
+                db,
+                order,
+                inputs,
+                state=JobState.CREATED,
+                folder=folder,
+                now=now,
+                expires=expires,
+            )
+            return Accepted(job, is_replay=False)
+
+        return await self._base.write(change)
+
+    async def receive(self, job_id: str, n: int, *, size: int, sha256: str) -> None:
+        """Note that an input is here, whole.
+
+        Raises:
+            Problem: the job is gone or no longer takes inputs.
+        """
+
+        def change(db: sqlite3.Connection) -> None:
+            job = rows.known(db, job_id)
+            if job.state is not JobState.CREATED:
+                raise Problem("wrong_state", f"the job is {job.state}, not created")
+            db.execute(
+                "UPDATE input SET size = ?, sha256 = ? WHERE job = ? AND n = ?",
+                (size, sha256, job.n, n),
+            )
+
+        await self._base.write(change)
+
+    async def execute(self, job_id: str, *, now: float) -> Accepted:
+        """Accept a created job for work: state and bill in one go.
+
+        Raises:
+            Problem: the job is gone, was not created for uploads, or lacks inputs.
+        """
+
+        def change(db: sqlite3.Connection) -> Accepted:
+            job = rows.known(db, job_id)
+            if job.state is not JobState.CREATED:
+                _check_executed(job)
+                self._charge(db, job_id, now, is_first=False)
+                return Accepted(job, is_replay=True)
+            missing = [n for n, each in enumerate(job.inputs) if not each.is_received]
+            if missing:
+                raise Problem("wrong_state", f"file {missing[0]} is not uploaded yet")
+            rows.update(db, job_id, state=JobState.QUEUED, expires=None)
+            self._charge(db, job_id, now, is_first=True)
+            job = replace(job, state=JobState.QUEUED, expires=None)
+            return Accepted(job, is_replay=False)
+
+        return await self._base.write(change)
+
+    async def start(self, job_id: str, *, now: float) -> Job | None:
+        """Take a queued job up; ``None`` when it is no longer queued.
+
+        It counts as one death of the service in advance: nobody could write it later.
+        """
+
+        def change(db: sqlite3.Connection) -> Job | None:
+            job = rows.find(db, job_id)
+            if job is None or job.state is not JobState.QUEUED:
+                return None
+            state, deaths = JobState.RUNNING, job.deaths + 1
+            rows.update(db, job_id, state=state, started=now, deaths=deaths)
+            return replace(job, state=state, started=now, deaths=deaths)
+
+        return await self._base.write(change)
+
+    async def put_back(self, job_ids: Sequence[str]) -> None:
+        """Queue running jobs again that are stopped for no fault of their own."""
+
+        def change(db: sqlite3.Connection) -> None:
+            db.executemany(
+                "UPDATE job SET state = ?, deaths = deaths - 1"
+                " WHERE id = ? AND state = ?",
+                [(JobState.QUEUED, each, JobState.RUNNING) for each in job_ids],
+            )
+
+        await self._base.write(change)
+
+    async def finish(
+        self, job_id: str, ending: Ending, delivery: Delivery | None
+    ) -> bool:
+        """Write how a running job ended, and whom to tell; false if it is gone."""
+
+        def change(db: sqlite3.Connection) -> bool:
+            job = rows.find(db, job_id)
+            if job is None or job.state is not JobState.RUNNING:
+                return False
+            rows.end(db, job_id, ending)
+            if delivery is not None:
+                post(db, delivery)
+            return True
+
+        return await self._base.write(change)
+
+    async def recover(self) -> list[Job]:
+        """Queue again what was running when the service died.
+
+        Jobs with which it died too often stay running, and are returned.
+        """
+
+        def change(db: sqlite3.Connection) -> list[Job]:
+            db.execute(
+                "UPDATE job SET state = ? WHERE state = ? AND deaths < ?",
+                (JobState.QUEUED, JobState.RUNNING, DEATHS),
+            )
+            found = db.execute(rows.SELECT + "WHERE state = ?", (JobState.RUNNING,))
+            return [rows.job_of(db, row) for row in found.fetchall()]
+
+        return await self._base.write(change)
+
+    async def delete(self, job_id: str) -> None:
+        """Leave only a tombstone and the bill; the folder is to be swept.
+
+        Raises:
+            Problem: there never was such a job.
+        """
+
+        def change(db: sqlite3.Connection) -> None:
+            job = rows.find(db, job_id)
+            if job is None:
+                raise Problem("not_found", "there is no such job")
+            empty = {"results": "[]", "warnings": "[]", "extra": "{}"}
+            gone = dict.fromkeys(("params", "webhook", "error"))
+            rows.update(db, job_id, state=JobState.DELETED, **empty, **gone)
+            db.execute("DELETE FROM input WHERE job = ?", (job.n,))
+
+        await self._base.write(change)
+
+    def sweepable(self, now: float, limit: int = 256) -> list[tuple[str, str]]:
+        """Ids and folders of jobs whose files may go."""
+        found = self._base.reader.execute(
+            "SELECT id, folder FROM job WHERE folder != '' AND"
+            " (expires <= ? OR state = ?) LIMIT ?",
+            (now, JobState.DELETED, limit),
+        )
+        return [(row[0], row[1]) for row in found]
+
+    async def expire(self, job_ids: Sequence[str]) -> None:
+        """Say that files are no longer given out, before they are removed."""
+
+        def change(db: sqlite3.Connection) -> None:
+            db.executemany(
+                "UPDATE job SET state = ? WHERE id = ? AND state IN (?, ?)",
+                [
+                    (JobState.EXPIRED, each, JobState.DONE, JobState.CREATED)
+                    for each in job_ids
+                ],
+            )
+
+        await self._base.write(change)
+
+    async def swept(self, job_ids: Sequence[str]) -> None:
+        """Note that folders are gone."""
+
+        def change(db: sqlite3.Connection) -> None:
+            query = "UPDATE job SET folder = '' WHERE id = ?"
+            db.executemany(query, [(each,) for each in job_ids])
+
+        await self._base.write(change)
+
+    def _charge(
+        self, db: sqlite3.Connection, job_id: str, now: float, *, is_first: bool
+    ) -> None:
+        kind = "accepted" if is_first or not self._deduplicate else "replay"
+        query = "INSERT INTO bill (job, at, kind) VALUES (?, ?, ?)"
+        db.execute(query, (job_id, now, kind))
+
+
+def _check_executed(job: Job) -> None:
+    if job.order.mode is not Mode.PRESIGNED:
+        raise Problem("wrong_state", f"a job of mode {job.order.mode} runs by itself")
+    if job.state is JobState.EXPIRED and job.started is None:
+        raise Problem("expired", "the job was not executed in time")
