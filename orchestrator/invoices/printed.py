@@ -35,6 +35,7 @@ from orchestrator.invoices.model import (
 _REGIONS = {"ja": "JP", "zh": "CN", "zh-Hant": "TW"}
 _HONOURED = ("御中", "様", "殿", "先生")
 _LONGEST_WORD = 24
+_SHORT = 60
 _REDUCED_IN_JAPAN = Decimal(8)
 
 Row = Mapping[str, Any]
@@ -221,13 +222,21 @@ def _row(page: _Page, line_sum: LineSum) -> dict[str, Any]:
         "mark": page.mark if is_marked else "",
         "details": list(_details(page, line_sum)),
         "quantity": write.quantity(line.quantity),
-        "unit": page.words.get(line.unit or "C62", line.unit or ""),
+        "unit": _unit(page, line.unit, line.quantity),
         "price": write.price(line.unit_price),
         "rate": "–"
         if line.tax.category is Category.OUTSIDE
         else write.percent(line.tax.rate),
         "amount": write.amount(line_sum.amount),
     }
+
+
+def _unit(page: _Page, unit: str | None, quantity: Decimal) -> str:
+    """Name a unit of measure; one that the table does not know stays as it is."""
+    if unit is None:
+        return ""
+    plural = page.words.get(unit, unit)
+    return page.words.get(f"{unit}:1", plural) if quantity == 1 else plural
 
 
 def _is_reduced(page: _Page, line: Line) -> bool:
@@ -238,13 +247,16 @@ def _is_reduced(page: _Page, line: Line) -> bool:
 
 def _details(page: _Page, line_sum: LineSum) -> Iterator[str]:
     line = line_sum.line
-    yield from _paragraphs(line.description)
+    texts = _paragraphs(line.description)
     if line.item_code:
-        yield soft(f"{page.words['item_code']} {line.item_code}")
+        code = soft(f"{page.words['item_code']} {line.item_code}")
+        is_short = len(texts) == 1 and len(code) + len(texts[0]) < _SHORT
+        texts = [f"{code} · {texts[0]}"] if is_short else [code, *texts]
+    yield from texts
     if line.period:
         yield _period(page, line.period)
     if line.price_base_quantity != 1:
-        unit = page.words.get(line.unit or "C62", line.unit or "")
+        unit = _unit(page, line.unit, line.price_base_quantity)
         base = page.format.quantity(line.price_base_quantity)
         count = f"{base} {unit}".strip()
         yield f"{page.words['unit_price']} {page.words['per'].replace('{0}', count)}"
