@@ -14,7 +14,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.clock import Clock
-from orchestrator.engine.dispatch import Dispatcher, Tell
+from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver, Work
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.watch import Watch
@@ -108,19 +108,18 @@ class Opening:
 
     async def _private(self) -> Endpoint:
         """Start the private service, and a receiver for its webhooks."""
+        designs = self._batch.settings.designs
         service = await self._stack.enter_async_context(
-            PrivateService(self._folder.service, designs=self._batch.settings.designs)
-        )
-        inbox = await self._stack.enter_async_context(
-            Inbox(
-                "127.0.0.1",
-                0,
-                token=secrets.token_urlsafe(24),
-                secret=service.webhook_secret,
-                wake=self._wake,
+            PrivateService(
+                self._folder.service,
+                arguments=("--designs", str(designs)) if designs else (),
             )
         )
-        return Endpoint(service.url, service.key, inbox.url)
+        inbox = await self._stack.enter_async_context(
+            Inbox(self._wake, token=secrets.token_urlsafe(24))
+        )
+        callback = inbox.admit("local", "standard", service.webhook_secret)
+        return Endpoint(service.url, service.key, callback)
 
     def _wake(self, job: str) -> None:
         for each in self._watches:
@@ -147,7 +146,7 @@ class Opening:
             account.provider,
             transport=transport,
             ledger=self._store,
-            outputs=FileOutputs(),
+            outputs=FileOutputs(overwrite=lambda document: document.overwrite),
             gates=gates,
             clock=self._clock,
             luck=self._luck,
@@ -164,7 +163,7 @@ class Opening:
         )
         return Opened(account, dispatcher)
 
-    def _maker(self, account: str, callback: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(document: Document) -> Job:
             return Job(
                 id=secrets.token_hex(16),

@@ -33,6 +33,11 @@ class Prepared:
     shares: Sequence[Share]
     wishes: Mapping[Wish, Place]
 
+    def refreshed(self) -> Prepared:
+        """The same batch beside the ledger as it is after the merge."""
+        diff = self.stage.compare()
+        return replace(self, diff=diff, shares=self.stage.shares())
+
     def refuse(self, objections: Iterable[tuple[Wish, str]]) -> None:
         """Refuse kinds of work that an account cannot do.
 
@@ -89,6 +94,7 @@ def _decided(
         document.asked,
         account.thresholds,
         account.provider.lacks,
+        once=account.provider.exactly_once if account.settings.prefer else None,
     )
     return replace(
         document, mode=choice.mode, reason=choice.reason, overwrite=overwrite

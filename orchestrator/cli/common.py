@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +38,11 @@ overwrite_option = click.option(
 )
 
 
+def environment() -> Mapping[str, str]:
+    """The environment, where secrets are looked up."""
+    return os.environ
+
+
 @contextmanager
 def preparing(
     manifest: Path, state: Path | None, *, overwrite: bool, as_json: bool
@@ -45,7 +50,7 @@ def preparing(
     """A checked manifest beside its ledger; faults are shown before they are raised."""
     folder = folder_of(manifest.absolute(), state)
     try:
-        loaded = load_manifest(manifest, environment=os.environ)
+        loaded = load_manifest(manifest, environment=environment())
         with prepared(loaded, folder, overwrite=overwrite) as batch:
             yield batch, folder
     except ManifestError as error:

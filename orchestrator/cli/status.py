@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -99,15 +100,16 @@ def ledger_command() -> None:
 )
 @state_option
 def export_command(
-    manifest: Path, state: Path | None, *, kind: str, output: click.utils.LazyFile
+    manifest: Path, state: Path | None, *, kind: str, output: TextIO
 ) -> Exit:
     """Write one row for each document: state, mode, outputs, hashes, reasons."""
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
         rows = (row.flat() for row in view.rows())
         if kind == "jsonl":
-            for row in rows:
-                output.write(json.dumps(row, ensure_ascii=False) + "\n")
+            output.writelines(
+                json.dumps(row, ensure_ascii=False) + "\n" for row in rows
+            )
         else:
             writer = csv.DictWriter(output, COLUMNS)
             writer.writeheader()

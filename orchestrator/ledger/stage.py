@@ -250,6 +250,7 @@ class Stage:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise MachineError(f"ledger {self._path}: {error}") from error
+        self._exists = True
 
 
 def _row(document: Document) -> tuple[Any, ...]:

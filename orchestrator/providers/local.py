@@ -437,6 +437,7 @@ provider = Provider(
     retention=86_400.0,
     pace=Pace(first=0.1, factor=1.5, cap=5.0, deadline=3600.0),
     limits=Limits(width=8),
+    exactly_once=frozenset(Mode),
     release=Step(delete, on_deleted),
     survey=Survey(Request("GET", "/formats", Repeat.SAFE, timeout=30.0), objections),
 )

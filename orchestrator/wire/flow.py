@@ -138,6 +138,7 @@ class Provider:
         limits: What the API allows when the manifest does not say.
         lacks: Mode -> what replaces it and why, for modes that it does not have.
         operations: What it can do.
+        exactly_once: Modes whose every charged request is named before it is sent.
         objection: Says why a document cannot be done, or ``None``.
         release: Deletes the job once its results are safe.
         survey: Asks what the account can do; also tells a wrong key before any work.
@@ -155,6 +156,7 @@ class Provider:
     limits: Limits = field(default_factory=Limits)
     lacks: Mapping[Mode, tuple[Mode, str]] = field(default_factory=dict)
     operations: frozenset[Operation] = frozenset(Operation)
+    exactly_once: frozenset[Mode] = frozenset()
     objection: Callable[[Document], str | None] = no_objection
     release: Step | None = None
     survey: Survey | None = None
