@@ -101,7 +101,7 @@ def opened(
             if options.retries_failed:
                 reopen_failed(folder.ledger, code=options.code)
             mark_missing(folder.ledger)
-            yield batch.refreshed(), folder
+            yield batch.merged(), folder
 
 
 def batch_status(manifest: Path, *, state: Path | None = None) -> dict[State, int]:
