@@ -72,9 +72,13 @@ class ManifestError(OrchestratorError):
 
     exit = Exit.USAGE
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[Fault], *, total: int | None = None) -> None:
         self.faults = sorted(faults)
-        super().__init__("\n".join(map(str, self.faults)))
+        self.total = len(faults) if total is None else total
+        lines = [str(fault) for fault in self.faults]
+        if self.total > len(lines):
+            lines.append(f"… and {self.total - len(lines):,} more")
+        super().__init__("\n".join(lines))
 
 
 class AccountError(OrchestratorError):

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+LARGE = 10_000_000
+"""Bytes from which a document counts as a large upload."""
+
 
 class Operation(StrEnum):
     """What is to be done with a document."""
@@ -81,6 +84,8 @@ class Remedy(StrEnum):
     """Accepted, but not finished by its deadline: asked again at the next run."""
     LOST = "lost"
     """Billed, and no longer obtainable."""
+    DOUBT = "doubt"
+    """It may have been billed, and nobody can tell: the user decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +137,13 @@ class Document:
         params: Options of the operation, or the data for the design (JSON values;
             numbers with a decimal point are ``Decimal``).
         design: ``name@version`` for GENERATE.
+        asked: The mode that the manifest asks for; ``None`` leaves it to the plan.
         mode: The mode that the plan chose.
         reason: Why, in words.
         priority: Higher goes first.
         n: Place in the manifest, from 0.
+        overwrite: Whether a file that has the output's name may be replaced: the
+            user said so, or the ledger knows that it is ours.
     """
 
     id: str
@@ -147,15 +155,22 @@ class Document:
     inputs: tuple[Input, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     design: str | None = None
+    asked: Mode | None = None
     mode: Mode = Mode.SYNC
     reason: str = ""
     priority: int = 0
     n: int = 0
+    overwrite: bool = False
 
     @property
     def size(self) -> int:
         """Bytes to be sent."""
         return sum(each.size for each in self.inputs)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it travels in the lane for large uploads."""
+        return self.size >= LARGE
 
     @property
     def has_many_outputs(self) -> bool:

@@ -1,1 +1,161 @@
-"""Settings of accounts and of the batch, as values; performs no I/O."""
+"""Settings of accounts and of the batch, as values; performs no I/O of its own.
+
+What the manifest leaves open is ``None`` here: the provider's own figures apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+
+class SecretMissing(Exception):
+    """A reference to a secret leads nowhere; the message never holds a secret."""
+
+
+class Secret:
+    """A text that never shows itself; ``reveal`` is the only way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text, for the one header that carries it."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a secret is kept: ``env`` or ``file``, and the name or path of it."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{{self.kind}:{self.name}}}"
+
+    def resolve(self, environment: Mapping[str, str], folder: Path) -> Secret:
+        """Fetch the secret; a relative path starts at ``folder``.
+
+        Raises:
+            SecretMissing: there is none.
+        """
+        text = (
+            environment.get(self.name, "")
+            if self.kind == "env"
+            else self._read(folder / self.name)
+        ).strip()
+        if not text:
+            where = "variable" if self.kind == "env" else "file"
+            message = f"{self} leads nowhere: the {where} is not there or is empty"
+            raise SecretMissing(message)
+        if not (text.isascii() and text.isprintable()):
+            message = f"{self} is no key: it must be one line of printable ASCII"
+            raise SecretMissing(message)
+        return Secret(text)
+
+    def _read(self, path: Path) -> str:
+        try:
+            return path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError, ValueError):
+            message = f"{self} leads nowhere: the file cannot be read as text"
+            raise SecretMissing(message) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Settings that may each be left open."""
+
+    def given(self) -> dict[str, int | float]:
+        """The figures that were said, by name: ``replace(limits, **x.given())``."""
+        said = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value for name, value in said if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings(_Given):
+    """Ceilings of an account as far as the manifest says; see ``wire.flow.Limits``."""
+
+    width: int | None = None
+    rate: float | None = None
+    jobs: int | None = None
+    uploads: int | None = None
+    bytes_in_flight: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdSettings(_Given):
+    """Sizes in bytes up to which a mode is chosen; see ``wire.flow.Thresholds``."""
+
+    sync: int | None = None
+    asynchronous: int | None = None
+
+
+class Prefer(StrEnum):
+    """What counts more than size where a mode is chosen."""
+
+    EXACTLY_ONCE = "exactly_once"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """One set of credentials at one API.
+
+    Attributes:
+        name: The word for it in the manifest.
+        type: The API that it is an account of.
+        url: Where the API lives; ``None`` for the provider's own, or for a private
+            service where the type is ``local``.
+        key: Where its key is kept.
+        limits: Ceilings.
+        thresholds: Sizes up to which a mode is chosen.
+        prefer: What counts more than size.
+        price: Money for a unit, for estimates only.
+    """
+
+    name: str
+    type: str
+    url: str | None = None
+    key: SecretReference | None = None
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
+    prefer: Prefer | None = None
+    price: Decimal | None = None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether a service of its own is started for the run."""
+        return self.type == "local" and self.url is None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """What a manifest says about all of its documents.
+
+    Attributes:
+        path: The manifest, absolute.
+        folder: Its folder, absolute: relative paths start here.
+        name: The batch's name.
+        accounts: All accounts by name; ``local`` is always there.
+        designs: Folder of the user's own designs.
+    """
+
+    path: Path
+    folder: Path
+    name: str
+    accounts: Mapping[str, AccountSettings]
+    designs: Path | None = None

@@ -1,7 +1,8 @@
 """What the engine needs from the outside, and nothing more.
 
 ``transfer`` and ``ledger`` fit these protocols without knowing the engine;
-``orchestrator/testing.py`` has doubles for them.
+``orchestrator/testing.py`` has doubles for them. The exceptions that they name are in
+``orchestrator/wire/outcome.py``.
 """
 
 from __future__ import annotations
@@ -56,7 +57,11 @@ class Transport(Protocol):
         Raises:
             NotSent: the provider provably did not get the request.
             Unanswered: it may have got it; nobody knows.
-            SourceChanged: an input is gone or differs from the plan; nothing was sent.
+            SourceChanged: an input is gone or differs from the plan; the provider
+                provably did not get the request.
+
+        A cancellation that provably prevented the request from arriving carries a
+        note: see ``outcome.is_unsent``.
         """
         ...
 
@@ -73,8 +78,17 @@ class Outputs(Protocol):
         size: int | None,
         sha256: str | None,
         target: str,
+        document: int = 0,
     ) -> Saved | Failure:
-        """Write a part file, hash it, check it as a document, fsync it."""
+        """Write a part file, hash it, check it as a document, fsync it.
+
+        ``index`` counts the results of the job; ``document`` says for which of the
+        job's documents it is, so that the part lies where its final name will be.
+
+        Raises:
+            Unanswered: the chunks ended early or stalled.
+            MachineError: the disk is full, the folder read-only, ....
+        """
         ...
 
     async def keep(
@@ -86,6 +100,7 @@ class Outputs(Protocol):
 
         Raises:
             OutputExists: a file that we did not make has the name.
+            PartMissing: a part file is gone; it has to be fetched again.
             MachineError: the disk is full, the folder read-only, ....
         """
         ...
@@ -140,27 +155,3 @@ class Feed(Protocol):
     async def page(self, *, large: bool, limit: int) -> Sequence[Document]:
         """The next documents that are not in a job; empty at the end."""
         ...
-
-
-class NotSent(Exception):
-    """The request provably never left, or was not complete."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Unanswered(Exception):
-    """The request may have been received; its outcome is unknown."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class SourceChanged(Exception):
-    """An input cannot be read, or is not what the plan saw."""
-
-
-class OutputExists(Exception):
-    """A file that the ledger does not know stands where an output should go."""

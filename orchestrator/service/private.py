@@ -39,7 +39,8 @@ def begin() -> Secrets:
     except msgspec.DecodeError:
         message = 'private: standard input must begin with {"key": …, …}'
         raise UsageError(message) from None
-    os.setpgid(0, 0)
+    if os.getpgrp() != os.getpid():  # a session leader has its own group already
+        os.setpgid(0, 0)
     threading.Thread(target=_watch, name="parent", daemon=True).start()
     return secrets
 

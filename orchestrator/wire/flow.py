@@ -19,7 +19,7 @@ failure with ``Remedy.ABSENT``. What an absence proves is the provider's to decl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -100,6 +100,27 @@ def no_objection(document: Document) -> str | None:  # noqa: ARG001  # fits the 
     return None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Wish:
+    """One kind of work that an account is asked for."""
+
+    account: str
+    operation: Operation
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Asks an account what it can do, before the first document is sent to it.
+
+    ``objections`` is total: a reply that it cannot read objects to nothing.
+    """
+
+    request: Request
+    objections: Callable[[Response, Collection[Wish]], Sequence[tuple[Wish, str]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """An API as data.
@@ -117,8 +138,10 @@ class Provider:
         limits: What the API allows when the manifest does not say.
         lacks: Mode -> what replaces it and why, for modes that it does not have.
         operations: What it can do.
+        exactly_once: Modes whose every charged request is named before it is sent.
         objection: Says why a document cannot be done, or ``None``.
         release: Deletes the job once its results are safe.
+        survey: Asks what the account can do; also tells a wrong key before any work.
         base_url: Where it lives when the manifest does not say.
     """
 
@@ -133,6 +156,8 @@ class Provider:
     limits: Limits = field(default_factory=Limits)
     lacks: Mapping[Mode, tuple[Mode, str]] = field(default_factory=dict)
     operations: frozenset[Operation] = frozenset(Operation)
+    exactly_once: frozenset[Mode] = frozenset()
     objection: Callable[[Document], str | None] = no_objection
     release: Step | None = None
+    survey: Survey | None = None
     base_url: str | None = None

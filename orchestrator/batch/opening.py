@@ -1,0 +1,200 @@
+"""Opens the accounts of a run: services, connections, gates, drivers."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from orchestrator.batch.accounts import Account, key_of
+from orchestrator.batch.folder import BatchFolder
+from orchestrator.batch.options import RunOptions
+from orchestrator.batch.prepare import Prepared
+from orchestrator.clock import Clock
+from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
+from orchestrator.engine.drive import Driver, Work
+from orchestrator.engine.limits import Gates
+from orchestrator.engine.watch import Watch
+from orchestrator.errors import AccountError
+from orchestrator.ledger.feed import Allowance, Pages
+from orchestrator.ledger.store import Store
+from orchestrator.model import Document, Job
+from orchestrator.transfer.client import HttpTransport
+from orchestrator.transfer.inbox import Inbox
+from orchestrator.transfer.log import ExchangeLog
+from orchestrator.transfer.private import PrivateService
+from orchestrator.transfer.sink import FileOutputs
+from orchestrator.wire.outcome import NotSent, Unanswered
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An account that is ready to work."""
+
+    account: Account
+    dispatcher: Dispatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an account's API lives for this run, and its key."""
+
+    url: str
+    key: str
+    callback: str | None = None
+
+
+class Opening:
+    """Opens accounts one by one; what it opens is closed by the stack."""
+
+    def __init__(
+        self,
+        batch: Prepared,
+        folder: BatchFolder,
+        *,
+        options: RunOptions,
+        environment: Mapping[str, str],
+        clock: Clock,
+        luck: random.Random,
+        store: Store,
+        stack: AsyncExitStack,
+    ) -> None:
+        self._batch = batch
+        self._folder = folder
+        self._options = options
+        self._environment = environment
+        self._clock = clock
+        self._luck = luck
+        self._store = store
+        self._stack = stack
+        self._allowance = Allowance(options.limit)
+        self._watches: list[Dispatcher] = []
+        self._log = (
+            stack.enter_context(ExchangeLog(options.log_file))
+            if options.log_file
+            else None
+        )
+
+    async def open(self, accounts: Sequence[Account], tell: Tell) -> list[Opened]:
+        """Open every account, and ask each what it can do.
+
+        Raises:
+            AccountError: a key is missing or wrong, or nobody answers.
+            ManifestError: an account cannot do what it is asked for.
+        """
+        private = None
+        if any(each.settings.is_private for each in accounts):
+            private = await self._private()
+        opened = []
+        for account in accounts:
+            endpoint = (
+                private
+                if private and account.settings.is_private
+                else self._endpoint(account)
+            )
+            opened.append(await self._open(account, endpoint, tell))
+        self._watches.extend(each.dispatcher for each in opened)
+        return opened
+
+    def _endpoint(self, account: Account) -> Endpoint:
+        url = account.settings.url or account.provider.base_url
+        if url is None:
+            raise AccountError(f"account {account.name}: its url is missing")
+        key = key_of(account, self._environment, self._batch.settings.folder)
+        return Endpoint(url, key)
+
+    async def _private(self) -> Endpoint:
+        """Start the private service, and a receiver for its webhooks."""
+        designs = self._batch.settings.designs
+        service = await self._stack.enter_async_context(
+            PrivateService(
+                self._folder.service,
+                arguments=("--designs", str(designs)) if designs else (),
+            )
+        )
+        inbox = await self._stack.enter_async_context(
+            Inbox(self._wake, token=secrets.token_urlsafe(24))
+        )
+        callback = inbox.admit("local", "standard", service.webhook_secret)
+        return Endpoint(service.url, service.key, callback)
+
+    def _wake(self, job: str) -> None:
+        for each in self._watches:
+            each.wake(job)
+
+    async def _open(self, account: Account, endpoint: Endpoint, tell: Tell) -> Opened:
+        transport = await self._stack.enter_async_context(
+            HttpTransport(
+                endpoint.url,
+                clock=self._clock,
+                account=account.name,
+                auth=account.auth(endpoint.key) if endpoint.key else (),
+                on_exchange=self._log,
+                on_hash=self._store.hashed,
+            )
+        )
+        await self._survey(account, transport)
+        limits = account.limits
+        if account.settings.is_private and account.settings.limits.width is None:
+            # Its work is bound by cores; more width would only wait in its queue.
+            limits = replace(limits, width=2 * (os.cpu_count() or 1) + 2)
+        gates = Gates(limits, self._clock, _quiet)
+        driver = Driver(
+            account.provider,
+            transport=transport,
+            ledger=self._store,
+            outputs=FileOutputs(overwrite=lambda document: document.overwrite),
+            gates=gates,
+            clock=self._clock,
+            luck=self._luck,
+            trusted=self._store.is_trusted(account.name),
+        )
+        dispatcher = Dispatcher(
+            driver,
+            feed=Pages(self._store, account.name, self._options.only, self._allowance),
+            watch=Watch[Work](self._clock),
+            gates=gates,
+            limits=limits,
+            make_job=self._maker(account.name, endpoint.callback),
+            tell=tell,
+        )
+        return Opened(account, dispatcher)
+
+    def _maker(self, account: str, callback: str | None) -> MakeJob:
+        def make(document: Document) -> Job:
+            return Job(
+                id=secrets.token_hex(16),
+                account=account,
+                mode=document.mode,
+                documents=(document,),
+                created=self._clock.now(),
+                callback=callback,
+            )
+
+        return make
+
+    async def _survey(self, account: Account, transport: HttpTransport) -> None:
+        survey = account.provider.survey
+        if survey is None:
+            return
+        try:
+            async with transport.send(survey.request) as reply:
+                response = reply.response
+        except (NotSent, Unanswered) as error:
+            raise AccountError(
+                f"account {account.name}: nobody answers ({error})"
+            ) from None
+        if response.status in (401, 403):
+            raise AccountError(
+                f"account {account.name}: the key is refused (status "
+                f"{response.status}); check `key` in the manifest"
+            )
+        wishes = [each for each in self._batch.wishes if each.account == account.name]
+        self._batch.refuse(survey.objections(response, wishes))
+
+
+def _quiet(limit: int, why: str) -> None:
+    """A change of width that nobody asked to hear of."""

@@ -1,0 +1,158 @@
+"""From manifest to a staged, compared and checked batch; sends nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator import designs
+from orchestrator.batch.accounts import Account, accounts_of
+from orchestrator.batch.folder import BatchFolder
+from orchestrator.errors import Fault, ManifestError, Place
+from orchestrator.ledger.stage import Diff, Share, Stage
+from orchestrator.manifest import Manifest
+from orchestrator.model import Document
+from orchestrator.plan.modes import choose
+from orchestrator.settings import BatchSettings
+from orchestrator.wire.flow import Wish
+
+Objection = Callable[[Document], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A valid manifest beside its ledger: everything that a plan or a run needs."""
+
+    settings: BatchSettings
+    accounts: Mapping[str, Account]
+    stage: Stage
+    diff: Diff
+    shares: Sequence[Share]
+    wishes: Mapping[Wish, Place]
+
+    def refreshed(self) -> Prepared:
+        """The same batch beside the ledger as it is after the merge."""
+        diff = self.stage.compare()
+        return replace(self, diff=diff, shares=self.stage.shares())
+
+    def refuse(self, objections: Iterable[tuple[Wish, str]]) -> None:
+        """Refuse kinds of work that an account cannot do.
+
+        Raises:
+            ManifestError: there are such kinds; each fault names its first document.
+        """
+        faults = [Fault(self.wishes[wish], why) for wish, why in objections]
+        if faults:
+            raise ManifestError(faults)
+
+
+@contextmanager
+def prepared(
+    manifest: Manifest,
+    folder: BatchFolder,
+    *,
+    overwrite: bool = False,
+    objection: Objection | None = None,
+) -> Iterator[Prepared]:
+    """Check a manifest whole, while its documents are staged.
+
+    Args:
+        manifest: Loaded, not yet read to its end.
+        folder: Where the ledger is, if there is one.
+        overwrite: Whether outputs may replace files that are not ours.
+        objection: Says why a document cannot be done, where that is known before
+            anything is asked.
+
+    Raises:
+        ManifestError: it has faults; all of them are in it.
+    """
+    accounts = accounts_of(manifest.settings.accounts)
+    checks = _Checks(manifest.settings, accounts, objection)
+    wishes: dict[Wish, Place] = {}
+    with Stage(folder.ledger) as stage:
+        for entry in manifest.entries():
+            document = _decided(entry.document, accounts, overwrite=overwrite)
+            for message in checks.of(document, stage):
+                manifest.fault(entry.place, message)
+            wishes.setdefault(_wish(document), entry.place)
+            stage.add(document)
+        manifest.finish()
+        diff = stage.compare()
+        yield Prepared(manifest.settings, accounts, stage, diff, stage.shares(), wishes)
+
+
+def _decided(
+    document: Document, accounts: Mapping[str, Account], *, overwrite: bool
+) -> Document:
+    account = accounts[document.provider]
+    choice = choose(
+        document.size,
+        document.operation,
+        document.asked,
+        account.thresholds,
+        account.provider.lacks,
+        once=account.provider.exactly_once if account.settings.prefer else None,
+    )
+    return replace(
+        document, mode=choice.mode, reason=choice.reason, overwrite=overwrite
+    )
+
+
+def _wish(document: Document) -> Wish:
+    return Wish(document.provider, document.operation, document.source, document.target)
+
+
+class _Checks:
+    """What can be said against a document before anything is sent."""
+
+    def __init__(
+        self,
+        settings: BatchSettings,
+        accounts: Mapping[str, Account],
+        objection: Objection | None,
+    ) -> None:
+        self._accounts = accounts
+        self._objection = objection
+        self._folders = (settings.designs,) if settings.designs else ()
+        self._designs: dict[str, designs.Design | str] = {}
+
+    def of(self, document: Document, stage: Stage) -> Iterator[str]:
+        provider = self._accounts[document.provider].provider
+        if document.operation not in provider.operations:
+            yield f"{provider.name} cannot {document.operation}"
+        if why := provider.objection(document):
+            yield why
+        if self._objection and (why := self._objection(document)):
+            yield why
+        yield from self._of_design(document)
+        yield from self._of_output(document, stage)
+
+    def _of_design(self, document: Document) -> Iterator[str]:
+        # Only a private service is sure to have the designs that we see.
+        account = self._accounts[document.provider]
+        if document.design is None or not account.settings.is_private:
+            return
+        design = self._designs.get(document.design)
+        if design is None:
+            try:
+                design = designs.find(document.design, self._folders)
+            except designs.DesignError as error:
+                design = str(error)
+            self._designs[document.design] = design
+        if isinstance(design, str):
+            yield design
+        else:
+            yield from (str(each) for each in design.problems(document.params))
+
+    def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
+        if document.overwrite or document.has_many_outputs:
+            return
+        if os.path.lexists(document.output) and not stage.is_ours(document):
+            name = Path(document.output)
+            yield (
+                f"the output {str(name)!r} exists, and is not of this batch: move it "
+                "away, or allow to replace it with --overwrite"
+            )

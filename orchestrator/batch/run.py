@@ -1,0 +1,163 @@
+"""A run: the parts put together, started, watched and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from orchestrator.batch.folder import BatchFolder
+from orchestrator.batch.opening import Opened, Opening
+from orchestrator.batch.options import RunOptions
+from orchestrator.batch.prepare import Prepared
+from orchestrator.clock import Clock, SystemClock
+from orchestrator.engine.drive import Work
+from orchestrator.ledger.store import Store
+from orchestrator.model import Failure, State, Verdict
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has done so far."""
+
+    states: dict[State, int] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    stopped: dict[str, Failure] = field(default_factory=dict)
+    is_draining: bool = False
+
+    def take(self, verdict: Verdict) -> None:
+        """Count a document that ended."""
+        self.states[verdict.state] = self.states.get(verdict.state, 0) + 1
+        if verdict.state is State.DONE:
+            mode = str(verdict.document.mode)
+            self.modes[mode] = self.modes.get(mode, 0) + 1
+            self.bytes += sum(each.size for each in verdict.outputs)
+
+
+class Run:
+    """One run of a batch: iterate over it to get every document as it ends."""
+
+    def __init__(
+        self,
+        batch: Prepared,
+        folder: BatchFolder,
+        *,
+        options: RunOptions,
+        environment: Mapping[str, str],
+        clock: Clock | None = None,
+        luck: random.Random | None = None,
+    ) -> None:
+        self._batch = batch
+        self._folder = folder
+        self._options = options
+        self._environment = environment
+        self._clock = clock or SystemClock()
+        self._luck = luck or random.Random()  # noqa: S311  # spreads retries, guards nothing
+        self._results: asyncio.Queue[Verdict | None] = asyncio.Queue(maxsize=1000)
+        self._opened: list[Opened] = []
+        self.tally = Tally()
+
+    # What others may ask and say...
+
+    def drain(self) -> None:
+        """Start nothing new; what is accepted is carried to its end."""
+        self.tally.is_draining = True
+        for each in self._opened:
+            each.dispatcher.drain()
+
+    @property
+    def active(self) -> int:
+        """Jobs that are being carried right now."""
+        return sum(each.dispatcher.active for each in self._opened)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that a provider works on, or that wait to be tried again."""
+        return sum(each.dispatcher.waiting for each in self._opened)
+
+    def phases(self) -> dict[str, int]:
+        """How many jobs are carried in each phase."""
+        counts: dict[str, int] = {}
+        for each in self._opened:
+            for phase, count in each.dispatcher.phases().items():
+                counts[phase] = counts.get(phase, 0) + count
+        return counts
+
+    async def __aiter__(self) -> AsyncIterator[Verdict]:
+        """Run, and yield every document as it ends.
+
+        Raises:
+            AccountError: a key is missing, or a service cannot be started.
+            ManifestError: an account cannot do what it is asked for.
+            MachineError: the ledger or an output cannot be written.
+        """
+        task = asyncio.create_task(self._main(), name="run")
+        has_ended = False
+        try:
+            while (verdict := await self._results.get()) is not None:
+                yield verdict
+            has_ended = True
+        finally:
+            if not has_ended:
+                task.cancel()
+            await asyncio.wait([task])
+        if error := task.exception():
+            raise _root(error)
+
+    # Running...
+
+    async def _main(self) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                await self._all(stack)
+        finally:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():
+                await self._results.put(None)
+
+    async def _all(self, stack: AsyncExitStack) -> None:
+        store = await stack.enter_async_context(Store(self._folder.ledger, self._clock))
+        accounts = [self._batch.accounts[name] for name in self._names(store)]
+        opening = Opening(
+            self._batch,
+            self._folder,
+            options=self._options,
+            environment=self._environment,
+            clock=self._clock,
+            luck=self._luck,
+            store=store,
+            stack=stack,
+        )
+        self._opened = await opening.open(accounts, self._tell)
+        if self.tally.is_draining:
+            self.drain()
+        async with asyncio.TaskGroup() as group:
+            for each in self._opened:
+                group.create_task(self._carry(each, store))
+
+    def _names(self, store: Store) -> list[str]:
+        """Accounts with something to do: a run without work starts no service."""
+        todo = {share.account for share in self._batch.shares}
+        left = {name for name in self._batch.accounts if store.open_jobs(name)}
+        return sorted(todo | left)
+
+    async def _carry(self, opened: Opened, store: Store) -> None:
+        name = opened.account.name
+        await opened.dispatcher.run([Work(*each) for each in store.open_jobs(name)])
+        if opened.dispatcher.stopped:
+            self.tally.stopped[name] = opened.dispatcher.stopped
+
+    async def _tell(self, verdicts: Sequence[Verdict]) -> None:
+        for each in verdicts:
+            self.tally.take(each)
+            await self._results.put(each)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The first error of a group: what the user has to know."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

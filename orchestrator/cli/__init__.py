@@ -1,0 +1,116 @@
+"""The command: thin words over ``batch`` and ``service``.
+
+Every way to end is mapped to an exit code here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import click
+
+from orchestrator.errors import Exit, OrchestratorError
+
+_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": (
+        "orchestrator.cli.run:run_command",
+        "Run a manifest; run it again to go on where it stopped.",
+    ),
+    "plan": (
+        "orchestrator.cli.plan:plan_command",
+        "Show what a run would do and cost; sends nothing.",
+    ),
+    "validate": (
+        "orchestrator.cli.plan:validate_command",
+        "Check a manifest, all faults at once.",
+    ),
+    "status": (
+        "orchestrator.cli.status:status_command",
+        "Show where a batch stands, also while it runs.",
+    ),
+    "retry": (
+        "orchestrator.cli.run:retry_command",
+        "Run failed documents again.",
+    ),
+    "ledger": (
+        "orchestrator.cli.status:ledger_command",
+        "Export the results ledger.",
+    ),
+    "design": (
+        "orchestrator.designs.command:design_command",
+        "List, show and check designs.",
+    ),
+    "serve": (
+        "orchestrator.service.command:serve_command",
+        "Run the embedded document service alone.",
+    ),
+    "schema": (
+        "orchestrator.cli.plan:schema_command",
+        "Print the JSON Schema of manifests.",
+    ),
+}
+"""Name -> where it is defined, one line for the overview: imported only when used."""
+
+
+class _Lazy(click.Group):
+    """Imports a command when it is called, so that the overview comes at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        known = _COMMANDS.get(cmd_name)
+        if known is None:
+            return super().get_command(ctx, cmd_name)
+        module, name = known[0].split(":")
+        return cast("click.Command", getattr(importlib.import_module(module), name))
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="document-orchestrator")
+def app() -> None:
+    """Push thousands to millions of documents through document APIs.
+
+    A YAML manifest names the documents; `orchestrator run` carries each of them
+    through a document API and writes a results ledger. Kill it anywhere and run
+    the same command again: nothing is lost and nothing is paid twice.
+    """
+
+
+def main() -> None:
+    """Run the command and end the process with its exit code."""
+    sys.exit(int(call(sys.argv[1:])))
+
+
+def call(arguments: Sequence[str]) -> Exit:
+    """Run the command with these arguments, and say how it ended."""
+    try:
+        ended = app.main(
+            list(arguments), prog_name="orchestrator", standalone_mode=False
+        )
+        return ended if isinstance(ended, Exit) else Exit(ended or 0)
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return Exit.INTERRUPTED
+    except OrchestratorError as error:
+        click.echo(f"error: {error}" if str(error) else "error", err=True)
+        return error.exit
+    except Exception:  # noqa: BLE001  # the last resort of the program
+        traceback.print_exc()
+        click.echo("This is a bug in orchestrator; please report the above.", err=True)
+        return Exit.BUG

@@ -1,0 +1,85 @@
+"""Options and openings that the commands share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from orchestrator.batch.folder import BatchFolder, folder_of
+from orchestrator.batch.prepare import Prepared, prepared
+from orchestrator.errors import Fault, ManifestError
+from orchestrator.manifest import load_manifest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+manifest_argument = click.argument(
+    "manifest", type=click.Path(path_type=Path, dir_okay=True), metavar="MANIFEST"
+)
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of the batch: ledger, logs, the private service's data. "
+    "[default: STEM.batch beside the manifest]",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line."
+)
+overwrite_option = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Let outputs replace files that this batch did not make.",
+)
+
+
+def environment() -> Mapping[str, str]:
+    """The environment, where secrets are looked up."""
+    return os.environ
+
+
+@contextmanager
+def preparing(
+    manifest: Path, state: Path | None, *, overwrite: bool, as_json: bool
+) -> Iterator[tuple[Prepared, BatchFolder]]:
+    """A checked manifest beside its ledger; faults are shown before they are raised."""
+    folder = folder_of(manifest.absolute(), state)
+    try:
+        loaded = load_manifest(manifest, environment=environment())
+        with prepared(loaded, folder, overwrite=overwrite) as batch:
+            yield batch, folder
+    except ManifestError as error:
+        show_faults(error, as_json=as_json)
+        raise click.exceptions.Exit(int(error.exit)) from None
+
+
+def show_faults(error: ManifestError, *, as_json: bool) -> None:
+    """Print every fault, and how many there are."""
+    if as_json:
+        for fault in error.faults:
+            echo_json("fault", **_fields(fault))
+        return
+    click.echo(str(error), err=True)
+    noun = "fault" if error.total == 1 else "faults"
+    click.echo(f"{error.total:,} {noun}; nothing was sent", err=True)
+
+
+def _fields(fault: Fault) -> dict[str, Any]:
+    place = fault.place
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "message": fault.message,
+        "hint": fault.hint,
+    }
+
+
+def echo_json(kind: str, **fields: Any) -> None:
+    """Print one documented object (docs/cli.md)."""
+    click.echo(json.dumps({"type": kind, **fields}, ensure_ascii=False, default=str))

@@ -1,0 +1,228 @@
+"""``run`` and ``retry``: carry documents to their ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import click
+
+from orchestrator.batch.folder import BatchFolder, folder_of
+from orchestrator.batch.options import RunOptions
+from orchestrator.batch.planning import plan_of
+from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.run import Run
+from orchestrator.cli.common import (
+    echo_json,
+    environment,
+    json_option,
+    manifest_argument,
+    overwrite_option,
+    preparing,
+    state_option,
+)
+from orchestrator.cli.display import Display, display
+from orchestrator.clock import SystemClock
+from orchestrator.errors import Exit, UsageError
+from orchestrator.ledger.view import View, mark_missing, reopen_failed
+from orchestrator.model import State
+from orchestrator.report.outcome import exit_of
+from orchestrator.report.summary import summary_lines
+
+_ONLY = click.option(
+    "--only",
+    multiple=True,
+    metavar="ID|GLOB",
+    help="Start only these documents; may be given several times.",
+)
+_LIMIT = click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Start at most N documents: try a few before many.",
+)
+_LOG = click.option(
+    "--log-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append one redacted JSON line for every exchange with a provider.",
+)
+
+
+@click.command(
+    "run",
+    epilog="Exit codes: 0 all done, 1 fault in the manifest or usage, 2 a bug, "
+    "3 some documents failed, 4 an account stopped, 5 documents in doubt, overdue, "
+    "lost or missing, 6 this machine (disk, lock), 130 interrupted.",
+)
+@manifest_argument
+@_ONLY
+@_LIMIT
+@overwrite_option
+@_LOG
+@state_option
+@json_option
+def run_command(
+    manifest: Path,
+    state: Path | None,
+    *,
+    only: tuple[str, ...],
+    limit: int | None,
+    overwrite: bool,
+    log_file: Path | None,
+    as_json: bool,
+) -> Exit:
+    """Run a manifest, or go on where an earlier run stopped.
+
+    The whole manifest is checked before anything is sent. Every document is
+    carried through its provider in the mode that the plan chose (see
+    `orchestrator plan`), and the results ledger is written beside the manifest in
+    STEM.batch/.
+
+    \b
+    Run the same command again whenever you like:
+      * what is done is not sent again;
+      * what was in flight is looked up, never paid twice;
+      * documents that failed stay failed: see `orchestrator retry --failed`.
+
+    \b
+    Ctrl-C once starts nothing new and finishes what is in flight; twice stops at
+    once. Both leave a ledger that goes on.
+    """  # noqa: D301  # \b is click's mark for text that is not wrapped
+    options = RunOptions(only=only, limit=limit, log_file=log_file)
+    return _run(manifest, state, options, overwrite=overwrite, as_json=as_json)
+
+
+@click.command("retry")
+@manifest_argument
+@click.option("--failed", is_flag=True, help="Run failed documents again.")
+@click.option("--code", metavar="CODE", help="Only those that failed with this code.")
+@_LIMIT
+@_LOG
+@state_option
+@json_option
+def retry_command(
+    manifest: Path,
+    state: Path | None,
+    *,
+    failed: bool,
+    code: str | None,
+    limit: int | None,
+    log_file: Path | None,
+    as_json: bool,
+) -> Exit:
+    """Run documents again that failed for good.
+
+    They are asked for as new work, which a provider may bill again; only results
+    that are already paid for and merely could not be saved are fetched.
+    """
+    if not failed:
+        raise UsageError("say what to retry: --failed")
+    folder = folder_of(manifest.absolute(), state)
+    with View(folder.ledger):
+        pass
+    options = RunOptions(limit=limit, log_file=log_file)
+    reopen = (code,)
+    return _run(manifest, state, options, reopen=reopen, as_json=as_json)
+
+
+def _run(
+    manifest: Path,
+    state: Path | None,
+    options: RunOptions,
+    *,
+    overwrite: bool = False,
+    reopen: tuple[str | None] | None = None,
+    as_json: bool,
+) -> Exit:
+    clock = SystemClock()
+    with preparing(manifest, state, overwrite=overwrite, as_json=as_json) as (
+        batch,
+        folder,
+    ):
+        folder.make()
+        with folder.held(clock):
+            batch.stage.merge()
+            if reopen is not None:
+                reopen_failed(folder.ledger, code=reopen[0])
+            mark_missing(folder.ledger)
+            return _carry(batch.refreshed(), folder, options, as_json=as_json)
+
+
+def _carry(
+    batch: Prepared, folder: BatchFolder, options: RunOptions, *, as_json: bool
+) -> Exit:
+    plan = plan_of(batch)
+    run = Run(batch, folder, options=options, environment=environment())
+    began = time.monotonic()
+    with display(as_json=as_json) as shown:
+        shown.begin(plan, run)
+        is_interrupted = asyncio.run(_follow(run, shown))
+    return _summary(
+        folder, run, time.monotonic() - began, is_interrupted, as_json=as_json
+    )
+
+
+async def _follow(run: Run, shown: Display) -> bool:
+    """Show a run until its end; ``True`` if the user asked for the end."""
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    asked = 0
+
+    def ask() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            shown.say("finishing what is in flight; Ctrl-C again stops at once")
+            run.drain()
+        elif task is not None:
+            task.cancel()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, ask)
+    try:
+        async for verdict in run:
+            shown.ended(verdict)
+    except asyncio.CancelledError:
+        if asked < 2:
+            raise
+    return asked > 0
+
+
+def _summary(
+    folder: BatchFolder,
+    run: Run,
+    seconds: float,
+    is_interrupted: bool,  # noqa: FBT001  # private
+    *,
+    as_json: bool,
+) -> Exit:
+    with View(folder.ledger) as view:
+        states, reasons = view.states(), view.reasons()
+    stopped = run.tally.stopped
+    is_cut = is_interrupted and bool(states.get(State.OPEN))
+    ended = exit_of(states, stopped=stopped.values(), is_interrupted=is_cut)
+    if as_json:
+        echo_json(
+            "summary",
+            states=states,
+            ended=run.tally.states,
+            bytes=run.tally.bytes,
+            seconds=round(seconds, 3),
+            stopped={name: each.code for name, each in stopped.items()},
+            ledger=str(folder.ledger),
+            exit=int(ended),
+        )
+        return ended
+    for line in summary_lines(
+        states,
+        reasons,
+        ended=run.tally.states,
+        written=run.tally.bytes,
+        seconds=seconds,
+        stopped=stopped,
+    ):
+        click.echo(line)
+    click.echo(f"ledger: {folder.ledger}")
+    return ended

@@ -1,0 +1,187 @@
+"""Ceilings of one account: width, rate, uploads, bytes in flight.
+
+Every limit is a ceiling also for a moment: a request passes all gates before its
+connection is asked for, and the rate gate spaces requests instead of letting bursts
+through. The width adapts below its ceiling: it shrinks when the service refuses, and
+grows again only while it is the bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiolimiter import AsyncLimiter
+
+from orchestrator.clock import Clock
+from orchestrator.wire.flow import Limits
+
+Changed = Callable[[int, str], None]
+
+
+class Width:
+    """How many requests may be on the wire; adapts between 1 and its ceiling.
+
+    Shrinks by a fifth when the service refuses, at most once in ``CALM`` seconds;
+    grows by one for each full round that went well; server errors pause the growth.
+    """
+
+    CALM = 15.0
+    SHRINK = 0.8
+
+    def __init__(self, ceiling: int, clock: Clock, changed: Changed) -> None:
+        self.ceiling = max(1, ceiling)
+        self.limit = float(self.ceiling)
+        self.busy = 0
+        self._clock = clock
+        self._changed = changed
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._shrunk = -self.CALM
+        self._calm_until = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Width {self.busy}/{int(self.limit)} of {self.ceiling}>"
+
+    async def acquire(self) -> None:
+        """Wait for a place."""
+        if self.busy < int(self.limit) and not self._waiting:
+            self.busy += 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.release()
+            else:
+                self._waiting.remove(place)
+            raise
+
+    def release(self) -> None:
+        """Give a place back."""
+        self.busy -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self.busy < int(self.limit):
+            place = self._waiting.popleft()
+            if not place.done():
+                self.busy += 1
+                place.set_result(None)
+
+    def went_well(self) -> None:
+        """Grow a little, if this gate is what holds requests back."""
+        is_full = self.busy >= int(self.limit)
+        if (
+            self.limit < self.ceiling
+            and is_full
+            and self._clock.monotonic() >= self._calm_until
+        ):
+            before = int(self.limit)
+            self.limit = min(self.ceiling, self.limit + 1 / self.limit)
+            if int(self.limit) != before:
+                self._changed(int(self.limit), "went well")
+            self._admit()
+
+    def was_refused(self, why: str) -> None:
+        """Shrink, unless that was done a moment ago."""
+        now = self._clock.monotonic()
+        self._calm_until = now + self.CALM
+        if now - self._shrunk < self.CALM:
+            return
+        self._shrunk = now
+        self.limit = max(1.0, self.limit * self.SHRINK)
+        self._changed(int(self.limit), why)
+
+    def had_trouble(self) -> None:
+        """Pause the growth: the service answers with errors."""
+        self._calm_until = self._clock.monotonic() + self.CALM
+
+
+class Weight:
+    """A gate for bytes, first come first served; too large a load goes alone."""
+
+    def __init__(self, total: int) -> None:
+        self.total = max(1, total)
+        self.used = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def carry(self, load: int) -> AsyncIterator[None]:
+        """Hold ``load`` bytes."""
+        load = min(load, self.total)
+        await self._take(load)
+        try:
+            yield
+        finally:
+            self.used -= load
+            self._admit()
+
+    async def _take(self, load: int) -> None:
+        if not self._waiting and self.used + load <= self.total:
+            self.used += load
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append((load, place))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.used -= load
+            self._admit()
+            raise
+
+    def _admit(self) -> None:
+        while self._waiting:
+            load, place = self._waiting[0]
+            if not place.done():
+                if self.used + load > self.total:
+                    return
+                self.used += load
+                place.set_result(None)
+            self._waiting.popleft()
+
+
+class Gates:
+    """All ceilings of one account, passed in one order by every request."""
+
+    def __init__(self, limits: Limits, clock: Clock, changed: Changed) -> None:
+        self.width = Width(limits.width, clock, changed)
+        self.uploads = asyncio.Semaphore(max(1, limits.uploads))
+        self.bytes = Weight(limits.bytes_in_flight)
+        # One token and its own period: requests are spaced, bursts cannot pass.
+        self.rate = AsyncLimiter(1, 1 / limits.rate) if limits.rate else None
+        self._clock = clock
+        self._paused_until = 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Obey a Retry-After for every request of the account."""
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
+    @asynccontextmanager
+    async def passage(self, load: int, *, is_large: bool) -> AsyncIterator[None]:
+        """Pass all gates with ``load`` bytes to send, and hold them."""
+        if is_large:
+            async with self.uploads, self.bytes.carry(load), self._lane():
+                yield
+        elif load:
+            async with self.bytes.carry(load), self._lane():
+                yield
+        else:
+            async with self._lane():
+                yield
+
+    @asynccontextmanager
+    async def _lane(self) -> AsyncIterator[None]:
+        await self.width.acquire()
+        try:
+            while (wait := self._paused_until - self._clock.monotonic()) > 0:
+                await self._clock.sleep(wait)
+            if self.rate is not None:
+                await self.rate.acquire()
+            yield
+        finally:
+            self.width.release()

@@ -1,0 +1,63 @@
+"""Open documents of one account in pages: the work queue side of the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from orchestrator.ledger.store import Store
+from orchestrator.model import Document
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many documents a run may still start, over all accounts."""
+
+    left: int | None = None
+
+    def grant(self, documents: list[Document]) -> list[Document]:
+        """As many of these as may be started."""
+        if self.left is None:
+            return documents
+        granted = documents[: self.left]
+        self.left -= len(granted)
+        return granted
+
+
+@dataclass(slots=True)
+class Pages:
+    """Fits ``engine.ports.Feed``; a document is given once in a run.
+
+    ``only`` holds ids or shell patterns; empty means every document.
+    """
+
+    store: Store
+    account: str
+    only: Sequence[str] = ()
+    allowance: Allowance = field(default_factory=Allowance)
+    _after: dict[bool, tuple[int, int]] = field(default_factory=dict)
+
+    async def page(self, *, large: bool, limit: int) -> Sequence[Document]:
+        """The next documents that are in no job; empty at the end."""
+        if self.allowance.left == 0:
+            return ()
+        while True:
+            found = await asyncio.to_thread(
+                self.store.open_documents,
+                self.account,
+                large=large,
+                after=self._after.get(large),
+                limit=limit,
+            )
+            if not found:
+                return ()
+            self._after[large] = (found[-1].priority, found[-1].n)
+            if wanted := [each for each in found if self._is_wanted(each)]:
+                return self.allowance.grant(wanted)
+
+    def _is_wanted(self, document: Document) -> bool:
+        return not self.only or any(
+            document.id == each or fnmatchcase(document.id, each) for each in self.only
+        )

@@ -1,0 +1,276 @@
+"""From manifest to ledger: compare first, then merge in one transaction.
+
+While a manifest is validated its documents are staged in a temporary database, so that
+memory stays flat and nothing touches the ledger before the whole manifest is valid. A
+plan compares stage and ledger and throws the stage away; a run merges it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from orchestrator.errors import MachineError
+from orchestrator.ledger import record
+from orchestrator.ledger.schema import TABLES
+from orchestrator.ledger.store import connect, uri
+from orchestrator.model import Document, State
+
+_STAGE = """
+CREATE TABLE new(
+  id TEXT PRIMARY KEY, n INTEGER, account TEXT, mode TEXT, large INTEGER,
+  priority INTEGER, size INTEGER, request_hash TEXT, fingerprint TEXT, spec TEXT,
+  fate TEXT NOT NULL DEFAULT 'new'
+) WITHOUT ROWID;
+"""
+_FATES = """
+UPDATE new SET fate = CASE
+  WHEN old.request_hash <> new.request_hash THEN 'changed'
+  WHEN old.fingerprint <> new.fingerprint THEN 'touched'
+  ELSE 'same' END
+FROM ledger.document AS old WHERE old.id = new.id
+"""
+_KEEP_SPECS = """
+UPDATE ledger.job_document SET spec = (
+  SELECT document.spec FROM ledger.document AS document
+  WHERE document.id = job_document.document)
+WHERE spec IS NULL
+  AND document IN (SELECT id FROM new WHERE fate = 'changed')
+  AND job IN (SELECT id FROM ledger.job WHERE phase <> 'ended')
+"""
+_CHANGE = """
+UPDATE ledger.document AS old SET
+  n = new.n, account = new.account, mode = new.mode, large = new.large,
+  priority = new.priority, size = new.size, request_hash = new.request_hash,
+  fingerprint = new.fingerprint,
+  spec = CASE WHEN old.outputs IS NULL THEN new.spec
+         ELSE json_set(new.spec, '$.overwrite', json('true')) END,
+  failure = NULL, code = NULL,
+  stale = open.id IS NOT NULL,
+  state = CASE WHEN open.id IS NULL THEN 'open' ELSE old.state END,
+  job = CASE WHEN open.id IS NULL THEN NULL ELSE old.job END
+FROM new LEFT JOIN (
+  SELECT id FROM ledger.job WHERE phase <> 'ended'
+) AS open ON open.id = (
+  SELECT job FROM ledger.document AS document WHERE document.id = new.id)
+WHERE old.id = new.id AND new.fate = 'changed'
+"""
+_INSERT = """
+INSERT INTO ledger.document(id, n, account, mode, large, priority, size,
+  request_hash, fingerprint, spec)
+SELECT id, n, account, mode, large, priority, size, request_hash, fingerprint, spec
+FROM new WHERE fate = 'new' ORDER BY n
+"""
+_REFRESH = """
+UPDATE ledger.document AS old SET n = new.n, priority = new.priority,
+  mode = new.mode, large = new.large, spec = new.spec, fingerprint = new.fingerprint,
+  state = CASE WHEN old.state = 'gone' THEN 'open' ELSE old.state END
+FROM new WHERE old.id = new.id AND new.fate IN ('same', 'touched')
+  AND (old.spec <> new.spec OR old.fingerprint <> new.fingerprint
+       OR old.state = 'gone')
+"""
+_LEAVE = """
+UPDATE ledger.document SET state = 'gone'
+WHERE state IN ('open', 'failed') AND id NOT IN (SELECT id FROM new)
+  AND (job IS NULL OR job NOT IN (SELECT id FROM ledger.job WHERE phase <> 'ended'))
+"""
+_TODO = """
+SELECT new.account, new.mode, count(*), sum(new.size), min(new.spec)
+FROM new LEFT JOIN ledger.document AS old ON old.id = new.id
+WHERE new.fate IN ('new', 'changed')
+   OR old.state IN ('open', 'in_doubt', 'overdue', 'gone')
+GROUP BY new.account, new.mode ORDER BY new.account, new.mode DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is to be done at one account in one mode, with an example."""
+
+    account: str
+    mode: str
+    documents: int
+    bytes: int
+    example: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Manifest against ledger, in numbers of documents."""
+
+    documents: int
+    new: int
+    changed: int
+    same: int
+    gone: int
+    states: dict[str, int]
+
+
+class Stage:
+    """Documents of one manifest, on their way to a plan or to the ledger."""
+
+    FLUSH = 500
+
+    def __init__(self, ledger: Path) -> None:
+        self._path = ledger
+        self._exists = ledger.exists()
+        # An empty name is a private temporary file: it spills instead of growing.
+        self._db = sqlite3.connect("", uri=True, isolation_level=None)
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.executescript(_STAGE)
+        self._buffer: list[tuple[Any, ...]] = []
+        self._attach()
+        self._db.execute("BEGIN")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def _attach(self) -> None:
+        if self._exists:
+            connect(self._path, readonly=True).close()
+            self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
+        else:
+            self._db.execute("ATTACH ':memory:' AS ledger")
+            tables = TABLES.replace("CREATE TABLE ", "CREATE TABLE ledger.")
+            tables = tables.replace("CREATE INDEX ", "CREATE INDEX ledger.")
+            self._db.executescript(tables)
+
+    def add(self, document: Document) -> None:
+        """Stage a document."""
+        self._buffer.append(_row(document))
+        if len(self._buffer) >= self.FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._db.executemany(
+            "INSERT INTO new(id, n, account, mode, large, priority, size, "
+            "request_hash, fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)",
+            self._buffer,
+        )
+        self._buffer.clear()
+
+    def is_ours(self, document: Document) -> bool:
+        """Whether the ledger knows why the document's output may be there already."""
+        if not self._exists:
+            return False
+        row = self._db.execute(
+            "SELECT 1 FROM ledger.document WHERE id = ? "
+            "AND (outputs IS NOT NULL OR job IS NOT NULL)",
+            (document.id,),
+        ).fetchone()
+        return row is not None
+
+    def compare(self) -> Diff:
+        """Say what is new, changed, the same and gone; changes nothing."""
+        self._flush()
+        self._db.execute(_FATES)
+        self._settle_touched()
+        fates = dict(self._db.execute("SELECT fate, count(*) FROM new GROUP BY fate"))
+        gone = self._db.execute(
+            "SELECT count(*) FROM ledger.document WHERE state <> 'gone' "
+            "AND id NOT IN (SELECT id FROM new)"
+        ).fetchone()[0]
+        states = dict(
+            self._db.execute(
+                "SELECT old.state, count(*) FROM new JOIN ledger.document AS old "
+                "ON old.id = new.id WHERE new.fate IN ('same', 'touched') GROUP BY 1"
+            )
+        )
+        return Diff(
+            documents=sum(fates.values()),
+            new=fates.get("new", 0),
+            changed=fates.get("changed", 0),
+            same=fates.get("same", 0) + fates.get("touched", 0),
+            gone=gone,
+            states=states,
+        )
+
+    def _settle_touched(self) -> None:
+        """Let the hash decide where only size, time or inode differ."""
+        rows = self._db.execute(
+            "SELECT id, spec FROM new WHERE fate = 'touched'"
+        ).fetchall()
+        changed = [
+            (name,)
+            for name, spec in rows
+            if not all(self._is_as_sent(i.path) for i in record.document(spec).inputs)
+        ]
+        self._db.executemany("UPDATE new SET fate = 'changed' WHERE id = ?", changed)
+
+    def _is_as_sent(self, path: str) -> bool:
+        row = self._db.execute(
+            "SELECT sha256 FROM ledger.input WHERE path = ?", (path,)
+        ).fetchone()
+        return row is not None and _sha256(path) == row[0]
+
+    def shares(self) -> list[Share]:
+        """What is to be done, by account and mode."""
+        return [
+            Share(account, mode, count, size or 0, record.document(example))
+            for account, mode, count, size, example in self._db.execute(_TODO)
+        ]
+
+    def documents(self) -> Iterator[tuple[Document, State, str]]:
+        """Every document with its state in the ledger and its fate, in order."""
+        rows = self._db.execute(
+            "SELECT new.spec, coalesce(old.state, 'open'), new.fate FROM new "
+            "LEFT JOIN ledger.document AS old ON old.id = new.id ORDER BY new.n"
+        )
+        for spec, state, fate in rows:
+            yield record.document(spec), State(state), fate
+
+    def merge(self) -> None:
+        """Write the staged documents into the ledger, in one transaction.
+
+        Raises:
+            MachineError: the ledger cannot be written.
+        """
+        connect(self._path).close()
+        try:
+            self._db.execute("COMMIT")
+            self._db.execute("DETACH ledger")
+            self._db.execute("ATTACH ? AS ledger", (uri(self._path, "rw"),))
+            self._db.execute("PRAGMA ledger.synchronous=FULL")
+            self._db.execute("BEGIN IMMEDIATE")
+            for statement in (_KEEP_SPECS, _CHANGE, _INSERT, _REFRESH, _LEAVE):
+                self._db.execute(statement)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise MachineError(f"ledger {self._path}: {error}") from error
+        self._exists = True
+
+
+def _row(document: Document) -> tuple[Any, ...]:
+    return (
+        document.id,
+        document.n,
+        document.provider,
+        document.mode,
+        int(document.is_large),
+        document.priority,
+        document.size,
+        record.request_hash(document),
+        record.fingerprint(document.inputs),
+        record.text(document),
+    )
+
+
+def _sha256(path: str) -> str | None:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

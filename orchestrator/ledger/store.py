@@ -1,0 +1,434 @@
+"""The ledger in SQLite: durable writes in groups, and pages of open work.
+
+Theory of operation
+-------------------
+One connection writes, in a thread of its own. What is queued while a commit runs is
+the next commit (group commit without a timer), and every call returns only when its
+commit is on disk (WAL, ``synchronous=FULL``). A commit makes at most five SQL calls,
+whatever the number of its rows: rows travel as one JSON text per table and are taken
+apart by ``json_each`` inside SQLite, because a thread that comes back to Python for
+each row starves for the interpreter lock under a busy loop.
+
+An *intent* is a job row whose ``intended`` is set: a request that may cost money was
+about to be sent, and its outcome is not known. Whatever happens next clears it:
+``advance`` (the provider answered), ``not_sent`` (it provably did not arrive) or
+``settle``. A resume asks the provider about every row that still has one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from orchestrator.clock import Clock
+from orchestrator.errors import MachineError
+from orchestrator.ledger import record
+from orchestrator.ledger.schema import TABLES, VERSION
+from orchestrator.model import (
+    Document,
+    Input,
+    Job,
+    Mode,
+    Phase,
+    Progress,
+    State,
+    Verdict,
+)
+
+_JOBS = """
+INSERT INTO job(
+  id, account, mode, phase, intended, created, callback, progress, updated)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
+       value->>7, value->>8
+FROM json_each(?) WHERE true
+ON CONFLICT(id) DO UPDATE SET phase = excluded.phase, intended = excluded.intended,
+  progress = excluded.progress, updated = excluded.updated
+"""
+_LINKS = """
+INSERT OR IGNORE INTO job_document(job, position, document)
+SELECT value->>0, value->>1, value->>2 FROM json_each(?)
+"""
+_TAKEN = """
+UPDATE document SET job = taken.job FROM (
+  SELECT value->>0 AS job, value->>2 AS id FROM json_each(?)
+) AS taken WHERE document.id = taken.id
+"""
+_SETTLED = """
+UPDATE document SET
+  state = CASE WHEN stale THEN 'open' ELSE new.state END,
+  job = CASE WHEN stale OR new.state = 'open' THEN NULL ELSE job END,
+  stale = 0, outputs = new.outputs, failure = new.failure, code = new.code,
+  made_by = new.made_by, updated = new.at
+FROM (
+  SELECT value->>0 AS id, value->>1 AS state, value->>2 AS outputs,
+         value->>3 AS failure, value->>4 AS code, value->>5 AS made_by, value->>6 AS at
+  FROM json_each(?)
+) AS new WHERE document.id = new.id
+"""
+_EVENTS = """
+INSERT INTO event(at, kind, account, job, document, detail)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
+FROM json_each(?)
+"""
+_TRUSTED = """
+INSERT OR REPLACE INTO account(name, trusted)
+SELECT value->>0, value->>1 FROM json_each(?)
+"""
+_HASHED = """
+INSERT OR REPLACE INTO input(path, sha256)
+SELECT value->>0, value->>1 FROM json_each(?)
+"""
+
+
+_Entry = tuple["Rows", asyncio.Future[None] | None]
+
+
+@dataclass(slots=True)
+class Rows:
+    """What one call writes; the rows of many calls make one commit."""
+
+    jobs: list[tuple[Any, ...]] = field(default_factory=list)
+    links: list[tuple[Any, ...]] = field(default_factory=list)
+    settled: list[tuple[Any, ...]] = field(default_factory=list)
+    hashed: list[tuple[Any, ...]] = field(default_factory=list)
+    trusted: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def take(self, other: Rows) -> None:
+        """Add the rows of another call."""
+        for name in self.__slots__:
+            getattr(self, name).extend(getattr(other, name))
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Run at most one statement for each kind of row (links take two)."""
+        for sql, rows in (
+            (_JOBS, self.jobs),
+            (_LINKS, self.links),
+            (_TAKEN, self.links),
+            (_HASHED, self.hashed),
+            (_SETTLED, self.settled),
+            (_TRUSTED, self.trusted),
+            (_EVENTS, self.events),
+        ):
+            if rows:
+                connection.execute(sql, (record.text(rows),))
+
+
+def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """Open a ledger file.
+
+    Raises:
+        MachineError: it cannot be opened, or is not a ledger of this version.
+    """
+    try:
+        connection = sqlite3.connect(
+            uri(path, "ro" if readonly else "rwc"),
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=30,
+        )
+        if not readonly:
+            _prepare(connection, path)
+        _check_version(connection, path)
+    except sqlite3.Error as error:
+        raise MachineError(f"ledger {path}: {error}") from error
+    return connection
+
+
+def uri(path: Path, mode: str) -> str:
+    """A path as SQLite's URI: ``mode`` is ro, rw or rwc."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{quoted}?mode={mode}"
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise MachineError(
+            f"ledger {path}: this file system cannot hold a write-ahead log "
+            f"(journal mode {mode!r}); choose a local disk with --state DIR"
+        )
+    connection.execute("PRAGMA synchronous=FULL")
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
+        )
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found != VERSION:
+        raise MachineError(
+            f"ledger {path}: version {found} found, this program writes {VERSION}"
+        )
+
+
+class Store:
+    """A ledger that is being written; fits ``engine.ports.Ledger``."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self._clock = clock
+        self._connection = connect(path)
+        self._reader = connect(path, readonly=True)
+        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self.commits = 0
+        self.rows = 0
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(
+            target=self._serve, args=(loop,), name="ledger", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queue.put(None)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+        self._connection.close()
+        self._reader.close()
+
+    # What the engine calls...
+
+    async def intend(self, job: Job, progress: Progress) -> None:
+        """Write an intent: the job, its documents and its phase, before it is sent."""
+        now = self._clock.now()
+        await self._write(
+            Rows(
+                jobs=[_job_row(job, progress, intended=now, at=now)],
+                links=_links(job),
+                events=[_event(now, "intent", job, progress.phase)],
+            )
+        )
+
+    async def not_sent(self, job: Job, progress: Progress, why: str) -> None:
+        """Take an intent back: the request provably did not arrive."""
+        now = self._clock.now()
+        await self._write(
+            Rows(
+                jobs=[_job_row(job, progress, at=now)],
+                events=[_event(now, "not_sent", job, why)],
+            )
+        )
+
+    async def advance(self, job: Job, progress: Progress) -> None:
+        """Write where the job stands."""
+        now = self._clock.now()
+        detail = progress.failure.code if progress.failure else progress.phase
+        await self._write(
+            Rows(
+                jobs=[_job_row(job, progress, at=now)],
+                links=_links(job),
+                events=[_event(now, "advance", job, detail)],
+            )
+        )
+
+    async def settle(
+        self, job: Job, progress: Progress, verdicts: Sequence[Verdict]
+    ) -> None:
+        """Write how documents ended; the job is what its progress says.
+
+        A document in doubt keeps its job, and the job keeps its intent, so that the
+        next run looks it up again.
+        """
+        now = self._clock.now()
+        doubt = any(each.state is State.IN_DOUBT for each in verdicts)
+        events = [
+            (
+                now,
+                str(each.state),
+                job.account,
+                job.id,
+                each.document.id,
+                each.failure.code if each.failure else None,
+            )
+            for each in verdicts
+        ]
+        await self._write(
+            Rows(
+                jobs=[_job_row(job, progress, intended=now if doubt else None, at=now)],
+                settled=[_settled_row(each, now) for each in verdicts],
+                events=events,
+            )
+        )
+
+    async def trust(self, account: str) -> None:
+        """Note that a lookup of one of our own ids was answered positively."""
+        await self._write(Rows(trusted=[(account, self._clock.now())]))
+
+    def hashed(self, value: Input, sha256: str) -> None:
+        """Note the SHA-256 of an input as it was sent; written with the next commit."""
+        self._queue.put((Rows(hashed=[(value.path, sha256)]), None))
+
+    async def note(self, kind: str, account: str, detail: str) -> None:
+        """Write an event that concerns no single job: a limit changed, say."""
+        now = self._clock.now()
+        await self._write(Rows(events=[(now, kind, account, None, None, detail)]))
+
+    # Writing...
+
+    async def _write(self, rows: Rows) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put((rows, done))
+        # A commit cannot be called back: who is cancelled while waiting for one
+        # still learns afterwards what is on disk.
+        await asyncio.shield(done)
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        while (first := self._queue.get()) is not None:
+            group, ended = self._gather(first)
+            error = self._commit(group)
+            loop.call_soon_threadsafe(_resolve, [done for _, done in group], error)
+            if ended:
+                return
+
+    def _gather(self, first: _Entry) -> tuple[list[_Entry], bool]:
+        group = [first]
+        while True:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+            if following is None:
+                return group, True
+            group.append(following)
+
+    def _commit(self, group: Iterable[_Entry]) -> MachineError | None:
+        rows = Rows()
+        for each, _ in group:
+            rows.take(each)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            rows.write(self._connection)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            return MachineError(f"ledger {self.path}: {error}")
+        self.commits += 1
+        self.rows += len(rows.jobs)
+        return None
+
+    # Reading...
+
+    def open_documents(
+        self, account: str, *, large: bool, after: tuple[int, int] | None, limit: int
+    ) -> list[Document]:
+        """A page of open documents that are in no job, most urgent first.
+
+        ``after`` is priority and place of the last document of the page before.
+        """
+        where = ""
+        bound: tuple[int, ...] = ()
+        if after is not None:
+            where = "AND (priority < ? OR (priority = ? AND n > ?))"
+            bound = (after[0], after[0], after[1])
+        rows = self._reader.execute(
+            "SELECT spec FROM document WHERE account = ? AND large = ? "  # noqa: S608  # the only insertion is a constant
+            f"AND state = 'open' AND job IS NULL {where} "
+            "ORDER BY priority DESC, n LIMIT ?",
+            (account, int(large), *bound, limit),
+        )
+        return [record.document(spec) for (spec,) in rows]
+
+    def open_jobs(self, account: str) -> list[tuple[Job, Progress, float | None]]:
+        """Jobs that a former run left, oldest first, with the time of their intent."""
+        rows = self._reader.execute(
+            "SELECT id, mode, created, callback, progress, intended FROM job "
+            "WHERE account = ? AND phase <> 'ended' ORDER BY created",
+            (account,),
+        ).fetchall()
+        return [
+            (
+                Job(
+                    id_, account, Mode(mode), self._documents_of(id_), created, callback
+                ),
+                record.progress(progress),
+                intended,
+            )
+            for id_, mode, created, callback, progress, intended in rows
+        ]
+
+    def _documents_of(self, job: str) -> tuple[Document, ...]:
+        # A document that was edited while its job was in flight is settled as it was.
+        rows = self._reader.execute(
+            "SELECT coalesce(link.spec, document.spec) FROM job_document AS link "
+            "JOIN document ON document.id = link.document "
+            "WHERE link.job = ? ORDER BY position",
+            (job,),
+        )
+        return tuple(record.document(spec) for (spec,) in rows)
+
+    def is_trusted(self, account: str) -> bool:
+        """Whether a lookup of one of our own ids was ever answered positively."""
+        row = self._reader.execute(
+            "SELECT trusted FROM account WHERE name = ?", (account,)
+        ).fetchone()
+        return bool(row and row[0])
+
+
+def _resolve(
+    futures: Iterable[asyncio.Future[None] | None], error: Exception | None
+) -> None:
+    for each in futures:
+        if each is None or each.cancelled():
+            continue
+        if error is None:
+            each.set_result(None)
+        else:
+            each.set_exception(error)
+
+
+def _links(job: Job) -> list[tuple[Any, ...]]:
+    return [(job.id, place, each.id) for place, each in enumerate(job.documents)]
+
+
+def _job_row(
+    job: Job, progress: Progress, *, at: float, intended: float | None = None
+) -> tuple[Any, ...]:
+    kept = record.durable(progress)
+    return (
+        job.id,
+        job.account,
+        job.mode,
+        kept.phase,
+        intended,
+        job.created,
+        job.callback,
+        record.text(kept),
+        at,
+    )
+
+
+def _settled_row(verdict: Verdict, at: float) -> tuple[Any, ...]:
+    failure = verdict.failure
+    return (
+        verdict.document.id,
+        verdict.state,
+        record.text(verdict.outputs) if verdict.outputs else None,
+        record.text(failure) if failure else None,
+        failure.code if failure else None,
+        verdict.made_by or None,
+        at,
+    )
+
+
+def _event(at: float, kind: str, job: Job, detail: str | Phase) -> tuple[Any, ...]:
+    document = job.documents[0].id if len(job.documents) == 1 else None
+    return (at, kind, job.account, job.id, document, str(detail))

@@ -1,0 +1,197 @@
+"""Reading a ledger, also while a run holds it: status and export."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from orchestrator.errors import UsageError
+from orchestrator.ledger import record
+from orchestrator.ledger.store import connect
+from orchestrator.model import Document, Failure, Output, State
+
+COLUMNS = (
+    "id",
+    "state",
+    "provider",
+    "mode",
+    "reason",
+    "operation",
+    "bytes",
+    "output",
+    "output_bytes",
+    "sha256",
+    "made_by",
+    "job",
+    "code",
+    "message",
+    "blame",
+    "updated",
+)
+"""Columns of an export, in order; docs/ledger.md says what each holds."""
+
+_ROWS = """
+SELECT spec, state, outputs, failure, made_by, job, updated FROM document
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One document as the ledger knows it."""
+
+    document: Document
+    state: State
+    outputs: tuple[Output, ...]
+    failure: Failure | None
+    made_by: str
+    job: str | None
+    updated: float | None
+
+    def flat(self) -> dict[str, Any]:
+        """The row of an export: one text or number for each of ``COLUMNS``."""
+        document, failure = self.document, self.failure
+        return {
+            "id": document.id,
+            "state": str(self.state),
+            "provider": document.provider,
+            "mode": str(document.mode),
+            "reason": document.reason,
+            "operation": str(document.operation),
+            "bytes": document.size,
+            "output": "\n".join(each.path for each in self.outputs),
+            "output_bytes": sum(each.size for each in self.outputs),
+            "sha256": "\n".join(each.sha256 for each in self.outputs),
+            "made_by": self.made_by,
+            "job": self.job,
+            "code": failure.code if failure else None,
+            "message": failure.message if failure else None,
+            "blame": str(failure.blame) if failure else None,
+            "updated": self.updated,
+        }
+
+
+class View:
+    """A ledger that is only read."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise UsageError(f"no ledger at {path}: this manifest was never run")
+        self._db = connect(path, readonly=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def states(self) -> dict[State, int]:
+        """Number of documents in each state."""
+        rows = self._db.execute("SELECT state, count(*) FROM document GROUP BY state")
+        return {State(state): count for state, count in rows}
+
+    def reasons(self) -> list[tuple[State, str, int, str, str]]:
+        """What stands against documents: state, code, count, example, message."""
+        rows = self._db.execute(
+            "SELECT state, coalesce(code, ''), count(*), min(id), min(failure) "
+            "FROM document WHERE state NOT IN ('done', 'open', 'gone') "
+            "GROUP BY state, code ORDER BY count(*) DESC"
+        )
+        return [
+            (
+                State(state),
+                code,
+                count,
+                example,
+                record.failure(failure).message if failure else "",
+            )
+            for state, code, count, example, failure in rows
+        ]
+
+    def in_flight(self) -> dict[str, int]:
+        """Number of jobs that are not ended, by phase."""
+        rows = self._db.execute(
+            "SELECT phase, count(*) FROM job WHERE phase <> 'ended' GROUP BY phase"
+        )
+        return dict(rows.fetchall())
+
+    def rows(self, *, state: State | None = None) -> Iterator[Row]:
+        """Every document in the order of the manifest."""
+        where = "WHERE state = ?" if state else ""
+        found = self._db.execute(
+            f"{_ROWS} {where} ORDER BY n", (state,) if state else ()
+        )
+        for spec, now, outputs, failure, made_by, job, updated in found:
+            yield Row(
+                document=record.document(spec),
+                state=State(now),
+                outputs=record.outputs(outputs) if outputs else (),
+                failure=record.failure(failure) if failure else None,
+                made_by=made_by or "",
+                job=job,
+                updated=updated,
+            )
+
+
+def reopen_failed(path: Path, *, code: str | None = None) -> int:
+    """Open failed documents again; those whose job can still be fetched keep it.
+
+    Returns:
+        How many documents were opened.
+    """
+    connection = connect(path)
+    try:
+        return _reopen(connection, code)
+    finally:
+        connection.close()
+
+
+def _reopen(connection: sqlite3.Connection, code: str | None) -> int:
+    cursor = connection.execute(
+        "UPDATE document SET state = 'open', failure = NULL, code = NULL, "
+        "job = CASE WHEN job IN (SELECT id FROM job WHERE phase <> 'ended') "
+        "THEN job ELSE NULL END "
+        "WHERE state = 'failed' AND (? IS NULL OR code = ?)",
+        (code, code),
+    )
+    return cursor.rowcount
+
+
+def mark_missing(path: Path) -> list[str]:
+    """Mark documents that are done but whose output is gone or has another size.
+
+    Returns:
+        Their ids.
+    """
+    connection = connect(path)
+    try:
+        done = connection.execute(
+            "SELECT id, outputs FROM document WHERE state = 'done'"
+        )
+        missing = [(name,) for name, outputs in done if not _are_there(outputs)]
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            "UPDATE document SET state = 'missing' WHERE id = ?", missing
+        )
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    return [name for (name,) in missing]
+
+
+def _are_there(outputs: str | None) -> bool:
+    for each in record.outputs(outputs) if outputs else ():
+        try:
+            if Path(each.path).stat().st_size != each.size:
+                return False
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,301 @@
+"""YAML events into plain values, one node at a time, every position kept beside them.
+
+Theory of operation
+-------------------
+PyYAML's C parser turns a stream into events. Loading the whole of a large manifest with
+it costs a gigabyte, so this composes one node (one document of the manifest) when asked
+and forgets it. Values are what JSON has, with ``Decimal`` for numbers with a point.
+Where each key and value stands is kept in a tree of the same shape, made of the
+parser's own marks: nothing is computed for the entries that have no fault.
+
+Anchors live as long as the pass. An alias gives the anchored value itself, never a
+copy, and counts with the size of what it stands for, so that a few lines that expand to
+millions of nodes are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from yaml.cyaml import CParser
+from yaml.events import (
+    AliasEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from orchestrator.manifest.faults import listed, near, shown
+from orchestrator.manifest.scalars import resolve
+
+DEEPEST = 64
+BORROWED = 100_000
+"""Nodes that one entry may take through aliases."""
+_TAG = "tag:yaml.org,2002:"
+_PLAIN_TAGS = {_TAG + each for each in ("int", "float", "bool", "null")}
+_TEXT_TAGS = {"!", _TAG + "str"}
+_GROUP_TAGS = {None, "!", _TAG + "map", _TAG + "seq"}
+
+
+class Mark(Protocol):
+    """Where something starts; both count from 0."""
+
+    line: int
+    column: int
+
+
+class Marks:
+    """Where a mapping or a list, its keys and its values start."""
+
+    __slots__ = ("keys", "start", "values")
+
+    def __init__(self, start: Mark) -> None:
+        self.start = start
+        self.keys: dict[str, Mark] = {}
+        self.values: dict[str, Spot] | list[Spot] = {}
+
+
+Spot = Mark | Marks
+
+
+class Node(NamedTuple):
+    """A value, where it stands, and how many nodes it has."""
+
+    value: Any
+    spot: Spot
+    size: int = 1
+
+
+class Broken(Exception):
+    """The text cannot be read on from here."""
+
+    def __init__(self, mark: Mark, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.mark = mark
+        self.message = message
+        self.hint = hint
+
+
+Report = Callable[[Mark, str, str], None]
+
+
+def start_of(spot: Spot) -> Mark:
+    """Where a value starts."""
+    return spot.start if isinstance(spot, Marks) else spot
+
+
+def find(spot: Spot, path: tuple[str | int, ...], *, key: bool = False) -> Mark:
+    """Where the value at a path starts, or the deepest part of the path that is there.
+
+    With ``key``, the last step of the path finds the key and not its value.
+    """
+    for i, step in enumerate(path):
+        if not isinstance(spot, Marks):
+            break
+        if key and i == len(path) - 1 and step in spot.keys:
+            return spot.keys[str(step)]
+        try:
+            spot = spot.values[step]  # type: ignore[index]  # a miss is expected
+        except (KeyError, IndexError, TypeError):
+            break
+    return start_of(spot)
+
+
+@dataclass(slots=True)
+class Composer:
+    """Composes nodes from the events of one parser.
+
+    ``is_flawed`` says that a fault was reported which left a hole in the values.
+    """
+
+    parser: CParser
+    report: Report
+    is_flawed: bool = False
+    _anchors: dict[str, Node] = field(default_factory=dict)
+    _depth: int = 0
+    _count: int = 0
+    _borrowed: int = 0
+
+    def entry(self, event: Event) -> Node:
+        """Compose a node that is judged by itself."""
+        self.is_flawed = False
+        self._borrowed = 0
+        return self.node(event)
+
+    def node(self, event: Event) -> Node:
+        """Compose the node that starts with this event."""
+        before = self._count
+        self._count += 1
+        if type(event) is AliasEvent:
+            return self._alias(event)
+        if type(event) is ScalarEvent:
+            value, spot = self._scalar(event), event.start_mark
+        else:
+            value, spot = self._group(event)
+        node = Node(value, spot, self._count - before)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        return node
+
+    def skip(self, event: Event) -> None:
+        """Pass over a node; what has an anchor in it is composed."""
+        depth = 0
+        while True:
+            kind = type(event)
+            if kind is not AliasEvent and getattr(event, "anchor", None) is not None:
+                self.entry(event)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                depth += 1
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                depth -= 1
+            if depth == 0:
+                return
+            event = self.parser.get_event()
+
+    def flaw(self, mark: Mark, message: str, hint: str = "") -> None:
+        """Report a fault that leaves a hole."""
+        self.is_flawed = True
+        self.report(mark, message, hint)
+
+    def _scalar(self, event: ScalarEvent) -> Any:
+        tag = event.tag
+        if tag is None:
+            return event.value if event.style else resolve(event.value)
+        if tag in _PLAIN_TAGS:
+            return resolve(event.value)
+        if tag not in _TEXT_TAGS:
+            self._tagged(event)
+        return event.value
+
+    def _tagged(self, event: Event) -> None:
+        self.flaw(
+            event.start_mark,
+            f"the tag {shown(event.tag)} means nothing here",
+            "write the value without it",
+        )
+
+    def _alias(self, event: AliasEvent) -> Node:
+        name = str(event.anchor)
+        found = self._anchors.get(name)
+        if found is None:
+            self.flaw(
+                event.start_mark,
+                f"the alias *{shown(name)[1:-1]} has no anchor above it; "
+                f"there are: {listed(self._anchors) or 'none'}",
+                near(name, self._anchors),
+            )
+            return Node(None, event.start_mark)
+        self._count += found.size
+        self._borrowed += found.size
+        if self._borrowed > BORROWED:
+            raise Broken(
+                event.start_mark,
+                f"aliases expand this entry to more than {BORROWED:,} values",
+                "anchors within anchors multiply; write the values out",
+            )
+        return found
+
+    def _group(self, event: Event) -> tuple[Any, Marks]:
+        if self._depth == DEEPEST:
+            raise Broken(
+                event.start_mark, f"nested deeper than the {DEEPEST} levels allowed"
+            )
+        if event.tag not in _GROUP_TAGS:
+            self._tagged(event)
+        self._depth += 1
+        marks = Marks(event.start_mark)
+        value: Any
+        if type(event) is MappingStartEvent:
+            value = self._mapping(marks)
+        else:
+            value = self._sequence(marks)
+        self._depth -= 1
+        return value, marks
+
+    def _sequence(self, marks: Marks) -> list[Any]:
+        value: list[Any] = []
+        spots: list[Spot] = []
+        while type(event := self.parser.get_event()) is not SequenceEndEvent:
+            node = self.node(event)
+            value.append(node.value)
+            spots.append(node.spot)
+        marks.values = spots
+        return value
+
+    def _mapping(self, marks: Marks) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        values: dict[str, Spot] = {}
+        marks.values = values
+        merges: Node | None = None
+        get_event = self.parser.get_event
+        while type(event := get_event()) is not MappingEndEvent:
+            key = self._key(event)
+            child = get_event()
+            if type(child) is ScalarEvent and child.anchor is None:
+                self._count += 1
+                spot: Spot = child.start_mark
+                item = self._scalar(child)
+            else:
+                item, spot, _ = node = self.node(child)
+                if key == "<<" and not event.style and merges is None:
+                    merges = node
+                    marks.keys[key] = event.start_mark
+                    continue
+            if key is None:
+                continue
+            if key in marks.keys:
+                self._twice(key, event, marks.keys[key])
+                continue
+            value[key] = item
+            values[key] = spot
+            marks.keys[key] = event.start_mark
+        if merges is not None:
+            self._merge(value, marks, merges)
+        return value
+
+    def _twice(self, key: str, event: Event, first: Mark) -> None:
+        self.report(
+            event.start_mark,
+            f"the key {shown(key)} is here twice in one mapping; "
+            f"the first is in line {first.line + 1}",
+            "remove one of them",
+        )
+
+    def _key(self, event: Event) -> str | None:
+        self._count += 1
+        if type(event) is ScalarEvent:
+            if event.anchor is not None:
+                self._anchors[event.anchor] = Node(event.value, event.start_mark)
+            return str(event.value)
+        self.flaw(event.start_mark, "a key must be a text, not a group or an alias")
+        if type(event) is not AliasEvent:
+            self.node(event)
+        return None
+
+    def _merge(self, value: dict[str, Any], marks: Marks, merges: Node) -> None:
+        """Take from merged mappings what is not said here; the first of them wins."""
+        for found, spot in _mappings(merges):
+            if not isinstance(found, dict) or not isinstance(spot, Marks):
+                self.flaw(
+                    start_of(spot),
+                    f"<< takes a mapping or a list of them, found {shown(found)}",
+                    "name an anchor: <<: *name",
+                )
+                continue
+            for key, item in found.items():
+                if key not in value:
+                    value[key] = item
+                    marks.keys[key] = spot.keys[key]
+                    marks.values[key] = spot.values[key]  # type: ignore[index,call-overload]  # of a mapping
+
+
+def _mappings(merges: Node) -> Iterator[tuple[Any, Spot]]:
+    if isinstance(merges.value, list) and isinstance(merges.spot, Marks):
+        yield from zip(merges.value, merges.spot.values, strict=True)
+    else:
+        yield merges.value, merges.spot

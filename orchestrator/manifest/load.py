@@ -1,0 +1,287 @@
+"""Loads a manifest: its settings at once, its documents as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.errors import Place, UsageError
+from orchestrator.manifest import schema
+from orchestrator.manifest.compose import find
+from orchestrator.manifest.entries import Builder, Entry, Seen, nearby
+from orchestrator.manifest.expand import Common, Expander
+from orchestrator.manifest.explain import explain
+from orchestrator.manifest.faults import Faults, listed, near, shown
+from orchestrator.manifest.formats import FORMATS, yields_many
+from orchestrator.manifest.unique import Clash, Names
+from orchestrator.manifest.walk import LIST, Head, Walk, ends_with_documents
+from orchestrator.model import Document, Operation
+from orchestrator.settings import (
+    AccountSettings,
+    BatchSettings,
+    LimitSettings,
+    SecretMissing,
+    ThresholdSettings,
+)
+
+Check = Callable[[Document], Iterable[str]]
+Many = Callable[[Operation, str, str], bool]
+Model = TypeVar("Model", bound=BaseModel)
+LOCAL = "local"
+
+
+def load_manifest(
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    types: Collection[str] = (LOCAL,),
+    formats: Collection[str] = FORMATS,
+    many: Many = yields_many,
+) -> Manifest:
+    """Read the head of a manifest; documents come from the value.
+
+    Args:
+        path: The manifest.
+        environment: Where ``${env:NAME}`` leads; without it, keys are not looked for.
+        types: Providers that the program knows.
+        formats: Targets that are known to exist.
+        many: Whether an operation may yield several files.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+        stops = ends_with_documents(path)
+    except IsADirectoryError:
+        message = f"{path} is a folder, not a manifest"
+        raise UsageError(message) from None
+    except FileNotFoundError:
+        hint = nearby(path.absolute())
+        message = f"there is no manifest {path}" + (f" ({hint})" if hint else "")
+        raise UsageError(message) from None
+    except (OSError, ValueError) as error:
+        message = f"the manifest {path} cannot be read: {error}"
+        raise UsageError(message) from None
+    return Manifest(path, stops, environment, types, formats, many)
+
+
+class Manifest:
+    """A manifest whose documents are read when they are asked for.
+
+    One pass over :meth:`entries` and then :meth:`finish` is a whole validation; the
+    same pass may feed a ledger, which keeps what it got only if ``finish`` is silent.
+    Every call of :meth:`entries` is a new pass.
+
+    Attributes:
+        settings: Everything but the documents.
+        faults: What the pass found so far.
+    """
+
+    settings: BatchSettings
+    faults: Faults
+
+    def __init__(
+        self,
+        path: Path,
+        stops: bool,  # noqa: FBT001  # private: load_manifest builds it
+        environment: Mapping[str, str] | None,
+        types: Collection[str],
+        formats: Collection[str],
+        many: Many,
+    ) -> None:
+        self._path = path
+        self._stops = stops
+        self._environment = environment
+        self._formats = formats
+        self._many = many
+        self._names: Names | None = None
+        self._used: set[str] = set()
+        self._begin()
+        with path.open("rb") as file:
+            self._head = Walk(file, str(path), self.faults).head(stops=stops)
+        self._said = self._check_head(types)
+        self.settings = self._settings(self._said)
+        self._first = self.faults
+
+    def entries(self) -> Iterator[Entry]:
+        """Documents with their places, in the manifest's order, in one new pass.
+
+        What has a fault is noted and left out.
+        """
+        self._begin()
+        for fault in self._first.kept:
+            self.faults.add(fault.place, fault.message, fault.hint)
+        self._names = names = Names()
+        seen = Seen(self.faults, names)
+        folder = str(self.settings.folder)
+        builder = Builder(folder, seen, self._formats, self._many)
+        expander = Expander(self._common(), builder, self.faults)
+        is_empty = True
+        with self._path.open("rb") as file:
+            walk = Walk(file, str(self._path), self.faults)
+            for item in walk.entries(last=self._stops):
+                is_empty = False
+                for entry in expander.expand(item):
+                    self._used.add(entry.document.provider)
+                    yield entry
+        if is_empty and LIST in self._head.keys and not self.faults:
+            self.fault(self._place(LIST), "the list of documents is empty")
+
+    def documents(self, check: Check | None = None) -> Iterator[Document]:
+        """The documents, in one new pass that ends with all faults.
+
+        Raises:
+            ManifestError: at the end, if there was any fault.
+        """
+        for entry in self.entries():
+            if check is not None:
+                for message in check(entry.document):
+                    self.fault(entry.place, message)
+            yield entry.document
+        self.finish()
+
+    def validate(self, check: Check | None = None) -> int:
+        """Count the documents in one pass.
+
+        Raises:
+            ManifestError: there are faults.
+        """
+        return sum(1 for _ in self.documents(check))
+
+    def fault(self, place: Place, message: str, hint: str = "") -> None:
+        """Add a fault of the caller's to this pass."""
+        self.faults.add(place, message, hint)
+
+    def finish(self) -> None:
+        """End a pass: what needs the whole of it is checked.
+
+        Raises:
+            ManifestError: there was any fault, with all of them.
+        """
+        if self._names is not None:
+            for clash in self._names.clashes():
+                self.fault(clash.place, *_said_of(clash))
+            self._names.close()
+            self._names = None
+        self._check_keys()
+        self.faults.raise_any()
+
+    def _begin(self) -> None:
+        self.faults = Faults()
+        self._used = set()
+
+    def _common(self) -> Common:
+        return Common(
+            file=str(self._path),
+            folder=self.settings.folder,
+            defaults=self._said.defaults,
+            accounts=self.settings.accounts,
+            default_spot=self._head.spots.get("defaults"),
+        )
+
+    def _place(self, *path: str | int, key: bool = False) -> Place:
+        mark = find(self._head.marks, path, key=key)
+        return Place(str(self._path), mark.line + 1, mark.column + 1)
+
+    def _check_head(self, types: Collection[str]) -> schema.Manifest:
+        head = self._head
+        values = {
+            key: value
+            for key, value in head.values.items()
+            if not key.startswith("x-") and key not in head.flawed
+        }
+        said = self._valid(values, head)
+        if head.is_whole and head.keys and LIST not in head.keys:
+            self.fault(self._place(), "the key documents is missing")
+        for name, account in said.providers.items():
+            if account.type not in types:
+                message = f"unknown provider type {shown(account.type)}"
+                message += f"; allowed are {listed(types)}"
+                place = self._place("providers", name, "type")
+                self.fault(place, message, near(account.type, types))
+        return said
+
+    def _valid(self, values: dict[str, object], head: Head) -> schema.Manifest:
+        """The head; what is wrong in it is noted and left out."""
+        wrong: set[str] = set()
+        try:
+            return schema.Manifest.model_validate(values)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                if detail["loc"]:
+                    wrong.add(str(detail["loc"][0]))
+            for mark, message, hint in explain(error, schema.Manifest, head.marks):
+                place = Place(str(self._path), mark.line + 1, mark.column + 1)
+                if head.is_whole or "is missing" not in message:
+                    self.fault(place, message, hint)
+        rest = {key: value for key, value in values.items() if key not in wrong}
+        named = values.get("providers")
+        if "providers" in wrong and isinstance(named, dict):
+            rest["providers"] = {name: {"type": LOCAL} for name in named}
+        return schema.Manifest.model_validate({**rest, "version": 1})
+
+    def _settings(self, said: schema.Manifest) -> BatchSettings:
+        path = self._path.absolute()
+        folder = path.parent
+        designs = folder / said.designs if said.designs else None
+        if designs is not None and not designs.is_dir():
+            message = f"the folder of designs {shown(said.designs)} is not there"
+            self.fault(self._place("designs"), message, nearby(designs))
+        accounts = {name: _account(name, each) for name, each in said.providers.items()}
+        accounts.setdefault(LOCAL, AccountSettings(LOCAL, LOCAL))
+        return BatchSettings(path, folder, said.name or path.stem, accounts, designs)
+
+    def _check_keys(self) -> None:
+        """See that the keys of the accounts in use are there."""
+        if self._environment is None:
+            return
+        for name in sorted(self._used):
+            key = self.settings.accounts[name].key
+            try:
+                if key is not None:
+                    key.resolve(self._environment, self.settings.folder)
+            except SecretMissing as error:
+                self.fault(self._place("providers", name, "key"), str(error))
+
+
+def _account(name: str, said: schema.Account) -> AccountSettings:
+    limits, modes = said.limits, said.modes
+    return AccountSettings(
+        name=name,
+        type=said.type,
+        url=said.url,
+        key=said.key,
+        limits=LimitSettings(
+            width=limits.width,
+            rate=limits.rate,
+            jobs=limits.jobs,
+            uploads=limits.uploads,
+            bytes_in_flight=limits.bytes_in_flight,
+        ),
+        thresholds=ThresholdSettings(
+            sync=modes.sync_up_to, asynchronous=modes.async_up_to
+        ),
+        prefer=modes.prefer,
+        price=said.price,
+    )
+
+
+def _said_of(clash: Clash) -> tuple[str, str]:
+    """A clash in words."""
+    if clash.role == "id":
+        message = f"the id {shown(clash.text)} is taken; the other is at {clash.other}"
+        return message, "ids are unique"
+    if clash.other_role == "input":
+        message = f"the output {shown(clash.text)} is the input at {clash.other}"
+        return message, "inputs are never touched"
+    message = f"the output {shown(clash.text)} is taken; the other is at {clash.other}"
+    same = clash.text == clash.other_text
+    return (
+        message,
+        "" if same else f"{shown(clash.other_text)} is the same to some disks",
+    )

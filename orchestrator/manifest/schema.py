@@ -1,0 +1,362 @@
+"""The manifest's shape, typed; performs no I/O.
+
+Each kind of entry is a model of its own and is chosen before it is checked, so that a
+fault never comes with the complaints of the kinds that were not meant. Descriptions are
+written for the users of editors, which show them.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from orchestrator.manifest.formats import canonical
+from orchestrator.model import Mode, Operation
+from orchestrator.settings import Prefer, SecretReference
+
+SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
+_UNITS = {
+    "": 1,
+    "B": 1,
+    **{f"{each}B": 1000**i for i, each in enumerate("kMGT", 1)},
+    **{f"{each}iB": 1024**i for i, each in enumerate("KMGT", 1)},
+    "KB": 1000,
+}
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]{0,3})")
+_REFERENCE = re.compile(r"\$\{(env|file):([^{}\x00-\x1f]+)\}")
+_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.IGNORECASE)
+
+
+def wrong(message: str, hint: str = "") -> PydanticCustomError:
+    """A fault in our own words."""
+    return PydanticCustomError("said", "{said}", {"said": message, "hint": hint})
+
+
+def size_of(value: object) -> int:
+    """Bytes: ``10MB`` is decimal, ``10MiB`` binary, a bare number is bytes."""
+    text = str(value) if isinstance(value, str | int | Decimal) else ""
+    match = _SIZE.fullmatch(text)
+    if isinstance(value, bool) or match is None or match[2] not in _UNITS:
+        raise wrong("must be a size", "write 10MB (decimal), 10MiB (binary) or bytes")
+    size = Decimal(match[1]) * _UNITS[match[2]]
+    if size > 2**60:
+        raise wrong("must be a size of at most 2^60 bytes")
+    return int(size)
+
+
+def reference_of(value: object) -> SecretReference:
+    """A reference to a secret; what was found is never repeated."""
+    match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError(
+            "secret",
+            "{said}",
+            {
+                "said": "must be a reference, never a key itself",
+                "hint": "write ${env:NAME} or ${file:PATH}",
+            },
+        )
+    return SecretReference(match[1], match[2])
+
+
+def _url(value: str) -> str:
+    if not _URL.fullmatch(value):
+        raise PydanticCustomError(
+            "secret",
+            "{said}",
+            {
+                "said": "must be an http or https URL without user, query or fragment",
+                "hint": "as in https://api.example.com",
+            },
+        )
+    return value.rstrip("/")
+
+
+def _no_control(value: str) -> str:
+    if not value.strip():
+        raise wrong("must not be empty")
+    if not value.isprintable() and any(ord(c) < 32 or ord(c) == 127 for c in value):
+        raise wrong("must not hold control characters")
+    return value
+
+
+def _shown_size(default: str) -> WithJsonSchema:
+    pattern = r"^[0-9]+(\.[0-9]+)? ?(B|[kKMGT]B|[KMGT]iB)?$"
+    return WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": pattern},
+            ],
+            "examples": [default],
+        }
+    )
+
+
+Word = Annotated[str, AfterValidator(_no_control)]
+Format = Annotated[Word, AfterValidator(canonical)]
+Size = Annotated[int, BeforeValidator(size_of)]
+Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
+Params = dict[str, Any]
+Asked = Literal["sync", "async", "presigned", "auto"]
+
+
+class Shape(BaseModel):
+    """Keys that are not known are faults; numbers may stand where text is wanted."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        coerce_numbers_to_str=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Limits(Shape):
+    """Ceilings of an account, never exceeded; the provider's own where left out."""
+
+    width: Count | None = Field(
+        None, description="Requests on the wire at the same time.", examples=[8]
+    )
+    rate: Annotated[float, Field(gt=0, le=100_000)] | None = Field(
+        None, description="Requests a second, polls included.", examples=[50]
+    )
+    jobs: Count | None = Field(
+        None,
+        description="Jobs that the provider has accepted and not finished.",
+        examples=[200],
+    )
+    uploads: Count | None = Field(
+        None, description="Large uploads at the same time.", examples=[2]
+    )
+    bytes_in_flight: Annotated[Size, _shown_size("256MB")] | None = Field(
+        None, description="Bytes of inputs being sent at the same time."
+    )
+
+
+class Modes(Shape):
+    """Sizes up to which a request mode is chosen."""
+
+    sync_up_to: Annotated[Size, _shown_size("10MB")] | None = Field(
+        None, description="Up to this size: one request, the reply is the result."
+    )
+    async_up_to: Annotated[Size, _shown_size("50MB")] | None = Field(
+        None,
+        description="Up to this size: submit, wait, fetch. Above it: pre-signed, the "
+        "bytes go to storage first.",
+    )
+    prefer: Prefer | None = Field(
+        None,
+        description="exactly_once takes a mode whose every charged request can be "
+        "looked up by a name that is known before it is sent, whatever the size.",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        low, high = self.sync_up_to, self.async_up_to
+        if low is not None and high is not None and low > high:
+            raise wrong(f"sync_up_to ({low:,} bytes) is over async_up_to ({high:,})")
+        return self
+
+
+class Account(Shape):
+    """One set of credentials at one API."""
+
+    type: Word = Field(
+        description="The API: local is the embedded service.", examples=["local"]
+    )
+    url: Annotated[str, AfterValidator(_url)] | None = Field(
+        None,
+        description="Where the API lives. For local, leaving it out starts a private "
+        "service for the run.",
+        examples=["http://127.0.0.1:8080"],
+    )
+    key: (
+        Annotated[
+            SecretReference,
+            BeforeValidator(reference_of),
+            WithJsonSchema({"type": "string", "pattern": r"^\$\{(env|file):[^{}]+\}$"}),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Where the key is kept: ${env:NAME} or ${file:PATH}. Never the key.",
+        examples=["${env:ARCHIVE_KEY}"],
+    )
+    limits: Limits = Field(default_factory=Limits)
+    modes: Modes = Field(default_factory=Modes)
+    price: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="Money for a unit, for the estimate of plan.", examples=[0.01]
+    )
+
+
+class Common(Shape):
+    """What every document may say, and what ``defaults`` says for all of them."""
+
+    provider: Word | None = Field(
+        None, description="Name of an account in providers.", examples=["local"]
+    )
+    to: Format | None = Field(
+        None, description="Format of the output, as an extension.", examples=["pdf"]
+    )
+    output: Word | None = Field(
+        None,
+        description="Pattern of the output's path, relative to the manifest. Fields: "
+        "{id}, {ext}, {stem}, {name}, {folder}, fields of the row, and {n} or {n:03} "
+        "where several files may come. A pattern that ends with / is a folder.",
+        examples=["out/{id}.{ext}", "out/{id}-{n:03}.{ext}"],
+    )
+    params: Params | None = Field(
+        None,
+        description="Options of the operation, or data for the design. Mappings are "
+        "merged: defaults below the entry, the entry below the row.",
+    )
+    mode: Asked | None = Field(
+        None,
+        description="How documents are handed over: auto chooses by size, the others "
+        "insist.",
+    )
+    priority: Annotated[int, Strict(), Field(ge=-1000, le=1000)] | None = Field(
+        None, description="Higher goes first.", examples=[10]
+    )
+
+
+class Defaults(Common):
+    """Said once for all documents; an entry's own word wins."""
+
+
+class Entry(Common):
+    """What the three kinds of entries share."""
+
+    operation: Operation | None = Field(
+        None,
+        description="What to do. Left out: generate with a design, merge with several "
+        "inputs, convert with one.",
+    )
+    source: Format | None = Field(
+        None,
+        description="Format of the inputs, where the file name does not tell.",
+        examples=["csv"],
+    )
+
+
+class Single(Entry):
+    """One document."""
+
+    id: Word = Field(
+        description="Your own name for the document, unique in the manifest.",
+        examples=["letter"],
+    )
+    input: Word | None = Field(
+        None, description="The file, relative to the manifest.", examples=["in/a.docx"]
+    )
+    inputs: list[Word] | None = Field(
+        None, min_length=1, description="Several files, in order.", max_length=10_000
+    )
+    design: Word | None = Field(
+        None, description="A design to generate from.", examples=["invoice@1"]
+    )
+
+
+class Glob(Entry):
+    """One document for each file that a pattern matches."""
+
+    glob: Word = Field(
+        description="Pattern of files, relative to the manifest; ** goes into folders.",
+        examples=["in/*.png"],
+    )
+    id: Word | None = Field(
+        None,
+        description="Pattern of the ids: {stem}, {name}, {folder}. Default: {stem}.",
+        examples=["img-{stem}"],
+    )
+
+
+class Rows(Entry):
+    """One document for each row of a data file."""
+
+    rows: Word = Field(
+        description="A .csv, .tsv, .jsonl, .json (one object a line), .yaml or .yml "
+        "file, relative to the manifest.",
+        examples=["invoices.jsonl"],
+    )
+    key: Word | None = Field(
+        None, description="The column that is the id.", examples=["number"]
+    )
+    id: Word | None = Field(
+        None,
+        description="Pattern of the ids, in place of key.",
+        examples=["{customer}-{number}"],
+    )
+    design: Word | None = Field(
+        None,
+        description="A design to generate from; the row is its data.",
+        examples=["invoice@1"],
+    )
+    input: Word | None = Field(
+        None, description="Pattern of the input's path.", examples=["scans/{file}"]
+    )
+    inputs: list[Word] | None = Field(
+        None, min_length=1, max_length=10_000, description="Patterns of several inputs."
+    )
+    numbers: list[Word] | None = Field(
+        None,
+        description="Columns of a CSV file that hold numbers; all others are text.",
+        examples=[["net", "quantity"]],
+    )
+
+
+class Manifest(Shape):
+    """A batch: which documents, what to do with them, through which accounts."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    name: Word | None = Field(
+        None, description="Name of the batch. Default: the file's stem."
+    )
+    providers: dict[str, Account] = Field(
+        default_factory=dict,
+        description="Accounts by name. local, a private embedded service, is always "
+        "there.",
+    )
+    defaults: Defaults = Field(default_factory=Defaults)
+    designs: Word | None = Field(
+        None, description="Folder of your own designs.", examples=["designs"]
+    )
+
+
+ASKED: dict[str | None, Mode | None] = {
+    None: None,
+    "auto": None,
+    **{mode.value: mode for mode in Mode},
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest, for editors."""
+
+    class Whole(Manifest):
+        documents: list[Single | Glob | Rows] = Field(
+            min_length=1, description="What to do: single files, globs, rows of data."
+        )
+
+    Whole.__doc__ = Manifest.__doc__
+    schema = Whole.model_json_schema(mode="validation")
+    return {
+        "$schema": SCHEMA_URL,
+        **schema,
+        "title": "Manifest of document-orchestrator",
+        "patternProperties": {"^x-": {"description": "Yours: a place for anchors."}},
+    }

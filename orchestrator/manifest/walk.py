@@ -1,0 +1,242 @@
+"""Walks over a YAML file: the head of a manifest first, then its entries, one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from yaml import MarkedYAMLError, YAMLError
+from yaml.cyaml import CParser
+from yaml.events import (
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from orchestrator.errors import Place
+from orchestrator.manifest.compose import Broken, Composer, Mark, Marks, Node, Spot
+from orchestrator.manifest.faults import Faults, shown
+from orchestrator.manifest.text import CHUNK, Text, foreign
+
+LIST = "documents"
+_LIST_KEY = re.compile(rb"""(?:^|[\r\n])["']?documents["']?[ \t]*:""")
+_NEXT_KEY = re.compile(rb"[\r\n][^\s#\-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Spotted:
+    """A value of a YAML file, and where its parts stand."""
+
+    value: Any
+    spot: Spot
+    is_flawed: bool = False
+
+
+@dataclass(slots=True)
+class Start:
+    """A mark that no parser gave."""
+
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(slots=True)
+class Head:
+    """The keys of a manifest beside its documents.
+
+    ``is_whole`` says that all of them could be read.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Mark] = field(default_factory=dict)
+    spots: dict[str, Spot] = field(default_factory=dict)
+    flawed: set[str] = field(default_factory=set)
+    is_whole: bool = False
+
+    @property
+    def marks(self) -> Marks:
+        """Where everything stands, as for any other mapping."""
+        marks = Marks(Start())
+        marks.keys, marks.values = self.keys, self.spots
+        return marks
+
+
+class Walk:
+    """One pass over one file."""
+
+    def __init__(self, file: BinaryIO, name: str, faults: Faults) -> None:
+        self._name = name
+        self._faults = faults
+        self._parser = CParser(Text(file, self._foreign))
+        self._composer = Composer(self._parser, self.report)
+
+    def place(self, mark: Mark) -> Place:
+        """A mark as a place."""
+        return Place(self._name, mark.line + 1, mark.column + 1)
+
+    def report(self, mark: Mark, message: str, hint: str = "") -> None:
+        """Note a fault of the text itself."""
+        self._faults.add(self.place(mark), message, hint)
+
+    def head(self, *, stops: bool) -> Head:
+        """All keys beside the documents; ``stops`` says that none comes after them."""
+        head = Head()
+        try:
+            for key, _, event in self._root(head):
+                if key != LIST:
+                    self._keep(head, key, event)
+                elif stops:
+                    break
+                else:
+                    self._composer.skip(event)
+            head.is_whole = True
+        except (YAMLError, Broken):
+            pass  # the pass over the entries meets it again, after what stands before
+        return head
+
+    def entries(self, *, last: bool) -> Iterator[Spotted]:
+        """The documents of a manifest, in order; ``last``: no key was read below."""
+        is_below = False
+        try:
+            for key, mark, event in self._root(Head()):
+                if key == LIST:
+                    yield from self._list(event, LIST)
+                    is_below = last
+                    continue
+                if is_below:
+                    self.report(mark, f"{shown(key)} must stand above the documents")
+                self._composer.entry(event)
+        except (YAMLError, Broken) as error:
+            self._broken(error)
+
+    def rows(self) -> Iterator[Spotted]:
+        """The items of a file that is one list."""
+        try:
+            event = self._open()
+            if event is None:
+                return
+            yield from self._list(event, "a file of rows")
+            self._close()
+        except (YAMLError, Broken) as error:
+            self._broken(error)
+
+    def _keep(self, head: Head, key: str, event: Event) -> None:
+        node = self._composer.entry(event)
+        head.values[key] = node.value
+        if self._composer.is_flawed:
+            head.flawed.add(key)
+        head.spots[key] = node.spot
+
+    def _open(self) -> Event | None:
+        """The first event of the root, or ``None`` for a file without content."""
+        self._parser.get_event()
+        event = self._parser.get_event()
+        if type(event) is not DocumentStartEvent:
+            self.report(Start(), "the file is empty")
+            return None
+        return self._parser.get_event()
+
+    def _close(self) -> None:
+        self._parser.get_event()
+        event = self._parser.get_event()
+        if type(event) is not StreamEndEvent:
+            self.report(
+                event.start_mark,
+                "a second YAML document starts here; allowed is one in a file",
+                "remove the line ---",
+            )
+
+    def _root(self, head: Head) -> Iterator[tuple[str, Mark, Event]]:
+        """Keys of the root, once each, with the event that their value starts with."""
+        start = self._open()
+        if start is None:
+            return
+        if type(start) is not MappingStartEvent:
+            node: Node = self._composer.entry(start)
+            self.report(
+                start.start_mark,
+                f"a manifest is a mapping of keys, found {shown(node.value)}",
+                "start with version: 1",
+            )
+            return
+        while type(event := self._parser.get_event()) is not MappingEndEvent:
+            value = self._parser.get_event() if type(event) is ScalarEvent else None
+            if value is None:
+                self.report(event.start_mark, "a key must be a text")
+                self._composer.entry(event)
+                self._composer.skip(self._parser.get_event())
+            elif (key := str(event.value)) in head.keys:
+                self.report(event.start_mark, f"the key {shown(key)} is here twice")
+                self._composer.skip(value)
+            else:
+                head.keys[key] = event.start_mark
+                yield key, event.start_mark, value
+        self._close()
+
+    def _list(self, start: Event, what: str) -> Iterator[Spotted]:
+        if type(start) is not SequenceStartEvent:
+            node = self._composer.entry(start)
+            self.report(
+                start.start_mark,
+                f"{what} must be a list, found {shown(node.value)}",
+                "start each item with a dash",
+            )
+            return
+        while type(event := self._parser.get_event()) is not SequenceEndEvent:
+            node = self._composer.entry(event)
+            yield Spotted(node.value, node.spot, self._composer.is_flawed)
+
+    def _foreign(self, line: int, column: int, found: str) -> None:
+        self.report(Start(line, column), foreign(found), "save the file as UTF-8")
+
+    def _broken(self, error: YAMLError | Broken) -> None:
+        if isinstance(error, Broken):
+            self.report(error.mark, error.message, error.hint)
+        elif isinstance(error, MarkedYAMLError):
+            mark = error.problem_mark or error.context_mark or Start()
+            problem = f"not valid YAML: {error.problem or error.context}"
+            self.report(mark, problem, _yaml_hint(str(error.problem)))
+        else:
+            self.report(Start(), "not valid YAML")
+
+
+def _yaml_hint(problem: str) -> str:
+    if "cannot start any token" in problem:
+        return "tabs cannot indent; a text that starts with @, ` or % needs quotes"
+    if "mapping values are not allowed" in problem:
+        return "a text that holds a colon and a space needs quotes"
+    if "expected <block end>" in problem or "did not find expected" in problem:
+        return "look at the indentation here and in the lines above"
+    return ""
+
+
+def ends_with_documents(path: Path) -> bool:
+    """Whether no key can follow the documents; a cheap look that may say no in doubt.
+
+    It saves a pass: keys may stand in any order, but most manifests end with their
+    documents.
+    """
+    pattern = _LIST_KEY
+    with path.open("rb") as file:
+        tail = b"\n"
+        while chunk := file.read(CHUNK * 16):
+            text = tail + chunk
+            at = 0
+            if pattern is _LIST_KEY:
+                found = pattern.search(text)
+                if found is None:
+                    tail = text[-64:]
+                    continue
+                pattern, at = _NEXT_KEY, found.end()
+            if pattern.search(text, at):
+                return False
+            tail = text[-1:]
+    return pattern is _NEXT_KEY

@@ -1,0 +1,81 @@
+"""A plan as a value: what a run would do, and why; performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+OUTPUT_GUESS = 200_000
+"""Bytes that an output is taken to need where nothing is known of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one account is to do in one mode.
+
+    ``cost`` is in the money of the account's price; ``None`` where it has none.
+    """
+
+    account: str
+    provider: str
+    mode: str
+    documents: int
+    bytes: int
+    reason: str
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run of this manifest would do with this ledger and these files.
+
+    Attributes:
+        name: The batch.
+        documents: In the manifest.
+        new: Not in the ledger.
+        changed: In the ledger, asked for differently now; done again.
+        same: In the ledger as they are.
+        gone: In the ledger and no longer in the manifest.
+        states: How the same ones stand in the ledger.
+        parts: What is to be done.
+        room: Bytes free where the outputs go, ``None`` where unknown.
+        needs: Bytes that the outputs may need: a guess.
+    """
+
+    name: str
+    documents: int
+    new: int
+    changed: int
+    same: int
+    gone: int
+    states: Mapping[str, int]
+    parts: Sequence[Part]
+    room: int | None
+    needs: int
+
+    @property
+    def todo(self) -> int:
+        """Documents to be done."""
+        return sum(part.documents for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes to be sent."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def cost(self) -> Decimal | None:
+        """The estimated cost; ``None`` where no price is known."""
+        costs = [part.cost for part in self.parts if part.cost is not None]
+        return sum(costs, Decimal(0)) if costs else None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the disk has room for what the outputs may need."""
+        return self.room is None or self.room > self.needs
+
+
+def needs_of(parts: Sequence[Part]) -> int:
+    """Bytes that outputs may need: as much as the inputs, at least a usual page."""
+    return sum(max(p.bytes, p.documents * OUTPUT_GUESS) for p in parts)

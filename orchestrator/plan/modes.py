@@ -1,0 +1,97 @@
+"""Which request mode a document takes, and why in words; performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from orchestrator.model import Mode, Operation
+from orchestrator.wire.flow import Thresholds
+
+_SAFEST = (Mode.SYNC, Mode.ASYNC, Mode.PRESIGNED)
+Lacks = Mapping[Mode, tuple[Mode, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A mode, and the reason for it."""
+
+    mode: Mode
+    reason: str
+
+
+def choose(
+    size: int,
+    operation: Operation,
+    asked: Mode | None,
+    thresholds: Thresholds,
+    lacks: Lacks,
+    *,
+    once: Collection[Mode] | None = None,
+) -> Choice:
+    """Choose the mode for a document.
+
+    Args:
+        size: Bytes to be sent.
+        operation: What is to be done; what is generated sends no file.
+        asked: The mode that the manifest insists on.
+        thresholds: Sizes up to which sync and async are chosen.
+        lacks: Modes that the provider does not have: what replaces them, and why.
+        once: Where exactly-once is preferred: the modes whose every charged request
+            can be looked up.
+    """
+    choice = (
+        Choice(asked, "the manifest asks for it")
+        if asked is not None
+        else _preferred(_by_size(size, operation, thresholds), once)
+    )
+    seen = {choice.mode}
+    while choice.mode in lacks:
+        mode, why = lacks[choice.mode]
+        reason = f"{choice.reason}; {choice.mode} is not there ({why}): {mode}"
+        choice = Choice(mode, reason)
+        if mode in seen:
+            break
+        seen.add(mode)
+    return choice
+
+
+def _by_size(size: int, operation: Operation, thresholds: Thresholds) -> Choice:
+    low, high = thresholds.sync, thresholds.asynchronous
+    if operation is Operation.GENERATE and size == 0:
+        return Choice(Mode.SYNC, "no file to send: sync")
+    if size <= low:
+        return Choice(Mode.SYNC, f"{of(size)} is up to {of(low)}: sync")
+    if size <= high:
+        reason = f"{of(size)} is over {of(low)} and up to {of(high)}: async"
+        return Choice(Mode.ASYNC, reason)
+    return Choice(Mode.PRESIGNED, f"{of(size)} is over {of(max(low, high))}: presigned")
+
+
+def _preferred(choice: Choice, once: Collection[Mode] | None) -> Choice:
+    """The same, or the first mode that is exactly once where that is preferred."""
+    if once is None or choice.mode in once:
+        return choice
+    named = next((mode for mode in _SAFEST if mode in once), None)
+    if named is None:
+        return Choice(choice.mode, f"{choice.reason}; no mode here is exactly once")
+    return Choice(named, f"{choice.reason}, but {named} is exactly once: {named}")
+
+
+def of(size: int) -> str:
+    """Bytes for a reader, never rounded across a threshold: 20.0 MB, 10,000,001 B."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            if size % (unit // 10) == 0:
+                whole, rest = divmod(size // (unit // 10), 10)
+                return f"{whole:,} {name}" if rest == 0 else f"{whole:,}.{rest} {name}"
+            break
+    return _near(size)
+
+
+def _near(size: int) -> str:
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            text = f"{size / unit:,.1f}"
+            return f"{text} {name}"
+    return f"{size} B"

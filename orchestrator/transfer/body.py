@@ -1,0 +1,248 @@
+"""Bodies on the wire: described in a request, opened for one attempt, length known."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
+
+from orchestrator.model import Input
+from orchestrator.transfer.source import OnHash, Source
+from orchestrator.wire.http import Body, Field, FilePart, Form, Json, Raw
+
+_OPEN_AT_ONCE = 16
+"""Files of one form that are held open; further ones wait for their turn."""
+
+
+class Meter(Protocol):
+    """Told what is handed over to the connection, just before it is."""
+
+    def hand_over(self, size: int, *, last: bool) -> None:
+        """So many bytes of the body go next; ``last`` completes the request.
+
+        Raises:
+            ConnectionError: the connection is gone, nothing is to be handed over.
+        """
+        ...
+
+
+class Stalled(Exception):
+    """The other side takes no more bytes."""
+
+
+@dataclass(slots=True)
+class OpenBody:
+    """A body that is ready to be sent once."""
+
+    content_type: str
+    segments: list[bytes | Source]
+    size: int
+    sources: list[Source] = field(default_factory=list)
+
+    @property
+    def has_files(self) -> bool:
+        """Whether its length is up to files."""
+        return bool(self.sources)
+
+    async def close(self) -> None:
+        """Close every file."""
+        for source in self.sources:
+            await source.close()
+
+
+async def open_body(body: Body, on_hash: OnHash | None = None) -> OpenBody | None:
+    """Open what a request describes, for one attempt.
+
+    Raises:
+        SourceChanged: a file is gone or differs from the plan.
+        ValueError: a value cannot be written as JSON.
+    """
+    opened = _describe(body, on_hash)
+    if opened is None:
+        return None
+    try:
+        for source in opened.sources[:_OPEN_AT_ONCE]:
+            await source.open()
+        for source in opened.sources[_OPEN_AT_ONCE:]:
+            await source.probe()
+    except BaseException:
+        await opened.close()
+        raise
+    return opened
+
+
+def encode_json(value: Any) -> bytes:
+    """JSON in UTF-8, with ``Decimal`` as number literals, digit by digit.
+
+    Raises:
+        ValueError: the value holds something that JSON has no word for.
+    """
+    try:
+        text = _encoder.encode(value)
+        if b"NaN" in text or b"Infinity" in text:
+            # A Decimal may be one, and is written as it stands; a string may hold it.
+            msgspec.json.decode(text)
+    except (TypeError, UnicodeEncodeError, msgspec.MsgspecError) as error:
+        raise ValueError(f"cannot be written as JSON: {type(error).__name__}") from None
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(type(value).__name__)
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain)
+
+
+def _describe(body: Body, on_hash: OnHash | None) -> OpenBody | None:
+    match body:
+        case None:
+            return None
+        case Json(value):
+            text = encode_json(value)
+            return OpenBody("application/json", [text], len(text))
+        case Raw(given, content_type):
+            source = Source(given, on_hash)
+            return OpenBody(content_type, [source], given.size, [source])
+        case Form(parts):
+            return _describe_form(parts, on_hash)
+
+
+def _describe_form(
+    parts: tuple[Field | FilePart, ...], on_hash: OnHash | None
+) -> OpenBody:
+    # Not to be guessed, so that no file can hold it.
+    boundary = secrets.token_hex(16)
+    content_type = f"multipart/form-data; boundary={boundary}"
+    opened = OpenBody(content_type, [], 0)
+    for part in parts:
+        _add(opened, f"--{boundary}\r\n{_head(part)}\r\n".encode("utf-8", "replace"))
+        if isinstance(part, Field):
+            _add(opened, part.text.encode("utf-8", "replace"))
+        else:
+            source = Source(part.input, on_hash)
+            opened.sources.append(source)
+            opened.segments.append(source)
+            opened.size += part.input.size
+        _add(opened, b"\r\n")
+    _add(opened, f"--{boundary}--\r\n".encode())
+    return opened
+
+
+def _add(opened: OpenBody, text: bytes) -> None:
+    last = opened.segments[-1] if opened.segments else None
+    if isinstance(last, bytes):
+        opened.segments[-1] = last + text
+    else:
+        opened.segments.append(text)
+    opened.size += len(text)
+
+
+def _head(part: Field | FilePart) -> str:
+    lines = f'Content-Disposition: form-data; name="{quoted(part.name)}"'
+    if isinstance(part, FilePart):
+        # RFC 7578, 4.2 and 5.1: the name itself in UTF-8, and no "filename*".
+        lines += f'; filename="{quoted(part.filename)}"'
+    if part.content_type:
+        lines += f"\r\nContent-Type: {part.content_type}"
+    return lines + "\r\n"
+
+
+def quoted(name: str) -> str:
+    """The inside of a quoted string of a part's head.
+
+    Quotes and backslashes get a backslash, which parsers of every kind take away.
+    Line ends and other control characters are percent-encoded, as browsers do; so is
+    the semicolon, at which some parsers cut even inside quotes.
+    """
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(
+        f"%{ord(each):02X}" if each < " " or each in "\x7f;" else each
+        for each in escaped
+    )
+
+
+class Outgoing(Payload):
+    """An opened body as aiohttp takes it, which tells a meter what it hands over."""
+
+    _autoclose = True  # the exchange closes the files
+
+    def __init__(self, opened: OpenBody, meter: Meter, silence: float) -> None:
+        super().__init__(opened, content_type=opened.content_type)
+        self._size = opened.size
+        self._opened = opened
+        self._meter = meter
+        self._silence = silence
+        self.error: Exception | None = None
+
+    def decode(
+        self,
+        encoding: str = "utf-8",  # noqa: ARG002  # aiohttp's signature
+        errors: str = "strict",  # noqa: ARG002
+    ) -> str:
+        """Refuse: the body is not held in memory."""
+        raise TypeError("the body is a stream")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Hand over the body, piece by piece."""
+        try:
+            await self._write(writer)
+        except Exception as error:
+            self.error = error
+            raise
+
+    async def _write(self, writer: AbstractStreamWriter) -> None:
+        left = self._opened.size
+        if not left:
+            self._meter.hand_over(0, last=True)
+        async with aclosing(self._pieces()) as pieces:
+            async for piece in pieces:
+                left -= len(piece)
+                self._meter.hand_over(len(piece), last=left == 0)
+                await self._write_piece(writer, piece)
+
+    async def write_with_length(
+        self,
+        writer: AbstractStreamWriter,
+        content_length: int | None,  # noqa: ARG002  # aiohttp's signature
+    ) -> None:
+        """Hand over the body, whose length is the declared one."""
+        await self.write(writer)
+
+    async def _pieces(self) -> AsyncGenerator[bytes]:
+        for segment in self._opened.segments:
+            if isinstance(segment, bytes):
+                yield segment
+                continue
+            async with aclosing(segment.pieces()) as pieces:
+                async for piece in pieces:
+                    yield piece
+            await segment.close()
+
+    async def _write_piece(self, writer: AbstractStreamWriter, piece: bytes) -> None:
+        # aiohttp watches the silence of the other side only once the body is out.
+        try:
+            async with asyncio.timeout(self._silence):
+                await writer.write(piece)
+        except TimeoutError:
+            raise Stalled from None
+
+
+def inputs_of(body: Body) -> list[Input]:
+    """The files that a body names."""
+    match body:
+        case Raw(given, _):
+            return [given]
+        case Form(parts):
+            return [each.input for each in parts if isinstance(each, FilePart)]
+        case _:
+            return []

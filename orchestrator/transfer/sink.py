@@ -1,0 +1,190 @@
+"""Where results become files: a part file beside its final name, checked, then named.
+
+A part file is complete, checked and on disk before it gets its final name; a folder
+under a final name is on disk before the caller hears of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from orchestrator.model import Document, Failure, Job, Output, Saved
+from orchestrator.transfer import threads
+from orchestrator.transfer.check import check, check_hash, check_length, may_be_empty
+from orchestrator.transfer.disk import PartFile, keep_parts, machine_error
+from orchestrator.transfer.names import final_paths, job_of, part_name
+
+T = TypeVar("T")
+
+SMALL = 1 << 20
+"""Up to so many bytes, everything is done in one call of a thread."""
+
+
+class FileOutputs:
+    """Outputs as files on this machine.
+
+    ``overwrite`` says whether a document's outputs may replace files that are there:
+    for documents whose outputs the ledger knows, or where the user asked for it.
+    """
+
+    def __init__(self, *, overwrite: bool | Callable[[Document], bool] = False) -> None:
+        self._overwrite = overwrite
+        self._parts: dict[str, set[str]] = {}
+        self._looked: set[str] = set()
+
+    async def receive(
+        self,
+        job: Job,
+        index: int,
+        chunks: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        sha256: str | None,
+        target: str,
+        document: int = 0,
+    ) -> Saved | Failure:
+        """Write a part file, hash it, check it as a document, fsync it.
+
+        The part file is gone again whenever this does not end well.
+
+        Raises:
+            Unanswered: the chunks ended early or stalled.
+            MachineError: the disk is full, the folder read-only, ....
+        """
+        folder = os.path.dirname(job.documents[document].output)  # noqa: PTH120
+        part = PartFile(os.path.join(folder, part_name(job.id, index)))  # noqa: PTH118
+        wanted = _Wanted(size, sha256, target)
+        saved = False
+        try:
+            outcome = await _receive(part, chunks, wanted)
+            saved = isinstance(outcome, Saved)
+        finally:
+            if not saved:
+                await threads.run(part.drop)
+        if saved:
+            self._parts.setdefault(job.id, set()).add(part.path)
+        return outcome
+
+    async def keep(
+        self, document: Document, parts: Sequence[Saved]
+    ) -> Sequence[Output]:
+        """Give part files their final names and make that durable.
+
+        Finishes what an earlier call for the same parts began.
+
+        Raises:
+            OutputExists: a file that we did not make has the name.
+            PartMissing: a part file is gone; it has to be fetched again.
+            MachineError: the disk is full, the folder read-only, ....
+        """
+        finals = final_paths(document.output, len(parts))
+        overwrite = self._may_overwrite(document)
+        kept = await _on_disk(
+            document.output, keep_parts, parts, finals, overwrite=overwrite
+        )
+        self._forget(parts)
+        return kept
+
+    async def discard(self, job: Job) -> None:
+        """Remove part files of a job, also those that a former run left."""
+        folders = {os.path.dirname(each.output) for each in job.documents}  # noqa: PTH120
+        unseen = folders - self._looked
+        self._looked |= unseen
+        for path in await _on_disk(job.document.output, _leftovers, unseen):
+            name = os.path.basename(path)  # noqa: PTH119
+            self._parts.setdefault(job_of(name) or "", set()).add(path)
+        mine = self._parts.pop(job.id, set())
+        await _on_disk(job.document.output, _remove, mine)
+
+    def _may_overwrite(self, document: Document) -> bool:
+        if isinstance(self._overwrite, bool):
+            return self._overwrite
+        return self._overwrite(document)
+
+    def _forget(self, parts: Sequence[Saved]) -> None:
+        for part in parts:
+            job = job_of(os.path.basename(part.part)) or ""  # noqa: PTH119
+            known = self._parts.get(job, set())
+            known.discard(part.part)
+            if not known:
+                self._parts.pop(job, None)
+
+
+class _Wanted:
+    """What a file should be."""
+
+    def __init__(self, size: int | None, sha256: str | None, target: str) -> None:
+        self._size = size
+        self._sha256 = sha256
+        self._target = target
+
+    def judge(self, part: PartFile) -> Failure | None:
+        """Say what is wrong with what was taken, or ``None``."""
+        failure = check_length(part.size, self._size)
+        if failure or (self._size == 0 and may_be_empty(self._target)):
+            return failure
+        return check(
+            self._target, head=part.head, tail=part.tail, size=part.size
+        ) or check_hash(part.sha256, self._sha256)
+
+
+async def _receive(
+    part: PartFile, chunks: AsyncIterator[bytes], wanted: _Wanted
+) -> Saved | Failure:
+    gathered: list[bytes] = []
+    size = 0
+    begun = False
+    async for chunk in chunks:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size > SMALL:
+            await _on_disk(part.path, part.write_on, b"".join(gathered))
+            gathered, size, begun = [], 0, True
+    rest = b"".join(gathered)
+    finish = _end if begun else _save_small
+    return await _on_disk(part.path, finish, part, rest, wanted)
+
+
+async def _on_disk(
+    path: str, work: Callable[..., T], *args: object, **kwargs: object
+) -> T:
+    """Work on files in a thread; what the system refuses is said with its path."""
+    try:
+        return await threads.run(work, *args, **kwargs)
+    except OSError as error:
+        named = error.filename2 or error.filename or path
+        raise machine_error(error, str(named)) from error
+
+
+def _end(part: PartFile, rest: bytes, wanted: _Wanted) -> Saved | Failure:
+    part.write_on(rest)
+    return wanted.judge(part) or part.complete()
+
+
+def _save_small(part: PartFile, body: bytes, wanted: _Wanted) -> Saved | Failure:
+    part.take(body)
+    if failure := wanted.judge(part):
+        return failure
+    part.open()
+    part.write(body)
+    return part.complete()
+
+
+def _leftovers(folders: set[str]) -> list[str]:
+    """Part files in folders: looked for once a run, for a folder may be long."""
+    found: list[str] = []
+    for folder in folders:
+        try:
+            with os.scandir(folder) as entries:
+                found += [each.path for each in entries if job_of(each.name)]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return found
+
+
+def _remove(paths: set[str]) -> None:
+    for path in paths:
+        Path(path).unlink(missing_ok=True)

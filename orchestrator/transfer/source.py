@@ -1,0 +1,132 @@
+"""Input files on their way out: opened for each attempt, checked, hashed, flat."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import stat
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+from orchestrator.model import Input
+from orchestrator.transfer import threads
+from orchestrator.wire.outcome import SourceChanged
+
+PIECE = 1 << 20
+"""Bytes read, hashed and handed over at a time."""
+
+OnHash = Callable[[Input, str], None]
+"""Told the SHA-256 of an input, in hex, once all of it was read."""
+
+
+class Source:
+    """One input file, readable once."""
+
+    def __init__(self, given: Input, on_hash: OnHash | None = None) -> None:
+        self.input = given
+        self._on_hash = on_hash
+        self._fd = -1
+        self._opened: os.stat_result | None = None
+        self._hash = hashlib.sha256()
+        self._pending: asyncio.Future[bytes] | None = None
+
+    async def open(self) -> None:
+        """Open the file and compare it with the plan.
+
+        Raises:
+            SourceChanged: it is gone, unreadable or not what the plan saw.
+        """
+        if self._fd < 0:
+            await threads.run(self._open)
+
+    async def probe(self) -> None:
+        """Compare the file with the plan, without keeping it open.
+
+        Raises:
+            SourceChanged: it is gone, unreadable or not what the plan saw.
+        """
+        await threads.run(self._probe)
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield the file; the next piece is read while one is being sent.
+
+        The file is compared again before its last piece is given, so that a changed
+        file is never sent completely.
+
+        Raises:
+            SourceChanged: the file changed since it was opened, or cannot be read.
+        """
+        await self.open()
+        offset = 0
+        while offset < self.input.size:
+            self._pending = self._pending or threads.start(self._read, offset)
+            piece = await threads.finish(self._pending)
+            offset += len(piece)
+            more = offset < self.input.size
+            self._pending = threads.start(self._read, offset) if more else None
+            if not more:
+                self._tell_hash()
+            yield piece
+
+    async def close(self) -> None:
+        """Close the file once no thread reads it any more."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            await asyncio.wait({pending})
+            pending.exception()
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _open(self) -> None:
+        try:
+            # Not to wait for the writer of a pipe: only plain files are taken.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+            self._fd = os.open(self.input.path, flags)
+            self._opened = os.fstat(self._fd)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        self._compare(self._opened)
+
+    def _probe(self) -> None:
+        try:
+            found = Path(self.input.path).stat()
+        except OSError as error:
+            raise self._unreadable(error) from None
+        self._compare(found)
+
+    def _read(self, offset: int) -> bytes:
+        try:
+            piece = os.pread(self._fd, min(PIECE, self.input.size - offset), offset)
+            now = os.fstat(self._fd)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        before = self._opened
+        if not piece or before is None or _stamp(now) != _stamp(before):
+            raise SourceChanged(f"{self.input.path}: changed while it was being sent")
+        self._hash.update(piece)
+        return piece
+
+    def _compare(self, found: os.stat_result) -> None:
+        planned = self.input
+        if not stat.S_ISREG(found.st_mode):
+            raise SourceChanged(f"{planned.path}: not a plain file")
+        same = (
+            found.st_size == planned.size
+            and planned.mtime in (0, found.st_mtime_ns)
+            and planned.inode in (0, found.st_ino)
+        )
+        if not same:
+            raise SourceChanged(f"{planned.path}: changed since the plan was made")
+
+    def _tell_hash(self) -> None:
+        if self._on_hash is not None:
+            self._on_hash(self.input, self._hash.hexdigest())
+
+    def _unreadable(self, error: OSError) -> SourceChanged:
+        return SourceChanged(f"{self.input.path}: {error.strerror or 'unreadable'}")
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int]:
+    return found.st_size, found.st_mtime_ns
