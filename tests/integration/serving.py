@@ -163,7 +163,8 @@ async def running(
     served = asyncio.create_task(
         serve(settings, ready=url.set_result, stop=stop, renderer=made)
     )
-    await asyncio.wait([served, url], return_when=asyncio.FIRST_COMPLETED)
+    waited: list[asyncio.Future[Any]] = [served, url]
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     if served.done():
         served.result()
     try:
@@ -182,7 +183,7 @@ def spawn(*arguments: str, script: str | None = None) -> subprocess.Popen[bytes]
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},  # noqa: TID251  # for a child
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # for a child
     )
 
 

@@ -13,6 +13,7 @@ from tests.integration.serving import client, finish, greeted, running, spawn
 
 
 async def test_it_makes_a_key_and_ends_at_a_signal(tmp_path: Path) -> None:
+    """A key is made for those who give none; the log is redacted."""
     log = tmp_path / "log"
     child = spawn(
         *("serve", "--data", str(tmp_path / "data"), "--port", "0"),
@@ -39,6 +40,7 @@ async def test_it_makes_a_key_and_ends_at_a_signal(tmp_path: Path) -> None:
 
 
 async def test_faults_of_the_machine_end_with_six(tmp_path: Path) -> None:
+    """One clear line and the exit code of the machine."""
     (tmp_path / "file").write_text("")
     async with running(tmp_path / "held") as one:
         port = one.url.rpartition(":")[2]
@@ -59,6 +61,7 @@ async def test_faults_of_the_machine_end_with_six(tmp_path: Path) -> None:
 
 
 async def test_memory_stays_flat_under_a_large_upload(tmp_path: Path) -> None:
+    """300 MiB go to disk, not through memory."""
     child = spawn("serve", "--private", "--data", str(tmp_path))
     piece = bytes(1024 * 1024)
 

@@ -54,6 +54,7 @@ async def receiver(*statuses: int) -> AsyncIterator[Receiver]:
 
 
 async def test_the_end_of_a_job_is_told_and_signed(tmp_path: Path) -> None:
+    """Good and bad ends, each with a signature that verifies."""
     async with receiver() as hook, running(tmp_path) as one:
         await one.submit("h1", b"text", webhook=hook.url)
         await one.submit("h2", b"bad", webhook=hook.url)
@@ -68,6 +69,7 @@ async def test_the_end_of_a_job_is_told_and_signed(tmp_path: Path) -> None:
 
 
 async def test_what_is_not_taken_is_sent_again(tmp_path: Path) -> None:
+    """The same message goes again, and redirects are not followed."""
     waits = (0.05, 0.05, 0.05)
     async with (
         receiver(500, 302) as hook,
@@ -82,6 +84,7 @@ async def test_what_is_not_taken_is_sent_again(tmp_path: Path) -> None:
 
 
 async def test_a_receiver_that_never_takes_is_given_up(tmp_path: Path) -> None:
+    """Retries have an end."""
     async with (
         receiver(*[500] * 9) as hook,
         running(tmp_path, webhook_waits=(0.02, 0.02)) as one,
@@ -93,6 +96,7 @@ async def test_a_receiver_that_never_takes_is_given_up(tmp_path: Path) -> None:
 
 
 async def test_a_pending_webhook_survives_a_restart(tmp_path: Path) -> None:
+    """What is owed is on disk."""
     async with receiver(503) as hook:
         async with running(tmp_path, webhook_waits=(0.5,)) as one:
             await one.submit("h1", b"text", webhook=hook.url)
@@ -104,6 +108,7 @@ async def test_a_pending_webhook_survives_a_restart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254"])
 async def test_a_private_address_is_refused_at_once(tmp_path: Path, host: str) -> None:
+    """A literal private address is never accepted."""
     async with running(tmp_path, allow_private_urls=False) as one:
         status, body, _ = await one.submit("h1", b"text", webhook=f"http://{host}/x")
         assert (status, body["error"]["code"]) == (400, "bad_request")
@@ -114,6 +119,7 @@ async def test_a_private_address_is_refused_at_once(tmp_path: Path, host: str) -
 async def test_a_name_of_a_private_address_is_never_called(
     tmp_path: Path, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Names and odd spellings are caught when they are resolved."""
     async with (
         receiver() as hook,
         running(tmp_path, allow_private_urls=False, webhook_waits=()) as one,
@@ -129,6 +135,7 @@ async def test_a_name_of_a_private_address_is_never_called(
 
 
 async def test_the_same_name_is_called_where_that_is_allowed(tmp_path: Path) -> None:
+    """The refusal above is not an accident."""
     async with receiver() as hook, running(tmp_path) as one:
         url = hook.url.replace("127.0.0.1", "localhost")
         await one.submit("h1", b"text", webhook=url)
@@ -138,6 +145,7 @@ async def test_the_same_name_is_called_where_that_is_allowed(tmp_path: Path) -> 
 async def test_the_checked_address_is_the_one_that_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The check sees the very address of the connection."""
     asked: list[str] = []
 
     def rebinding(ip: str) -> bool:

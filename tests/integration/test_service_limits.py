@@ -19,6 +19,7 @@ from tests.integration.serving import (
 
 
 async def test_every_path_below_v1_needs_a_key(tmp_path: Path) -> None:
+    """Any of the keys opens; nothing else does."""
     async with running(tmp_path, keys=("one", "two")) as one:
         paths = ["/v1/jobs", "/v1/jobs/x", "/v1/bill", "/v1/jobs/x/results/0"]
         for path in paths:
@@ -34,6 +35,7 @@ async def test_every_path_below_v1_needs_a_key(tmp_path: Path) -> None:
 
 
 async def test_a_changed_or_old_link_does_not_work(tmp_path: Path) -> None:
+    """A signature covers job, file and expiry."""
     async with running(tmp_path, link_life=900) as one:
         url = (await one.create("u1", 4))[1]["uploads"][0]["url"]
         expires = url.split("expires=")[1].split("&")[0]
@@ -54,6 +56,8 @@ async def test_a_changed_or_old_link_does_not_work(tmp_path: Path) -> None:
 
 
 async def test_an_upload_is_what_was_declared(tmp_path: Path) -> None:
+    """Length is needed and must fit; bytes are kept as sent."""
+
     async def pieces() -> Any:
         yield b"text"
 
@@ -71,6 +75,7 @@ async def test_an_upload_is_what_was_declared(tmp_path: Path) -> None:
 
 
 async def test_a_file_over_the_limit_leaves_nothing(tmp_path: Path) -> None:
+    """The limit is exact, and a refusal costs no disk."""
     async with running(tmp_path, max_body=100) as one:
         assert (await one.submit("b1", b"x" * 100, mode="sync"))[0] == 200
         status, body, _ = await one.submit("b2", b"x" * 101)
@@ -82,6 +87,7 @@ async def test_a_file_over_the_limit_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_full_queue_refuses_before_anything_starts(tmp_path: Path) -> None:
+    """429 is for new work only, not for replays."""
     renderer = ScriptedRenderer()
     renderer.gate.clear()
     async with running(tmp_path, renderer, workers=1, max_queue=2) as one:
@@ -121,6 +127,7 @@ BAD_RECORDS = [
 async def test_a_wrong_record_is_told_where(
     tmp_path: Path, record: dict[str, Any]
 ) -> None:
+    """The message names the part that is wrong."""
     async with running(tmp_path) as one:
         status, body = await _send(one, json.dumps(record).encode())
         assert (status, body["error"]["code"]) == (400, "bad_request")
@@ -138,6 +145,7 @@ async def _send(one: Client, record: bytes, tail: bytes = b"") -> tuple[int, Any
 
 
 async def test_depth_and_broken_json_are_refused(tmp_path: Path) -> None:
+    """No JSON ends in a 500."""
     deep = b'{"operation":"convert","source":"txt","target":"pdf","params":{"a":'
     async with running(tmp_path) as one:
         for record in (
@@ -172,6 +180,7 @@ async def test_depth_and_broken_json_are_refused(tmp_path: Path) -> None:
     ids=["none", "empty", "no job", "no file", "cut in a file", "cut after a file"],
 )
 async def test_a_form_that_is_not_whole_is_refused(tmp_path: Path, tail: bytes) -> None:
+    """A body that is cut anywhere is never accepted."""
     async with running(tmp_path) as one:
         status, body = await _send(one, b"", tail)
         assert (status, body["error"]["code"]) == (400, "bad_request")
@@ -180,6 +189,7 @@ async def test_a_form_that_is_not_whole_is_refused(tmp_path: Path, tail: bytes) 
 
 
 async def test_a_cut_connection_leaves_nothing(tmp_path: Path) -> None:
+    """Half a request leaves neither job nor files."""
     async with running(tmp_path) as one:
         host, port = one.url.removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
@@ -201,6 +211,7 @@ async def test_a_cut_connection_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_errors_of_the_router_are_json_too(tmp_path: Path) -> None:
+    """Every error has the one shape."""
     async with running(tmp_path) as one:
         cases = [
             ("GET", "/nowhere", 404, "not_found"),
@@ -219,6 +230,7 @@ async def test_errors_of_the_router_are_json_too(tmp_path: Path) -> None:
 
 
 async def test_names_of_callers_never_become_paths(tmp_path: Path) -> None:
+    """Names are for results only; paths are numbers."""
     renderer = ScriptedRenderer()
     async with running(tmp_path / "data", renderer) as one:
         form = one.form()

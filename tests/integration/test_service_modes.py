@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import aiohttp
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped]
 import pytest
 
 from orchestrator.service.simple import SimpleRenderer
@@ -15,6 +16,7 @@ from tests.integration.serving import KEY, ScriptedRenderer, client, running
 
 
 async def test_sync_answers_with_a_real_pdf(tmp_path: Path) -> None:
+    """The reply is the result, with real glyphs in it."""
     async with running(tmp_path, SimpleRenderer(2)) as one:
         text = "Grüße 世界\n".encode()
         status, body, reply = await one.submit("s1", text, mode="sync")
@@ -29,6 +31,7 @@ async def test_sync_answers_with_a_real_pdf(tmp_path: Path) -> None:
 
 
 async def test_async_is_accepted_and_can_be_fetched(tmp_path: Path) -> None:
+    """202 comes first, and the job tells the rest."""
     async with running(tmp_path) as one:
         status, job, _ = await one.submit("a1", b"text")
         assert (status, job["state"], job["mode"]) == (202, "queued", "async")
@@ -44,6 +47,7 @@ async def test_async_is_accepted_and_can_be_fetched(tmp_path: Path) -> None:
 
 
 async def test_presigned_is_billed_at_execute_only(tmp_path: Path) -> None:
+    """Creating and uploading cost nothing."""
     async with running(tmp_path) as one:
         status, job, _ = await one.create("p1", 5, None, operation="merge")
         assert (status, job["state"]) == (201, "created")
@@ -63,6 +67,7 @@ async def test_presigned_is_billed_at_execute_only(tmp_path: Path) -> None:
 
 
 async def test_execute_before_the_uploads_is_refused(tmp_path: Path) -> None:
+    """Nothing is billed for a job that cannot start."""
     async with running(tmp_path) as one:
         await one.create("p1", 5)
         status, body, _ = await one.ask("POST", "/v1/jobs/p1/execute")
@@ -75,6 +80,7 @@ async def test_execute_before_the_uploads_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_replay_starts_nothing(tmp_path: Path) -> None:
+    """The same request again is answered like the first one."""
     renderer = ScriptedRenderer()
     async with running(tmp_path, renderer) as one:
         assert (await one.submit("r1", b"text", mode="sync"))[1] == b"text"
@@ -88,6 +94,7 @@ async def test_a_replay_starts_nothing(tmp_path: Path) -> None:
 
 
 async def test_two_at_once_are_one_job(tmp_path: Path) -> None:
+    """Eight equal requests at the same time are one job and one bill."""
     renderer = ScriptedRenderer()
     async with running(tmp_path, renderer) as one:
         sent = [one.submit("r1", b"text", mode="sync") for _ in range(8)]
@@ -98,6 +105,7 @@ async def test_two_at_once_are_one_job(tmp_path: Path) -> None:
 
 
 async def test_without_deduplication_a_replay_is_billed(tmp_path: Path) -> None:
+    """The switch shows what a naive client would pay."""
     async with running(tmp_path, deduplicate=False) as one:
         await one.submit("r1", b"text", mode="sync")
         await one.submit("r1", b"text", mode="sync")
@@ -114,8 +122,9 @@ async def test_without_deduplication_a_replay_is_billed(tmp_path: Path) -> None:
     ],
 )
 async def test_another_request_under_the_same_id_is_refused(
-    tmp_path: Path, text: bytes, changes: dict[str, object]
+    tmp_path: Path, text: bytes, changes: dict[str, Any]
 ) -> None:
+    """An id names one request for ever."""
     async with running(tmp_path) as one:
         await one.submit("c1", b"text")
         status, body, _ = await one.submit("c1", text, **changes)
@@ -125,6 +134,7 @@ async def test_another_request_under_the_same_id_is_refused(
 
 
 async def test_several_results_are_listed(tmp_path: Path) -> None:
+    """A sync answer with many results is the job."""
     async with running(tmp_path, ScriptedRenderer(copies=3)) as one:
         status, job, _ = await one.submit("m1", b"text", mode="sync")
         assert status == 200
@@ -137,6 +147,7 @@ async def test_several_results_are_listed(tmp_path: Path) -> None:
 
 
 async def test_a_failure_is_told_and_kept(tmp_path: Path) -> None:
+    """A failed document is 422, and a bug stops nothing."""
     async with running(tmp_path) as one:
         status, body, _ = await one.submit("f1", b"bad", mode="sync")
         assert status == 422
@@ -155,6 +166,7 @@ async def test_a_failure_is_told_and_kept(tmp_path: Path) -> None:
 
 
 async def test_the_service_names_a_job(tmp_path: Path) -> None:
+    """POST is for callers without ids of their own."""
     async with running(tmp_path) as one:
         form = one.form(b"text")
         status, job, _ = await one.ask("POST", "/v1/jobs?mode=async", data=form)
@@ -163,6 +175,7 @@ async def test_the_service_names_a_job(tmp_path: Path) -> None:
 
 
 async def test_an_unsupported_pair_is_never_accepted(tmp_path: Path) -> None:
+    """415 comes before job and bill."""
     async with running(tmp_path) as one:
         status, body, _ = await one.submit("u1", b"text", source="xyz")
         assert (status, body["error"]["code"]) == (415, "unsupported")
@@ -173,6 +186,7 @@ async def test_an_unsupported_pair_is_never_accepted(tmp_path: Path) -> None:
 
 
 async def test_a_request_on_its_way_is_told_from_none(tmp_path: Path) -> None:
+    """A lookup sees a request whose body is still coming."""
     async with running(tmp_path) as one:
         go_on = asyncio.Event()
 
@@ -199,6 +213,7 @@ async def test_a_request_on_its_way_is_told_from_none(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_leaves_does_not_stop_its_job(tmp_path: Path) -> None:
+    """What was accepted is finished and kept."""
     renderer = ScriptedRenderer()
     renderer.gate.clear()
     async with running(tmp_path, renderer) as one:
@@ -213,6 +228,7 @@ async def test_a_client_that_leaves_does_not_stop_its_job(tmp_path: Path) -> Non
 
 
 async def test_jobs_are_listed_in_pages(tmp_path: Path) -> None:
+    """Pages follow the order of arrival."""
     async with running(tmp_path) as one:
         for n in range(5):
             await one.submit(f"j{n}", b"text", mode="sync")
@@ -230,3 +246,16 @@ async def test_jobs_are_listed_in_pages(tmp_path: Path) -> None:
         assert [job["id"] for job in every][-1] == "made"
         assert (await one.ask("GET", "/v1/jobs?after=none"))[0] == 404
         assert (await one.ask("GET", "/v1/jobs?state=odd"))[0] == 400
+
+
+async def test_designs_are_shown_with_their_schemas(tmp_path: Path) -> None:
+    """The list and the single one say the same; an unknown one is 404."""
+    async with running(tmp_path) as one:
+        designs = (await one.ask("GET", "/v1/designs"))[1]["designs"]
+        invoice = next(each for each in designs if each["name"] == "invoice")
+        path = f"/v1/designs/invoice/{invoice['version']}"
+        assert (await one.ask("GET", path))[1] == invoice
+        assert invoice["schema"]["properties"]
+        for path in ("/v1/designs/none/1", "/v1/designs/invoice/x"):
+            status, body, _ = await one.ask("GET", path)
+            assert (status, body["error"]["code"]) == (404, "not_found")

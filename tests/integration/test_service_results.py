@@ -26,6 +26,7 @@ LARGE = bytes(range(256)) * 4096 * 3  # three of the pieces that are sent
 async def test_a_range_is_exactly_what_was_asked(
     tmp_path: Path, asked: str, status: int, start: int, stop: int
 ) -> None:
+    """Small and large parts, from both ends."""
     async with running(tmp_path) as one:
         await one.submit("g1", LARGE, mode="sync")
         path, headers = "/v1/jobs/g1/results/0", {"Range": asked}
@@ -38,6 +39,7 @@ async def test_a_range_is_exactly_what_was_asked(
 
 
 async def test_conditions_go_by_the_hash(tmp_path: Path) -> None:
+    """The ETag is the SHA-256, also for If-Range."""
     async with running(tmp_path) as one:
         await one.submit("g1", b"text", mode="sync")
         path = "/v1/jobs/g1/results/0"
@@ -62,6 +64,7 @@ async def test_conditions_go_by_the_hash(tmp_path: Path) -> None:
 
 
 async def test_results_expire_and_their_files_go(tmp_path: Path) -> None:
+    """After their time, 410 and an empty disk; the bill stays."""
     async with running(tmp_path, keep_results=0.4) as one:
         await one.submit("e1", b"text", mode="sync")
         await one.create("e2", 4)
@@ -79,6 +82,7 @@ async def test_results_expire_and_their_files_go(tmp_path: Path) -> None:
 
 
 async def test_a_deleted_job_leaves_its_bill_and_its_id(tmp_path: Path) -> None:
+    """Bytes go at once; the id is never free again."""
     async with running(tmp_path) as one:
         await one.submit("d1", b"text", mode="sync")
         assert (await one.ask("DELETE", "/v1/jobs/d1"))[0] == 204
@@ -94,6 +98,7 @@ async def test_a_deleted_job_leaves_its_bill_and_its_id(tmp_path: Path) -> None:
 
 
 async def test_a_running_job_can_be_deleted(tmp_path: Path) -> None:
+    """Its late result is thrown away, and who waits is told."""
     renderer = ScriptedRenderer()
     renderer.gate.clear()
     async with running(tmp_path, renderer, keep_results=2.0) as one:
@@ -108,6 +113,7 @@ async def test_a_running_job_can_be_deleted(tmp_path: Path) -> None:
 
 
 async def test_only_results_are_kept(tmp_path: Path) -> None:
+    """Inputs go with the end of the job."""
     async with running(tmp_path) as one:
         await one.submit("k1", b"text", b"more", mode="sync")
         await one.submit("k2", b"bad")

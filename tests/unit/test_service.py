@@ -45,10 +45,12 @@ from orchestrator.service.storage import clean_name
     ],
 )
 def test_only_public_addresses_are_public(address: str, public: bool) -> None:  # noqa: FBT001
+    """Mapped and tunnelled addresses count as what is inside."""
     assert is_public(address) is public
 
 
 def test_a_webhook_is_an_absolute_url() -> None:
+    """Other schemes and relative URLs are named as such."""
     assert objection("https://example.org/hook", allow_private=False) is None
     assert objection("http://127.0.0.1/", allow_private=True) is None
     for url in ("/path", "file:///etc/passwd", "http://", "http://[::1", ""):
@@ -56,12 +58,14 @@ def test_a_webhook_is_an_absolute_url() -> None:
 
 
 def test_numbers_of_params_stay_exact() -> None:
+    """No number goes through a float."""
     text = b'{"b":1.10,"a":123456789012345678901234567890}'
     assert decode(text)["b"] == Decimal("1.10")
     assert encode(decode(text)) == (b'{"a":123456789012345678901234567890,"b":1.10}')
 
 
 def test_depth_is_counted() -> None:
+    """Lists and objects count alike."""
     assert not is_deeper([[[]]], 3)
     assert is_deeper([[[[]]]], 3)
     assert is_deeper({"a": {"b": [{}]}}, 3)
@@ -80,15 +84,18 @@ def test_depth_is_counted() -> None:
     ],
 )
 def test_names_are_cleaned(name: str, clean: str) -> None:
+    """No folders, no control characters, never empty."""
     assert clean_name(name) == clean
 
 
 def test_long_names_keep_their_suffix() -> None:
+    """The suffix matters more than the stem."""
     assert clean_name("名" * 300 + ".docx").endswith("名.docx")
     assert len(clean_name("a." + "b" * 300).encode()) <= 200
 
 
 def test_a_link_fits_one_file_for_a_while() -> None:
+    """Another file, job, time or secret does not pass."""
     links = Links(b"secret", life=10)
     path, expires = links.sign("job", 0, now=100.5)
     signature = path.rpartition("=")[2]
@@ -107,6 +114,8 @@ def test_a_link_fits_one_file_for_a_while() -> None:
 
 
 def test_the_fingerprint_is_of_what_is_to_be_done() -> None:
+    """Mode and webhook are no part of it; all else is."""
+
     def made(inputs: tuple[Input, ...] = (), **changes: object) -> str:
         facts: dict[str, object] = {
             "id": "x",
@@ -134,6 +143,7 @@ def test_the_fingerprint_is_of_what_is_to_be_done() -> None:
 
 
 async def test_changes_commit_together_and_fail_alone(tmp_path: Path) -> None:
+    """One that fails takes all of itself back, and nothing else."""
     base = Database(tmp_path / "x", "CREATE TABLE t (n INTEGER PRIMARY KEY)")
     commits: list[str] = []
     base._db.set_trace_callback(
@@ -162,6 +172,7 @@ async def test_changes_commit_together_and_fail_alone(tmp_path: Path) -> None:
 
 
 async def test_a_change_is_durable_though_nobody_waits(tmp_path: Path) -> None:
+    """A caller that leaves does not take its change along."""
     base = Database(tmp_path / "x", "CREATE TABLE t (n INTEGER PRIMARY KEY)")
     task = asyncio.ensure_future(
         base.write(lambda db: db.execute("INSERT INTO t VALUES (1)").rowcount)
