@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web import BaseRequest
 
 from orchestrator.service.auth import Keys
-from orchestrator.service.native import jobs, results, submit
+from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
 
@@ -29,6 +29,8 @@ ROUTES = [
     web.get(r"/v1/jobs/{id}/results/{n:\d{1,6}}", results.get_result),
     web.delete("/v1/jobs/{id}", jobs.delete_job),
     web.get("/v1/bill", jobs.get_bill),
+    web.get("/v1/designs", designs.list_designs),
+    web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
 CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
 FULL = (errno.ENOSPC, errno.EDQUOT)
