@@ -115,9 +115,11 @@ async def test_a_long_body_is_refused() -> None:
     """No more than 64 KiB are taken."""
     woken: list[str] = []
     body = told("x" * 70_000)
-    async with opened(woken) as (session, url):
-        async with session.post(url, data=body, headers=signed(body)) as reply:
-            assert reply.status == 413
+    async with (
+        opened(woken) as (session, url),
+        session.post(url, data=body, headers=signed(body)) as reply,
+    ):
+        assert reply.status == 413
     assert woken == []
 
 
