@@ -186,11 +186,11 @@ async def test_a_slow_leave_is_not_a_slow_connection() -> None:
     """The time to connect ends when the connection is there."""
 
     async def before() -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.9)
 
     async with (
         serving(replies(answer())) as server,
-        client(server.url, bounds=Bounds(connect=0.1)) as transport,
+        client(server.url, bounds=Bounds(connect=0.6)) as transport,
         transport.send(post(), before=before) as reply,
     ):
         assert reply.response.status == 200
