@@ -54,7 +54,8 @@ _types = Draft202012Validator.TYPE_CHECKER.redefine_many(
         "array": lambda _, value: isinstance(value, list | tuple),
     }
 )
-_Validator: Any = extend(Draft202012Validator, type_checker=_types)
+_extend: Any = extend
+_Validator = _extend(Draft202012Validator, type_checker=_types)
 
 
 def fault_of_schema(schema: Any) -> str | None:
@@ -121,7 +122,8 @@ def _unknown(error: ValidationError, path: list[str | int]) -> Iterator[Problem]
     schema: Any = error.schema
     known = schema.get("properties", {})
     patterns = schema.get("patternProperties", {})
-    for key in error.instance:
+    found: Any = error.instance
+    for key in found:
         if key in known or any(re.search(each, key) for each in patterns):
             continue
         message = "is not a parameter of this design" + near_miss(str(key), known)
@@ -130,8 +132,10 @@ def _unknown(error: ValidationError, path: list[str | int]) -> Iterator[Problem]
 
 def _missing(error: ValidationError, path: list[str | int]) -> Iterator[Problem]:
     """One error speaks of one key: the one that its message quotes."""
-    for key in error.validator_value:
-        if key not in error.instance and error.message.startswith(repr(key)):
+    keys: Any = error.validator_value
+    found: Any = error.instance
+    for key in keys:
+        if key not in found and error.message.startswith(repr(key)):
             yield Problem(path_of([*path, key]), "E_REQUIRED", "is missing")
 
 
@@ -142,7 +146,7 @@ def _among(word: str, error: ValidationError) -> str:
 
 
 def _said(error: ValidationError, rule: str) -> tuple[str, str | None]:
-    allowed = error.validator_value
+    allowed: Any = error.validator_value
     if rule == "type":
         kinds = [allowed] if isinstance(allowed, str) else list(allowed)
         expected = " or ".join(kinds)

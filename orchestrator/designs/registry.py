@@ -63,7 +63,9 @@ def _by_name(folder: Path, name: str) -> list[Path]:
     parent = folder / name
     if not re.fullmatch(NAME, name) or not parent.is_dir():
         return []
-    found = [each for each in parent.iterdir() if re.fullmatch("[1-9][0-9]*", each.name)]
+    found = [
+        each for each in parent.iterdir() if re.fullmatch("[1-9][0-9]*", each.name)
+    ]
     return sorted(found, key=lambda each: int(each.name))
 
 

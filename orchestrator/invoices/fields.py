@@ -144,6 +144,4 @@ Country = Annotated[
     PlainValidator(_country),
     WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"}),
 ]
-Language = Annotated[
-    str, PlainValidator(_language), WithJsonSchema({"type": "string"})
-]
+Language = Annotated[str, PlainValidator(_language), WithJsonSchema({"type": "string"})]
