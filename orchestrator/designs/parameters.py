@@ -18,7 +18,6 @@ _CODES = {
     "type": "E_PARAM_TYPE",
     "required": "E_REQUIRED",
     "additionalProperties": "E_UNKNOWN_FIELD",
-    "propertyNames": "E_UNKNOWN_FIELD",
     "enum": "E_VALUE",
     "format": "E_FORMAT",
     "pattern": "E_FORMAT",
@@ -109,9 +108,9 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
         yield from _unknown(error, path)
     elif rule == "required":
         yield from _missing(error, path)
-    elif rule == "propertyNames":
+    elif "propertyNames" in list(error.absolute_schema_path)[-2:]:
         message = "is not known here" + _among(str(error.instance), error)
-        yield Problem(path_of([*path, str(error.instance)]), code, message)
+        yield Problem(path_of([*path, str(error.instance)]), "E_UNKNOWN_FIELD", message)
     else:
         message, expected = _said(error, rule)
         found = excerpt(error.instance)
@@ -140,9 +139,8 @@ def _missing(error: ValidationError, path: list[str | int]) -> Iterator[Problem]
 
 
 def _among(word: str, error: ValidationError) -> str:
-    allowed = error.validator_value
-    words = allowed.get("enum", ()) if isinstance(allowed, dict) else ()
-    return near_miss(word, map(str, words))
+    allowed: Any = error.validator_value
+    return near_miss(word, map(str, allowed)) if isinstance(allowed, list) else ""
 
 
 def _said(error: ValidationError, rule: str) -> tuple[str, str | None]:

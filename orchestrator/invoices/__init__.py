@@ -28,5 +28,7 @@ def _rest(params: object, faults: list[Problem]) -> list[Problem]:
     rest = read(without(params, paths))
     if not isinstance(rest, Invoice):
         return []
-    is_whole = all(each.code == "E_UNKNOWN_FIELD" for each in faults)
-    return judge(rest, with_amounts=is_whole)
+    missed = [each.path for each in faults if each.code != "E_UNKNOWN_FIELD"]
+    touched = tuple(each.rpartition(".")[0] or each for each in missed)
+    found = judge(rest, with_amounts=not missed)
+    return [each for each in found if not each.path.startswith(touched)]
