@@ -70,7 +70,7 @@ def test_unit_prices_may_be_finer_than_the_currency(rounding: str, net: int) -> 
 
 
 def test_dinars_have_three_digits() -> None:
-    """3 × 1.2345 is 3.704 dinars."""
+    """Three times 1.2345 is 3.704 dinars."""
     params = bill(line("1.2345", 5, 3), currency="KWD")
     assert str(computed(params).lines[0].net) == "3.704"
 

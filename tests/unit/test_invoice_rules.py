@@ -156,7 +156,7 @@ def test_right_totals_pass() -> None:
 
 def test_all_faults_come_at_once() -> None:
     """A wrong key hides neither a wrong number nor a broken rule."""
-    params = bill(line(unit_prise="3"), line(quantity=1.5), curency="EUR")
+    params = bill(line(unit_prise="3"), line() | {"quantity": 1.5}, curency="EUR")
     params |= {"due_date": "2026-01-01", "payment": {"iban": "XX"}, "language": "xx"}
     codes = {(each.code, each.path) for each in invoices.check(params)}
     assert codes == {
