@@ -1,6 +1,6 @@
 """What is sent is what was described, and what the plan saw."""
 
-# ruff: noqa: ASYNC240  # small local files
+# small local files
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Replies are read as they are framed, and every exchange is logged."""
 
-# ruff: noqa: ASYNC240  # small local files
+# small local files
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Results become files, whole or absent."""
 
-# ruff: noqa: ASYNC221, ASYNC240  # small local files
+# ruff: noqa: ASYNC221  # small local files
 
 from __future__ import annotations
 
