@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.manifest.compose import Mark, Spot, find
 from orchestrator.manifest.faults import listed, near, shown
-from orchestrator.manifest.schema import Account, Defaults, Limits, Modes
+from orchestrator.manifest.schema import Account, Defaults, Limits, Manifest, Modes
 
 _INNER: dict[str, type[Any]] = {"limits": Limits, "modes": Modes, "defaults": Defaults}
 _WORDS = {
@@ -102,4 +102,5 @@ def _fields(model: type[Any], path: tuple[str | int, ...]) -> list[str]:
         path = path[2:]
     if path:
         inner = _INNER.get(str(path[-1]), model)
-    return list(inner.model_fields)
+    known = list(inner.model_fields)
+    return [*known, "documents"] if inner is Manifest else known

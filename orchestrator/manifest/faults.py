@@ -17,15 +17,20 @@ class Flawed(Exception):
 
 
 class Faults:
-    """Faults in the order of their finding; memory is bounded."""
+    """Faults in the order of their finding; memory is bounded.
+
+    ``total`` counts each once, ``found`` as often as it was met.
+    """
 
     def __init__(self) -> None:
         self.kept: list[Fault] = []
         self.total = 0
+        self.found = 0
         self._seen: set[Fault] = set()
 
     def add(self, place: Place, message: str, hint: str = "") -> None:
         """Note a fault; the same one twice is one."""
+        self.found += 1
         fault = Fault(place, message, hint)
         if fault in self._seen:
             return

@@ -32,6 +32,8 @@ from orchestrator.settings import (
 Check = Callable[[Document], Iterable[str]]
 Many = Callable[[Operation, str, str], bool]
 LOCAL = "local"
+_TOLD = 100_000
+"""Clashes of ids that are kept, so that their outputs are not told as well."""
 
 
 def load_manifest(
@@ -131,7 +133,7 @@ class Manifest:
                     self._used.add(entry.document.provider)
                     yield entry
         if is_empty and LIST in self._head.keys and not self.faults:
-            self.fault(self._place(LIST), "the list of documents is empty")
+            self.fault(self._place(LIST, key=True), "the list of documents is empty")
 
     def documents(self, check: Check | None = None) -> Iterator[Document]:
         """The documents, in one new pass that ends with all faults.
@@ -165,8 +167,13 @@ class Manifest:
             ManifestError: there was any fault, with all of them.
         """
         if self._names is not None:
+            told: set[tuple[Place, Place]] = set()
             for clash in self._names.clashes():
-                self.fault(clash.place, *_said_of(clash))
+                pair = (clash.place, clash.other)
+                if clash.kind == "id" and len(told) < _TOLD:
+                    told.add(pair)
+                if clash.kind == "id" or pair not in told:
+                    self.fault(clash.place, *_said_of(clash))
             self._names.close()
             self._names = None
         self._check_keys()
@@ -200,13 +207,18 @@ class Manifest:
         said = self._valid(values, head)
         if head.is_whole and head.keys and LIST not in head.keys:
             self.fault(self._place(), "the key documents is missing")
-        for name, account in said.providers.items():
-            if account.type not in types:
-                message = f"unknown provider type {shown(account.type)}"
+        self._check_types(values.get("providers"), types)
+        return said
+
+    def _check_types(self, named: object, types: Collection[str]) -> None:
+        """Note providers that the program does not know, also in flawed accounts."""
+        for name, account in named.items() if isinstance(named, dict) else ():
+            kind = account.get("type") if isinstance(account, dict) else None
+            if isinstance(kind, str) and kind.strip() and kind not in types:
+                message = f"unknown provider type {shown(kind)}"
                 message += f"; allowed are {listed(types)}"
                 place = self._place("providers", name, "type")
-                self.fault(place, message, near(account.type, types))
-        return said
+                self.fault(place, message, near(kind, types))
 
     def _valid(self, values: dict[str, object], head: Head) -> schema.Manifest:
         """The head; what is wrong in it is noted and left out."""
@@ -219,7 +231,8 @@ class Manifest:
                     wrong.add(str(detail["loc"][0]))
             for mark, message, hint in explain(error, schema.Manifest, head.marks):
                 place = Place(str(self._path), mark.line + 1, mark.column + 1)
-                if head.is_whole or "is missing" not in message:
+                is_known = head.is_whole and head.keys
+                if is_known or "is missing" not in message:
                     self.fault(place, message, hint)
         rest = {key: value for key, value in values.items() if key not in wrong}
         named = values.get("providers")
@@ -244,7 +257,8 @@ class Manifest:
         if environment is None:
             return
         for name in sorted(self._used):
-            key = self.settings.accounts[name].key
+            account = self.settings.accounts[name]
+            key = account.key
             try:
                 if key is not None:
                     key.resolve(environment, self.settings.folder)

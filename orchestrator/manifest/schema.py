@@ -84,6 +84,12 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _version(value: object) -> int:
+    if type(value) is not int or value != 1:
+        raise wrong("must be 1")
+    return value
+
+
 def _shown_size(default: str) -> WithJsonSchema:
     pattern = r"^[0-9]+(\.[0-9]+)? ?(B|[kKMGT]B|[KMGT]iB)?$"
     return WithJsonSchema(
@@ -317,7 +323,9 @@ class Rows(Entry):
 class Manifest(Shape):
     """A batch: which documents, what to do with them, through which accounts."""
 
-    version: Literal[1] = Field(description="Version of this format.")
+    version: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})] = (
+        Field(description="Version of this format.")
+    )
     name: Word | None = Field(
         None, description="Name of the batch. Default: the file's stem."
     )

@@ -35,36 +35,6 @@ def documents(manifest: Manifest) -> list[Document]:
     return list(manifest.documents())
 
 
-def faults(manifest: Manifest) -> list[str]:
-    """All faults, without the folder."""
-    with pytest.raises(ManifestError) as caught:
-        manifest.validate()
-    folder = f"{manifest.settings.folder}/"
-    return [str(fault).replace(folder, "") for fault in caught.value.faults]
-
-
-def test_a_file_is_converted(make: Make, tmp_path: Path) -> None:
-    """What is not said follows from the file."""
-    (document,) = documents(make("documents: [{id: letter, input: a.docx}]"))
-    assert document.operation is Operation.CONVERT
-    assert (document.source, document.target) == ("docx", "pdf")
-    assert document.output == f"{tmp_path}/out/letter.pdf"
-    assert (document.provider, document.asked, document.priority) == ("local", None, 0)
-    (input_,) = document.inputs
-    stat = (tmp_path / "a.docx").stat()
-    assert (input_.path, input_.size) == (f"{tmp_path}/a.docx", 1)
-    assert (input_.mtime, input_.inode) == (stat.st_mtime_ns, stat.st_ino)
-
-
-def test_several_files_are_merged(make: Make) -> None:
-    """In their order, one of them may come twice."""
-    text = "documents: [{id: pack, inputs: [b.pdf, a.docx, b.pdf]}]"
-    (document,) = documents(make(text))
-    assert document.operation is Operation.MERGE
-    assert [each.name for each in document.inputs] == ["b.pdf", "a.docx", "b.pdf"]
-    assert document.size == 5
-
-
 @pytest.mark.parametrize(
     ("entry", "output"),
     [
