@@ -60,7 +60,9 @@ class Faults:
 def near(word: str, allowed: Iterable[str]) -> str:
     """A hint for a word that is close to an allowed one, or nothing."""
     folded = {each.casefold(): each for each in allowed}
-    close = get_close_matches(word[:80].casefold(), folded, n=1, cutoff=0.6)
+    key = word[:80].casefold()
+    swapped = [each for each in folded if sorted(each) == sorted(key)]
+    close = swapped or get_close_matches(key, folded, n=1, cutoff=0.6)
     return f"did you mean {folded[close[0]]}?" if close else ""
 
 

@@ -35,8 +35,27 @@ DATA = {
     "r.csv": b'number,file,net\n1,a.docx,1.50\n2,"b.pdf",\n',
 }
 words = st.sampled_from(
-    ["version", "documents", "id", "input", "inputs", "glob", "rows", "key", "to"]
-    + ["defaults", "providers", "local", "type", "{id}", "{n}", "*", "**/*", "<<", "a"]
+    [
+        "version",
+        "documents",
+        "id",
+        "input",
+        "inputs",
+        "glob",
+        "rows",
+        "key",
+        "to",
+        "defaults",
+        "providers",
+        "local",
+        "type",
+        "{id}",
+        "{n}",
+        "*",
+        "**/*",
+        "<<",
+        "a",
+    ]
 )
 scalars = (
     st.none()

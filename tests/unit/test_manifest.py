@@ -206,7 +206,7 @@ def test_the_callers_check_becomes_located_faults(make: Make) -> None:
     manifest = make(
         "documents:\n- {id: one, input: a.docx}\n- {id: two, input: b.pdf}\n"
     )
-    got = []
+    got: list[Document] = []
     with pytest.raises(ManifestError, match=r"m\.yaml:4:3: cannot be done"):
         got.extend(manifest.documents(check))
     assert manifest.validate() == 2
@@ -247,5 +247,6 @@ def test_the_schema_takes_a_whole_manifest() -> None:
         "documents": [{"id": 5, "input": "a"}, {"glob": "*"}, {"rows": "r.csv"}],
     }
     assert list(validator.iter_errors(good)) == []
-    for bad in ({"version": 2}, {"documents": []}, {"extra": 1}):
+    wrong: list[dict[str, object]] = [{"version": 2}, {"documents": []}, {"extra": 1}]
+    for bad in wrong:
         assert list(validator.iter_errors({**good, **bad}))
