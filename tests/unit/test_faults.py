@@ -49,7 +49,7 @@ TEN_FAULTS = [
     ("8:22", "the input “a.dcx” is not there", "(did you mean a.docx?)"),
     ("9:5", "the id “two” is taken", "at m.yaml:8:5 (ids are unique)"),
     ("10:35", "unknown format “pfd”", "(did you mean pdf?)"),
-    ("11:46", "convert to png may yield several", "(as in out/{id}-{n:03}.{ext})"),
+    ("11:47", "convert to png may yield several", "(as in out/{id}-{n:03}.{ext})"),
     ("12:24", "key names {numbr}; there are number", "(did you mean number?)"),
 ]
 

@@ -226,7 +226,7 @@ def test_a_manifest_that_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> No
 
 
 def test_the_schema_in_the_package_is_the_generated_one() -> None:
-    """Write it anew with ``orchestrator schema > orchestrator/manifest/schema.json``."""
+    """``orchestrator schema > orchestrator/manifest/schema.json`` writes it anew."""
     import json
 
     from orchestrator.manifest import load
