@@ -25,10 +25,10 @@ def measured(path: Path) -> tuple[int, int]:
 
 @pytest.mark.timeout(60)
 def test_memory_does_not_grow_with_the_documents(tmp_path: Path) -> None:
-    """Twenty times the documents take the same memory."""
+    """Eight times the documents take the same memory."""
     (tmp_path / "a.txt").write_text("a")
     peaks = []
-    for count in (1_000, 20_000):
+    for count in (1_000, 8_000):
         path = tmp_path / f"m{count}.yaml"
         entries = "".join(f"- {{id: d{n}, input: a.txt}}\n" for n in range(count))
         path.write_text(f"documents:\n{entries}version: 1\n")

@@ -164,6 +164,14 @@ def test_keys_may_stand_in_any_order(tmp_path: Path) -> None:
     assert documents(manifest) == [document]
 
 
+def test_a_manifest_may_be_one_line(tmp_path: Path) -> None:
+    """A look at the starts of lines cannot tell what follows the documents."""
+    path = tmp_path / "m.yaml"
+    path.write_text("{documents: [{id: x, design: d}], name: one, version: 1}")
+    manifest = load_manifest(path)
+    assert (manifest.settings.name, manifest.validate()) == ("one", 1)
+
+
 def test_settings_are_values(make: Make, tmp_path: Path) -> None:
     """Sizes are decimal or binary, money is exact, local is always there."""
     (tmp_path / "designs").mkdir()
