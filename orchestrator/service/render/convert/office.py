@@ -1,0 +1,59 @@
+"""Office documents to PDF with office2pdf."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import office2pdf
+
+from orchestrator.service.render import faces, packed
+from orchestrator.service.render.bench import Bench, output, versions
+from orchestrator.service.render.task import Answer, Task
+from orchestrator.service.render.work import RenderError
+
+UNCALCULATED = (
+    "the workbook has formulas without stored values: their cells are empty"
+    " (LibreOffice, if installed, calculates them)"
+)
+_FORMATS = {
+    "docx": office2pdf.Format.DOCX,
+    "xlsx": office2pdf.Format.XLSX,
+    "pptx": office2pdf.Format.PPTX,
+}
+
+
+def convert(task: Task, bench: Bench) -> Answer:
+    """Convert a Word, Excel or PowerPoint file."""
+    path = Path(task.inputs[0])
+    packed.check(path)
+    options = office2pdf.ConvertOptions(
+        font_paths=faces.office_folders(bench.scratch),
+        last_resort_font_family=faces.LAST_RESORT,
+    )
+    try:
+        made = office2pdf.convert_bytes(
+            path.read_bytes(), _FORMATS[task.source], options
+        )
+    except office2pdf.UnsupportedEncryptionError:
+        raise RenderError(
+            "password_needed", "the document is protected by a password"
+        ) from None
+    except office2pdf.Office2PdfParseError as error:
+        raise RenderError(
+            "damaged_file", f"not a sound {task.source} file: {error}"
+        ) from None
+    except office2pdf.Office2PdfError as error:
+        raise RenderError("render_failed", f"office2pdf: {error}") from None
+    output(task).write_bytes(made.pdf)
+    warnings = [str(each) for each in made.warnings]
+    if task.source == "xlsx" and packed.is_uncalculated(path):
+        warnings.insert(0, UNCALCULATED)
+    return Answer(
+        (str(output(task)),), versions("office2pdf-python"), _few(warnings)
+    )
+
+
+def _few(warnings: list[str], most: int = 20) -> tuple[str, ...]:
+    kept = tuple(dict.fromkeys(warnings))
+    more = (f"and {len(kept) - most} more warnings",) if len(kept) > most else ()
+    return kept[:most] + more
