@@ -33,10 +33,8 @@ def cut_network() -> bool:
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    return (
-        libc.unshare(_CLONE_NEWNET) == 0
-        or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
-    )
+    ways = (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET)
+    return any(int(libc.unshare(flags)) == 0 for flags in ways)
 
 
 def limit_memory(size: int) -> None:

@@ -64,9 +64,7 @@ def _draw_funcs() -> Any:
     funcs.set_move_to_func(lambda x, y, pen: pen.move(x, y))
     funcs.set_line_to_func(lambda x, y, pen: pen.line(x, y))
     funcs.set_quadratic_to_func(lambda a, b, x, y, pen: pen.quadratic(a, b, x, y))
-    funcs.set_cubic_to_func(
-        lambda a, b, c, d, x, y, pen: pen.cubic(a, b, c, d, x, y)
-    )
+    funcs.set_cubic_to_func(lambda a, b, c, d, x, y, pen: pen.cubic(a, b, c, d, x, y))
     funcs.set_close_path_func(lambda _pen: None)
     return funcs
 
@@ -89,9 +87,7 @@ def _glyph(contours: Iterable[list[Dot]]) -> bytes:
     for contour in tidied:
         last += len(contour)
         ends.append(last)
-    steps = [
-        struct.pack(f">{len(line)}h", *_steps(line)) for line in (xs, ys)
-    ]
+    steps = [struct.pack(f">{len(line)}h", *_steps(line)) for line in (xs, ys)]
     entry = (
         struct.pack(">5h", len(tidied), min(xs), min(ys), max(xs), max(ys))
         + struct.pack(f">{len(ends)}H", *ends)
@@ -158,7 +154,7 @@ def _offset(file: bytearray, tag: str) -> int:
     at = 12
     while file[at : at + 4] != tag.encode():
         at += 16
-    return int(struct.unpack(">I", file[at + 8 : at + 12])[0])
+    return int.from_bytes(file[at + 8 : at + 12], "big")
 
 
 @lru_cache(maxsize=_KEPT_FACES)

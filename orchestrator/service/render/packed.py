@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from zlib import error as ZlibError
 
 from orchestrator.service.render.work import RenderError
 
@@ -77,5 +77,5 @@ def is_uncalculated(path: Path) -> bool:
                 if name.startswith("xl/worksheets/") and name.endswith(".xml")
             ]
             return any(_has_empty_formula(_chunks(packed, name)) for name in sheets)
-    except (zipfile.BadZipFile, ZlibError, OSError, ValueError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError):
         return False

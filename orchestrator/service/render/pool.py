@@ -125,9 +125,7 @@ class Worker:
         words = self._last_words.decode("utf-8", "replace")
         if any(each in words for each in _NO_MEMORY):
             return RenderError("memory_limit", "the document needs too much memory")
-        how = (
-            f"by {signal.Signals(-status).name}" if status < 0 else f"with {status}"
-        )
+        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with {status}"
         return RenderError("converter_died", f"the converter ended {how}")
 
     async def _listen(self) -> None:

@@ -100,5 +100,7 @@ def unsupported(
         for each in formats(present)
         if (each.operation, each.source) == (operation, source)
     )
-    instead = f"; from {source} this instance makes: {', '.join(known)}" if known else ""
+    instead = (
+        f"; from {source} this instance makes: {', '.join(known)}" if known else ""
+    )
     return RenderError("unsupported", f"no converter for {asked}{instead}")

@@ -72,9 +72,7 @@ def wrap(line: str, columns: int) -> list[str]:
 
 def wrapped(text: str, columns: int) -> str:
     """Wrap every line of a text."""
-    return "\n".join(
-        part for line in text.split("\n") for part in wrap(line, columns)
-    )
+    return "\n".join(part for line in text.split("\n") for part in wrap(line, columns))
 
 
 def pages(text: str, columns: int) -> list[str]:

@@ -69,7 +69,9 @@ def done(line: bytes, bench: Bench) -> Answer:
         return Answer(code=error.code, message=str(error))
     except MemoryError:
         return Answer(
-            code="memory_limit", message="the document needs too much memory", spent=True
+            code="memory_limit",
+            message="the document needs too much memory",
+            spent=True,
         )
     except (KeyboardInterrupt, SystemExit):
         raise

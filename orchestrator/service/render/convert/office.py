@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import office2pdf
@@ -15,6 +17,7 @@ UNCALCULATED = (
     "the workbook has formulas without stored values: their cells are empty"
     " (LibreOffice, if installed, calculates them)"
 )
+_FONT = re.compile(r"fallback: (.+) rendered as (.+)$")
 _FORMATS = {
     "docx": office2pdf.Format.DOCX,
     "xlsx": office2pdf.Format.XLSX,
@@ -45,15 +48,25 @@ def convert(task: Task, bench: Bench) -> Answer:
     except office2pdf.Office2PdfError as error:
         raise RenderError("render_failed", f"office2pdf: {error}") from None
     output(task).write_bytes(made.pdf)
-    warnings = [str(each) for each in made.warnings]
+    notes = [*_notes(map(str, made.warnings))]
     if task.source == "xlsx" and packed.is_uncalculated(path):
-        warnings.insert(0, UNCALCULATED)
-    return Answer(
-        (str(output(task)),), versions("office2pdf-python"), _few(warnings)
-    )
+        notes.insert(0, UNCALCULATED)
+    return Answer((str(output(task)),), versions("office2pdf-python"), _few(notes))
 
 
-def _few(warnings: list[str], most: int = 20) -> tuple[str, ...]:
-    kept = tuple(dict.fromkeys(warnings))
+def _notes(warnings: Iterator[str]) -> Iterator[str]:
+    """The converter's warnings, in plain words where they are about fonts."""
+    for warning in warnings:
+        font = _FONT.search(warning)
+        if font is None:
+            yield warning
+        elif font[2] != ".notdef":
+            # It says .notdef of every missing font, also of one that has a double.
+            real = faces.REAL_NAMES.get(font[2], font[2])
+            yield f"the font {font[1]} is not here: {real} stands in for it"
+
+
+def _few(notes: list[str], most: int = 20) -> tuple[str, ...]:
+    kept = tuple(dict.fromkeys(notes))
     more = (f"and {len(kept) - most} more warnings",) if len(kept) > most else ()
     return kept[:most] + more

@@ -9,12 +9,14 @@ from pathlib import Path
 import ironpress
 from markdown_it import MarkdownIt
 
-from orchestrator.service.render import fonts, glyphs, text
+from orchestrator.service.render import fonts, glyphs, mend, text
 from orchestrator.service.render.bench import Bench, output, versions
 from orchestrator.service.render.task import Answer, Task
 from orchestrator.service.render.work import RenderError
 
-_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([-\w]+)", re.I)
+_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([-\w]+)", re.IGNORECASE
+)
 _PAPERS = {"a4": "A4", "letter": "Letter"}
 _MARGIN = 54.0
 _BEYOND_LATIN = "\u2e80"
@@ -55,7 +57,7 @@ def printed(page: str, paper: str) -> bytes:
     if wide and face:
         printer.add_font_pack("cjk-jp", glyphs.truetype(face, wide))
     try:
-        return bytes(printer.convert(page))
+        return bytes(printer.convert(mend.unbroken(page)))
     except ValueError as error:
         raise RenderError("render_failed", f"ironpress: {error}") from None
 

@@ -83,9 +83,7 @@ def _drawn(task: Task, document: Any, numbers: Sequence[int], n: int) -> str:
     if task.target == "png":
         picture.save(path, "PNG", compress_level=3, dpi=dpi)
     else:
-        picture.convert("RGB").save(
-            path, "JPEG", quality=task.options.quality, dpi=dpi
-        )
+        picture.convert("RGB").save(path, "JPEG", quality=task.options.quality, dpi=dpi)
     bitmap.close()
     page.close()
     return str(path)

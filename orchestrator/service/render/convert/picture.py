@@ -29,7 +29,9 @@ def convert(task: Task, bench: Bench) -> Answer:
         with Image.open(path) as picture:
             sheets = list(_sheets(picture, path))
     except Image.DecompressionBombError as error:
-        raise RenderError("memory_limit", f"the picture is too large: {error}") from None
+        raise RenderError(
+            "memory_limit", f"the picture is too large: {error}"
+        ) from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise RenderError("damaged_file", f"not a sound picture: {error}") from None
     made = img2pdf.convert(

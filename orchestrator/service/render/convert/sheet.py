@@ -27,9 +27,10 @@ _NUMBER = re.compile(
 
 def convert(task: Task, bench: Bench) -> Answer:
     """Compile the sheet of a task, or the one that shows its input."""
+    notes: tuple[str, ...] = ()
     if task.sheet is not None:
         refuse_links(Path(task.sheet.root))
-        sheet, notes = task.sheet, ()
+        sheet = task.sheet
     else:
         sheet, notes = _SHOWN[task.source](task)
     made, warnings = bench.typesetter.compile(sheet)
@@ -101,7 +102,9 @@ def _rows(content: str) -> list[list[str]]:
     try:
         rows = list(csv.reader(io.StringIO(content), dialect))
     except csv.Error as error:
-        raise RenderError("damaged_file", f"the table cannot be read: {error}") from None
+        raise RenderError(
+            "damaged_file", f"the table cannot be read: {error}"
+        ) from None
     return [[cell.strip() for cell in row] for row in rows if any(row)]
 
 
