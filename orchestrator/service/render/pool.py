@@ -196,8 +196,10 @@ class Pool:
             worker = await self._worker()
             try:
                 answer = await worker.ask(task, self._limit)
-            except BaseException:
+            except BaseException as error:
                 await asyncio.shield(self._drop(worker))
+                if self._closed and isinstance(error, RenderError):
+                    raise _closing() from None
                 raise
             if answer.spent or worker.served >= self._recycle:
                 await asyncio.shield(self._drop(worker))
@@ -213,11 +215,13 @@ class Pool:
             if worker.is_alive:
                 return worker
             await self._drop(worker)
-        if self._closed:
-            raise RenderError("closing", "the service is shutting down")
-        worker = await Worker.start(self._launch)
-        self._workers.add(worker)
-        return worker
+        if not self._closed:
+            worker = await Worker.start(self._launch)
+            self._workers.add(worker)
+            if not self._closed:
+                return worker
+            await self._drop(worker)
+        raise _closing()
 
     async def _drop(self, worker: Worker) -> None:
         self._workers.discard(worker)
@@ -228,3 +232,7 @@ class Pool:
         self._closed = True
         self._idle.clear()
         await asyncio.gather(*(self._drop(each) for each in list(self._workers)))
+
+
+def _closing() -> RenderError:
+    return RenderError("closing", "the service is shutting down")
