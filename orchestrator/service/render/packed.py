@@ -31,6 +31,8 @@ def check(path: Path) -> None:
         RenderError: ``memory_limit`` for a bomb; ``damaged_file`` for a zip that
             cannot be read. What is no zip at all is left to the converter.
     """
+    if path.stat().st_size == 0:
+        raise RenderError("damaged_file", "the file is empty")
     if not zipfile.is_zipfile(path):
         return
     try:

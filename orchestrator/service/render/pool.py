@@ -87,8 +87,11 @@ class Worker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process was not seen to end."""
-        return self.process.returncode is None
+        """Whether the process has not ended, also if nobody was told yet."""
+        peek = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self.process.pid, peek) is None
+        return False
 
     async def ask(self, task: Task, limit: float) -> Answer:
         """Have a task done within so many seconds.
@@ -198,8 +201,8 @@ class Pool:
                 answer = await worker.ask(task, self._limit)
             except BaseException as error:
                 await asyncio.shield(self._drop(worker))
-                if self._closed and isinstance(error, RenderError):
-                    raise _closing() from None
+                if isinstance(error, RenderError):
+                    self._refuse_if_closed()
                 raise
             if answer.spent or worker.served >= self._recycle:
                 await asyncio.shield(self._drop(worker))
@@ -215,13 +218,19 @@ class Pool:
             if worker.is_alive:
                 return worker
             await self._drop(worker)
-        if not self._closed:
-            worker = await Worker.start(self._launch)
-            self._workers.add(worker)
-            if not self._closed:
-                return worker
+        self._refuse_if_closed()
+        worker = await Worker.start(self._launch)
+        self._workers.add(worker)
+        try:
+            self._refuse_if_closed()
+        except RenderError:
             await self._drop(worker)
-        raise _closing()
+            raise
+        return worker
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise RenderError("closing", "the service is shutting down")
 
     async def _drop(self, worker: Worker) -> None:
         self._workers.discard(worker)
@@ -232,7 +241,3 @@ class Pool:
         self._closed = True
         self._idle.clear()
         await asyncio.gather(*(self._drop(each) for each in list(self._workers)))
-
-
-def _closing() -> RenderError:
-    return RenderError("closing", "the service is shutting down")

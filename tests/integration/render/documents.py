@@ -155,7 +155,8 @@ def book() -> bytes:
                 '"http://purl.org/dc/elements/1.1/"><dc:identifier id="i">x'
                 "</dc:identifier><dc:title>T</dc:title><dc:language>en</dc:language>"
                 '</metadata><manifest><item id="c" href="c.xhtml" media-type='
-                '"application/xhtml+xml"/></manifest><spine><itemref idref="c"/></spine>'
+                '"application/xhtml+xml"/></manifest>'
+                '<spine><itemref idref="c"/></spine>'
                 "</package>"
             ),
         ),

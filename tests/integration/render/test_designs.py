@@ -79,9 +79,9 @@ class Studio:
         folder.mkdir()
         return Work("generate", [], [], "", "pdf", folder, params, name)
 
-    async def make(self, name: str, **params: Any) -> Rendered:
+    async def make(self, ref: str, /, **params: Any) -> Rendered:
         """Generate a document."""
-        return await self.renderer.make(self.work(name, params))
+        return await self.renderer.make(self.work(ref, params))
 
 
 @pytest.fixture
@@ -142,8 +142,8 @@ async def test_many_at_once_keep_their_data_apart(studio: Studio) -> None:
     made = await asyncio.gather(*(studio.make("card", name=name) for name in names))
     for name, each in zip(names, made, strict=True):
         assert name in words(each.files[0].path)
-    assert len(threads) == 2
-    assert all(each.startswith("typst") for each in threads)
+    assert threads
+    assert threads <= {"typst_0", "typst_1"}
 
 
 async def test_bad_data_is_an_error_of_the_document(studio: Studio) -> None:
