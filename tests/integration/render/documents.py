@@ -59,7 +59,10 @@ def picture(kind: str, mode: str = "RGBA", frames: int = 1) -> bytes:
         ImageDraw.Draw(image).ellipse((40 + n, 20, 260, 180), fill=(200, 30, 60, 255))
         if mode != "RGBA":
             white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image).convert(mode)
+            image = Image.alpha_composite(white, image)
+            if mode == "I;16":
+                image = image.convert("L").convert("I").point(lambda grey: grey * 257)
+            image = image.convert(mode)
         made.append(image)
     packed = io.BytesIO()
     if frames > 1:

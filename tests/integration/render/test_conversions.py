@@ -41,6 +41,8 @@ PICTURES = [
     ("a.bmp", "BMP", "RGB"),
     ("a.tif", "TIFF", "RGBA"),
     ("a.tiff", "TIFF", "1"),
+    ("deep.png", "PNG", "I;16"),
+    ("grey.png", "PNG", "LA"),
 ]
 
 
@@ -214,7 +216,10 @@ async def test_words_with_brackets_are_not_broken(bench: Bench) -> None:
     text = " ".join(["(bracketed)"] * 300)
     made = await bench.convert("a.md", text.encode())
     with pypdfium2.PdfDocument(made.files[0].path) as document:
-        lines = document[0].get_textpage().get_text_range().split("\r\n")
+        page = document[0].get_textpage()
+        lines = page.get_text_range().split("\r\n")
+        edge = max(page.get_charbox(n)[2] for n in range(page.count_chars()))
+    assert edge < 595.28 - 50
     broken = [
         line
         for line in lines

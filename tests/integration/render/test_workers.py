@@ -132,14 +132,16 @@ async def test_the_loop_goes_on_meanwhile(bench: Bench) -> None:
     """Work that holds the interpreter does so in another process."""
     await bench.convert("a.docx", documents.letter())
     work = asyncio.create_task(bench.convert("a.csv", documents.table(rows=3000)))
-    gaps, last = [0.0], time.monotonic()
+    began = last = time.monotonic()
+    gaps = [0.0]
     while not work.done():
         await asyncio.sleep(0.005)
         gaps.append(time.monotonic() - last)
         last = time.monotonic()
     await work
     assert len(gaps) > 10
-    assert max(gaps) < 0.25
+    # A loop that is held up sees one gap as long as the work.
+    assert max(gaps) < (last - began) / 3
 
 
 async def test_a_cancelled_work_frees_its_worker(bench: Bench) -> None:
