@@ -72,4 +72,4 @@ def test_no_line_is_too_long_and_nothing_is_lost(line: str) -> None:
 
 def test_form_feeds_part_pages() -> None:
     """Blank lines at the end make no page."""
-    assert text.pages("a\fb\n\n\n", 80) == ["a", "b"]
+    assert text.pages("a\fb\n\n\n", 80) == [["a"], ["b"]]

@@ -211,6 +211,22 @@ async def test_a_long_table_repeats_its_header(bench: Bench) -> None:
     assert words(path).count("Quarterlyreport") == pages(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "many"),
+    [
+        ("a.txt", b"A line of a large file\n" * 20_000, 300),
+        ("a.csv", documents.table(rows=5000), 80),
+    ],
+    ids=["txt", "csv"],
+)
+async def test_a_large_file_takes_seconds(
+    name: str, data: bytes, many: int, bench: Bench
+) -> None:
+    """The time grows with the size, and not with its square."""
+    made = await bench.convert(name, data)
+    assert pages(made.files[0].path) > many
+
+
 async def test_words_with_brackets_are_not_broken(bench: Bench) -> None:
     """Lines break between words only."""
     text = " ".join(["(bracketed)"] * 300)
