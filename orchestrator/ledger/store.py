@@ -231,10 +231,13 @@ class Store:
         """Write where the job stands."""
         now = self._clock.now()
         detail = progress.failure.code if progress.failure else progress.phase
+        # A job that has ended takes no document: one that was edited meanwhile is open
+        # again, and would be hidden from the queue.
+        has_ended = progress.phase is Phase.ENDED
         await self._write(
             Rows(
                 jobs=[_job_row(job, progress, at=now)],
-                links=_links(job),
+                links=[] if has_ended else _links(job),
                 events=[_event(now, "advance", job, detail)],
             )
         )
