@@ -1,6 +1,6 @@
 """Documents a second of the engine, next to a bare loop that sends the same.
 
-    python -m benchmarks.engine --documents 2000 --rounds 5
+python -m benchmarks.engine --documents 2000 --rounds 5
 """
 
 from __future__ import annotations
