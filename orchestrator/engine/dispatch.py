@@ -11,10 +11,11 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from orchestrator.engine.drive import AccountStopped, Driver, End, Wait, Work
+from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed
 from orchestrator.engine.watch import Watch
+from orchestrator.engine.work import AccountStopped, End, Wait, Work
 from orchestrator.model import LARGE, Document, Failure, Job, Progress, Verdict
 from orchestrator.wire.flow import Limits
 
