@@ -63,9 +63,17 @@ def _by_size(size: int, operation: Operation, thresholds: Thresholds) -> Choice:
     if size <= low:
         return Choice(Mode.SYNC, f"{of(size)} is up to {of(low)}: sync")
     if size <= high:
-        reason = f"{of(size)} is over {of(low)} and up to {of(high)}: async"
+        reason = f"{_beside(size, low)} is over {of(low)} and up to {of(high)}: async"
         return Choice(Mode.ASYNC, reason)
-    return Choice(Mode.PRESIGNED, f"{of(size)} is over {of(max(low, high))}: presigned")
+    most = max(low, high)
+    reason = f"{_beside(size, most)} is over {of(most)}: presigned"
+    return Choice(Mode.PRESIGNED, reason)
+
+
+def _beside(size: int, threshold: int) -> str:
+    """A size that does not read like the threshold that it is over."""
+    text = of(size)
+    return f"{size:,} B" if text == of(threshold) else text
 
 
 def _preferred(choice: Choice, once: Collection[Mode] | None) -> Choice:
