@@ -19,10 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from yaml.cyaml import CParser
 from yaml.events import (
     AliasEvent,
-    Event,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
@@ -33,6 +31,8 @@ from yaml.events import (
 from orchestrator.manifest.faults import listed, near, shown
 from orchestrator.manifest.scalars import resolve
 
+Event = Any
+"""An event of the parser: its C classes carry no types that tell anything."""
 DEEPEST = 64
 BORROWED = 100_000
 """Nodes that one entry may take through aliases."""
@@ -81,7 +81,7 @@ class Broken(Exception):
         self.hint = hint
 
 
-Report = Callable[[Mark, str, str], None]
+Report = Callable[[Any, str, str], None]
 
 
 def start_of(spot: Spot) -> Mark:
@@ -113,7 +113,7 @@ class Composer:
     ``is_flawed`` says that a fault was reported which left a hole in the values.
     """
 
-    parser: CParser
+    get_event: Callable[[], Event]
     report: Report
     is_flawed: bool = False
     _anchors: dict[str, Node] = field(default_factory=dict)
@@ -155,14 +155,14 @@ class Composer:
                 depth -= 1
             if depth == 0:
                 return
-            event = self.parser.get_event()
+            event = self.get_event()
 
     def flaw(self, mark: Mark, message: str, hint: str = "") -> None:
         """Report a fault that leaves a hole."""
         self.is_flawed = True
         self.report(mark, message, hint)
 
-    def _scalar(self, event: ScalarEvent) -> Any:
+    def _scalar(self, event: Event) -> Any:
         tag = event.tag
         if tag is None:
             return event.value if event.style else resolve(event.value)
@@ -179,7 +179,7 @@ class Composer:
             "write the value without it",
         )
 
-    def _alias(self, event: AliasEvent) -> Node:
+    def _alias(self, event: Event) -> Node:
         name = str(event.anchor)
         found = self._anchors.get(name)
         if found is None:
@@ -220,7 +220,7 @@ class Composer:
     def _sequence(self, marks: Marks) -> list[Any]:
         value: list[Any] = []
         spots: list[Spot] = []
-        while type(event := self.parser.get_event()) is not SequenceEndEvent:
+        while type(event := self.get_event()) is not SequenceEndEvent:
             node = self.node(event)
             value.append(node.value)
             spots.append(node.spot)
@@ -232,7 +232,7 @@ class Composer:
         values: dict[str, Spot] = {}
         marks.values = values
         merges: Node | None = None
-        get_event = self.parser.get_event
+        get_event = self.get_event
         while type(event := get_event()) is not MappingEndEvent:
             key = self._key(event)
             child = get_event()

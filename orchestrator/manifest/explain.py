@@ -74,6 +74,10 @@ def _said(detail: ErrorDetails) -> tuple[str, str]:
         return f"must be {word} {context[key]}", ""
     if kind == "too_short":
         return "must not be empty", ""
+    if kind == "string_pattern_mismatch":
+        is_empty = not str(detail["input"]).strip()
+        what = "must not be empty" if is_empty else "must not hold control characters"
+        return what, ""
     text = _WORDS.get(kind)
     hint = "put it in quotes" if kind == "string_type" else ""
     if isinstance(detail["input"], bool) and kind == "string_type":

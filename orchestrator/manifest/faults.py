@@ -12,6 +12,10 @@ SHOWN = 500
 documents may have a million faults, and nobody reads more than a screen of them."""
 
 
+class Flawed(Exception):
+    """Something cannot be built; why is noted already."""
+
+
 class Faults:
     """Faults in the order of their finding; memory is bounded."""
 
@@ -29,6 +33,11 @@ class Faults:
         if len(self.kept) < SHOWN:
             self.kept.append(fault)
             self._seen.add(fault)
+
+    def flaw(self, place: Place, message: str, hint: str = "") -> Flawed:
+        """Note a fault, and give what to raise where nothing can go on from it."""
+        self.add(place, message, hint)
+        return Flawed(message)
 
     def __bool__(self) -> bool:
         return self.total > 0

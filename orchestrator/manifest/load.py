@@ -11,11 +11,13 @@ from pydantic import BaseModel, ValidationError
 from orchestrator.errors import Place, UsageError
 from orchestrator.manifest import schema
 from orchestrator.manifest.compose import find
-from orchestrator.manifest.entries import Builder, Entry, Seen, nearby
-from orchestrator.manifest.expand import Common, Expander
+from orchestrator.manifest.entries import Builder, Entry
+from orchestrator.manifest.expand import Expander
 from orchestrator.manifest.explain import explain
 from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import FORMATS, yields_many
+from orchestrator.manifest.inputs import nearby
+from orchestrator.manifest.recipe import Common
 from orchestrator.manifest.unique import Clash, Names
 from orchestrator.manifest.walk import LIST, Head, Walk, ends_with_documents
 from orchestrator.model import Document, Operation
@@ -117,9 +119,8 @@ class Manifest:
         for fault in self._first.kept:
             self.faults.add(fault.place, fault.message, fault.hint)
         self._names = names = Names()
-        seen = Seen(self.faults, names)
         folder = str(self.settings.folder)
-        builder = Builder(folder, seen, self._formats, self._many)
+        builder = Builder(folder, self.faults, names, self._many)
         expander = Expander(self._common(), builder, self.faults)
         is_empty = True
         with self._path.open("rb") as file:
@@ -181,7 +182,8 @@ class Manifest:
             folder=self.settings.folder,
             defaults=self._said.defaults,
             accounts=self.settings.accounts,
-            default_spot=self._head.spots.get("defaults"),
+            formats=self._formats,
+            spot=self._head.spots.get("defaults"),
         )
 
     def _place(self, *path: str | int, key: bool = False) -> Place:

@@ -23,7 +23,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from orchestrator.manifest.formats import canonical
 from orchestrator.model import Mode, Operation
 from orchestrator.settings import Prefer, SecretReference
 
@@ -85,14 +84,6 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _no_control(value: str) -> str:
-    if not value.strip():
-        raise wrong("must not be empty")
-    if not value.isprintable() and any(ord(c) < 32 or ord(c) == 127 for c in value):
-        raise wrong("must not hold control characters")
-    return value
-
-
 def _shown_size(default: str) -> WithJsonSchema:
     pattern = r"^[0-9]+(\.[0-9]+)? ?(B|[kKMGT]B|[KMGT]iB)?$"
     return WithJsonSchema(
@@ -106,8 +97,9 @@ def _shown_size(default: str) -> WithJsonSchema:
     )
 
 
-Word = Annotated[str, AfterValidator(_no_control)]
-Format = Annotated[Word, AfterValidator(canonical)]
+Word = Annotated[
+    str, Field(pattern=r"^[^\x00-\x1F\x7F]*[^\s\x00-\x1F\x7F][^\x00-\x1F\x7F]*$")
+]
 Size = Annotated[int, BeforeValidator(size_of)]
 Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
 Params = dict[str, Any]
@@ -196,8 +188,8 @@ class Account(Shape):
         description="Where the key is kept: ${env:NAME} or ${file:PATH}. Never the key.",
         examples=["${env:ARCHIVE_KEY}"],
     )
-    limits: Limits = Field(default_factory=Limits)
-    modes: Modes = Field(default_factory=Modes)
+    limits: Limits = Field(default_factory=lambda: Limits())
+    modes: Modes = Field(default_factory=lambda: Modes())
     price: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Money for a unit, for the estimate of plan.", examples=[0.01]
     )
@@ -209,7 +201,7 @@ class Common(Shape):
     provider: Word | None = Field(
         None, description="Name of an account in providers.", examples=["local"]
     )
-    to: Format | None = Field(
+    to: Word | None = Field(
         None, description="Format of the output, as an extension.", examples=["pdf"]
     )
     output: Word | None = Field(
@@ -246,7 +238,7 @@ class Entry(Common):
         description="What to do. Left out: generate with a design, merge with several "
         "inputs, convert with one.",
     )
-    source: Format | None = Field(
+    source: Word | None = Field(
         None,
         description="Format of the inputs, where the file name does not tell.",
         examples=["csv"],
@@ -331,7 +323,7 @@ class Manifest(Shape):
         description="Accounts by name. local, a private embedded service, is always "
         "there.",
     )
-    defaults: Defaults = Field(default_factory=Defaults)
+    defaults: Defaults = Field(default_factory=lambda: Defaults())
     designs: Word | None = Field(
         None, description="Folder of your own designs.", examples=["designs"]
     )

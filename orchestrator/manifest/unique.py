@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 from unicodedata import normalize
@@ -66,12 +66,18 @@ class Names:
         self._files: dict[str, int] = {}
         self._page: list[tuple[int, str, int, int, int, str]] = []
 
-    def claim(self, role: str, text: str, place: Place) -> None:
-        """Note a name."""
+    def claim(
+        self, place: Place, name: str, output: str | None, inputs: Iterable[str]
+    ) -> None:
+        """Note the names of one document."""
         file = self._files.setdefault(place.file, len(self._files))
-        key = ("id", text) if role == "id" else ("path", folded(text))
-        self._page.append((hash(key), role, file, place.line, place.column, text))
-        if len(self._page) >= _PAGE:
+        line, column, page = place.line, place.column, self._page
+        page.append((hash(("id", name)), "id", file, line, column, name))
+        if output is not None:
+            page.append((_of_path(output), "output", file, line, column, output))
+        for path in inputs:
+            page.append((_of_path(path), "input", file, line, column, path))
+        if len(page) >= _PAGE:
             self._write()
 
     def clashes(self) -> Iterator[Clash]:
@@ -105,6 +111,10 @@ class Names:
             )
             self._base.execute("COMMIT")
             self._page.clear()
+
+
+def _of_path(path: str) -> int:
+    return hash(("path", folded(path)))
 
 
 def _clash(one: _Claim, two: _Claim) -> Clash:
