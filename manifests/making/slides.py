@@ -11,6 +11,7 @@ from pptx.chart.data import CategoryChartData
 from pptx.dml.color import RGBColor
 from pptx.enum.chart import XL_CHART_TYPE, XL_LEGEND_POSITION
 from pptx.enum.shapes import MSO_SHAPE
+from pptx.enum.text import MSO_ANCHOR
 from pptx.util import Inches, Pt
 
 GREEN, ORANGE, CREAM, INK = (
@@ -124,6 +125,7 @@ def _table(show: Any) -> None:
     for n, row in enumerate(_WEEKS):
         for m, text in enumerate(row):
             cell = table.cell(n, m)
+            cell.vertical_anchor = MSO_ANCHOR.MIDDLE
             cell.fill.solid()
             cell.fill.fore_color.rgb = GREEN if n == 0 else (CREAM, WHITE)[n % 2]
             run = cell.text_frame.paragraphs[0].add_run()

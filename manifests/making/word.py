@@ -46,6 +46,9 @@ def _blank(paper: Paper, title: str) -> Any:
     normal.paragraph_format.space_after = Pt(6)
     normal.paragraph_format.line_spacing = 1.15
     _dated(document, title)
+    for part in (section.header, section.footer):
+        # Their own style has tab stops of another paper.
+        part.paragraphs[0].style = normal
     _head(section, paper)
     _foot(section, paper)
     return document
