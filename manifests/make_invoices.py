@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from making.sums import totals
-from making.trade import MARKETS, RATES, WARES, LANGUAGES, Market, Ware, word
+from making.trade import LANGUAGES, MARKETS, RATES, WARES, Market, Ware, word
 
 COUNT = 1000
 FILE = Path(__file__).resolve().parent / "data" / "invoices.jsonl"

@@ -31,7 +31,12 @@ def totals(row: dict[str, Any]) -> dict[str, Any]:
     }
     net, tax = sum(groups.values(), Decimal(0)), sum(taxes.values(), Decimal(0))
     by_rate = [
-        {"category": group[0], "rate": group[1], "base": str(base), "tax": str(taxes[group])}
+        {
+            "category": group[0],
+            "rate": group[1],
+            "base": str(base),
+            "tax": str(taxes[group]),
+        }
         for group, base in groups.items()
     ]
     return {"net": str(net), "tax": str(tax), "gross": str(net + tax), "taxes": by_rate}

@@ -52,88 +52,87 @@ RATES = {
     "CNY": (Decimal("7.85"), Decimal("0.1")),
 }
 
+
+def _ware(names: str, unit: str, price: str, *, is_food: bool = True) -> Ware:
+    return Ware(tuple(names.split("|")), unit, Decimal(price), is_food)
+
+
 WARES = (
-    Ware(
-        ("Alster, filter", "Alster, Filter", "Alster, filtre", "Alster, filtro")
-        + ("アルスター(浅煎り)", "阿尔斯特 手冲"),
+    _ware(
+        "Alster, filter|Alster, Filter|Alster, filtre|"
+        "Alster, filtro|アルスター(浅煎り)|阿尔斯特 手冲",
         "KGM",
-        Decimal("31.50"),
+        "31.50",
     ),
-    Ware(
-        ("Speicherstadt, espresso", "Speicherstadt, Espresso")
-        + ("Speicherstadt, espresso", "Speicherstadt, espresso")
-        + ("倉庫街エスプレッソ", "仓库城 意式浓缩"),
+    _ware(
+        "Speicherstadt, espresso|Speicherstadt, Espresso|Speicherstadt, espresso|"
+        "Speicherstadt, espresso|倉庫街エスプレッソ|仓库城 意式浓缩",
         "KGM",
-        Decimal("29.80"),
+        "29.80",
     ),
-    Ware(
-        ("Nachtschicht, decaf", "Nachtschicht, entkoffeiniert")
-        + ("Nachtschicht, décaféiné", "Nachtschicht, descafeinado")
-        + ("夜勤カフェインレス", "夜班 低因"),
+    _ware(
+        "Nachtschicht, decaf|Nachtschicht, entkoffeiniert|Nachtschicht, décaféiné|"
+        "Nachtschicht, descafeinado|夜勤カフェインレス|夜班 低因",
         "KGM",
-        Decimal("38.00"),
+        "38.00",
     ),
-    Ware(
-        ("Hafenlicht, filter", "Hafenlicht, Filter", "Hafenlicht, filtre")
-        + ("Hafenlicht, filtro", "港の灯(中煎り)", "港湾之光 手冲"),
+    _ware(
+        "Hafenlicht, filter|Hafenlicht, Filter|Hafenlicht, filtre|"
+        "Hafenlicht, filtro|港の灯(中煎り)|港湾之光 手冲",
         "KGM",
-        Decimal("42.50"),
+        "42.50",
     ),
-    Ware(
-        ("Green coffee, Huila Pitalito", "Rohkaffee, Huila Pitalito")
-        + ("Café vert, Huila Pitalito", "Café verde, Huila Pitalito")
-        + ("生豆 ウイラ・ピタリート", "生豆 乌伊拉"),
+    _ware(
+        "Green coffee, Huila Pitalito|Rohkaffee, Huila Pitalito|Café vert, Huila Pitalito|"
+        "Café verde, Huila Pitalito|生豆 ウイラ・ピタリート|生豆 乌伊拉",
         "KGM",
-        Decimal("7.85"),
+        "7.85",
     ),
-    Ware(
-        ("Drinking chocolate, 500 g", "Trinkschokolade, 500 g")
-        + ("Chocolat en poudre, 500 g", "Chocolate a la taza, 500 g")
-        + ("ココア 500g", "热可可粉 500 克"),
+    _ware(
+        "Drinking chocolate, 500 g|Trinkschokolade, 500 g|"
+        "Chocolat en poudre, 500 g|Chocolate a la taza, 500 g|ココア 500g|热可可粉 500 克",
         "H87",
-        Decimal("9.40"),
+        "9.40",
     ),
-    Ware(
-        ("Cup set of six", "Tassen, sechs Stück", "Lot de six tasses")
-        + ("Juego de seis tazas", "カップ6客セット", "咖啡杯六件套"),
+    _ware(
+        "Cup set of six|Tassen, sechs Stück|Lot de six tasses|"
+        "Juego de seis tazas|カップ6客セット|咖啡杯六件套",
         "SET",
-        Decimal("54.00"),
+        "54.00",
         is_food=False,
     ),
-    Ware(
-        ("Hand grinder", "Handmühle", "Moulin à main", "Molinillo manual")
-        + ("手挽きミル", "手摇磨豆机"),
+    _ware(
+        "Hand grinder|Handmühle|Moulin à main|Molinillo manual|手挽きミル|手摇磨豆机",
         "H87",
-        Decimal("129.00"),
+        "129.00",
         is_food=False,
     ),
-    Ware(
-        ("Filter papers, 100", "Filterpapier, 100 Blatt", "Filtres papier, 100")
-        + ("Filtros de papel, 100", "ペーパーフィルター 100枚", "滤纸 100 张"),
+    _ware(
+        "Filter papers, 100|Filterpapier, 100 Blatt|Filtres papier, 100|"
+        "Filtros de papel, 100|ペーパーフィルター 100枚|滤纸 100 张",
         "H87",
-        Decimal("6.20"),
+        "6.20",
         is_food=False,
     ),
-    Ware(
-        ("Barista training", "Barista-Schulung", "Formation barista")
-        + ("Curso de barista", "バリスタ研修", "咖啡师培训"),
+    _ware(
+        "Barista training|Barista-Schulung|Formation barista|"
+        "Curso de barista|バリスタ研修|咖啡师培训",
         "HUR",
-        Decimal("95.00"),
+        "95.00",
         is_food=False,
     ),
-    Ware(
-        ("Machine service", "Wartung der Maschine", "Entretien de la machine")
-        + ("Mantenimiento de la máquina", "マシン点検", "咖啡机保养"),
+    _ware(
+        "Machine service|Wartung der Maschine|Entretien de la machine|"
+        "Mantenimiento de la máquina|マシン点検|咖啡机保养",
         "HUR",
-        Decimal("78.50"),
+        "78.50",
         is_food=False,
     ),
-    Ware(
-        ("Delivery by carrier, pallet", "Lieferung per Spedition, Palette")
-        + ("Livraison par transporteur, palette", "Entrega por transportista, palé")
-        + ("配送料(パレット)", "托盘运输"),
+    _ware(
+        "Delivery by carrier, pallet|Lieferung per Spedition, Palette|"
+        "Livraison par transporteur, palette|Entrega por transportista, palé|配送料(パレット)|托盘运输",
         "C62",
-        Decimal("64.00"),
+        "64.00",
         is_food=False,
     ),
 )
@@ -224,9 +223,21 @@ MARKETS = (
         _taxed("19"),
         (_HOME,),
         ("Café", "Hotel", "Bäckerei", "Kontor", "Buchhandlung", "Kantine"),
-        ("Morgenröte", "Lindenhof", "Fährhaus", "Süderelbe", "Weißdorn", "Käthe & Söhne"),
+        (
+            "Morgenröte",
+            "Lindenhof",
+            "Fährhaus",
+            "Süderelbe",
+            "Weißdorn",
+            "Käthe & Söhne",
+        ),
         ("Schanzenstraße", "Große Bleichen", "Kapuzinerweg", "Am Mühlbach"),
-        (("20357", "Hamburg"), ("50667", "Köln"), ("80331", "München"), ("04109", "Leipzig")),
+        (
+            ("20357", "Hamburg"),
+            ("50667", "Köln"),
+            ("80331", "München"),
+            ("04109", "Leipzig"),
+        ),
         {},
     ),
     Market(

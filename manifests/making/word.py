@@ -169,7 +169,9 @@ def offer(path: Path) -> None:
         foot="Kessel & Korn Kaffeerösterei GmbH · HRB 000000 Hamburg · DE123456788",
     )
     document = _blank(paper, "Offer 2026-031")
-    _lines(document, "Hotel Fährhaus\nMs Johanna Petersen\nElbchaussee 401\n22609 Hamburg")
+    _lines(
+        document, "Hotel Fährhaus\nMs Johanna Petersen\nElbchaussee 401\n22609 Hamburg"
+    )
     date = document.add_paragraph()
     date.alignment = WD_ALIGN_PARAGRAPH.RIGHT
     _run(date, "17 March 2026", None, GREY)
@@ -224,9 +226,11 @@ def estimate(path: Path) -> None:
 
 _OFFER = (
     "Dear Ms Petersen,",
-    "Thank you for your visit to the roastery last week. As promised, here is our "
-    "offer for the breakfast room and the bar. The quantities are those that you "
-    "named for one month; you may change them with each order.",
+    (
+        "Thank you for your visit to the roastery last week. As promised, here is our "
+        "offer for the breakfast room and the bar. The quantities are those that you "
+        "named for one month; you may change them with each order."
+    ),
 )
 _POSITIONS = [
     ("Item", "Quantity", "Price", "Amount"),
@@ -248,8 +252,10 @@ _CLOSING = (
 )
 _ESTIMATE = (
     "平素より格別のお引き立てを賜り、厚く御礼申し上げます。",
-    "ご依頼いただきましたコーヒー豆につきまして、下記の通りお見積り申し上げます。"
-    "ご検討のほど、よろしくお願いいたします。",
+    (
+        "ご依頼いただきましたコーヒー豆につきまして、下記の通りお見積り申し上げます。"
+        "ご検討のほど、よろしくお願いいたします。"
+    ),
 )
 _ITEMS = [
     ("品名", "数量", "単価", "金額"),
