@@ -120,7 +120,9 @@ class Stage:
         self._path = ledger
         self._exists = ledger.exists()
         # An empty name is a private temporary file: it spills instead of growing.
-        self._db = sqlite3.connect("", uri=True, isolation_level=None)
+        self._db = sqlite3.connect(
+            "", uri=True, isolation_level=None, check_same_thread=False
+        )
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(_STAGE)
         self._buffer: list[tuple[Any, ...]] = []

@@ -377,7 +377,7 @@ def _integer(text: str | None) -> int | None:
 def objections(
     response: Response, wishes: Collection[Wish]
 ) -> Sequence[tuple[Wish, str]]:
-    """What this instance has no converter for (``GET /formats``)."""
+    """What this instance has no converter for (``GET /v1/formats``)."""
     record = response.json()
     formats = _records(record.get("formats") if isinstance(record, dict) else None)
     known = {
@@ -439,5 +439,5 @@ provider = Provider(
     limits=Limits(width=8),
     exactly_once=frozenset(Mode),
     release=Step(delete, on_deleted),
-    survey=Survey(Request("GET", "/formats", Repeat.SAFE, timeout=30.0), objections),
+    survey=Survey(Request("GET", "/v1/formats", Repeat.SAFE, timeout=30.0), objections),
 )

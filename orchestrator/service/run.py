@@ -6,10 +6,12 @@ import asyncio
 import logging
 import os
 import secrets
+import sqlite3
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -69,7 +71,7 @@ async def _parts(
     settings: ServiceSettings, clock: Clock, renderer: Renderer | None
 ) -> AsyncIterator[Parts]:
     workers = settings.workers or os.cpu_count() or 1
-    base = Database(settings.data / "service.sqlite", SCHEMA)
+    base = _open(settings.data / "service.sqlite")
     renderer = renderer or make_renderer(workers)
     try:
         store = Store(base, deduplicate=settings.deduplicate)
@@ -102,6 +104,13 @@ async def _parts(
     finally:
         await renderer.close()
         await base.close()
+
+
+def _open(path: Path) -> Database:
+    try:
+        return Database(path, SCHEMA)
+    except sqlite3.Error as error:
+        raise MachineError(f"cannot use {path}: {error}") from error
 
 
 def make_renderer(workers: int) -> Renderer:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import typst
@@ -83,7 +84,7 @@ class SimpleRenderer:
         compiler: typst.Compiler | None = getattr(self._local, "compiler", None)
         if compiler is None:
             compiler = typst.Compiler(
-                font_paths=[str(FONT_PATH)], ignore_system_fonts=True
+                font_paths=[str(Path(FONT_PATH).parent)], ignore_system_fonts=True
             )
             self._local.compiler = compiler
         return compiler
