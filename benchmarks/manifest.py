@@ -1,7 +1,8 @@
-"""Documents a second of loading and planning a manifest, and the memory that it takes.
+"""Documents a second of loading and planning a manifest, and the memory it takes.
 
-Run it as ``python -m benchmarks.manifest --documents 100000``. Every figure comes from a process of its own. The yardsticks read the same file:
-PyYAML's C loader with all of it in memory, and the bare events of its parser.
+Run it as ``python -m benchmarks.manifest --documents 100000``. Every figure comes from
+a process of its own. The yardsticks read the same file: PyYAML's C loader with all of
+it in memory, and the bare events of its parser.
 """
 
 from __future__ import annotations
