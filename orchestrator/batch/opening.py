@@ -16,9 +16,10 @@ from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.clock import Clock
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
-from orchestrator.engine.drive import Driver, Work
+from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.watch import Watch
+from orchestrator.engine.work import Work
 from orchestrator.errors import AccountError, MachineError
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.store import Store

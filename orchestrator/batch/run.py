@@ -13,7 +13,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.clock import Clock, SystemClock
-from orchestrator.engine.drive import Work
+from orchestrator.engine.work import Work
 from orchestrator.ledger.store import Store
 from orchestrator.model import Failure, State, Verdict
 

@@ -21,7 +21,6 @@ ROUTES = [
     web.get("/healthz", jobs.get_health),
     web.get("/formats", jobs.get_formats),
     web.get("/v1/formats", jobs.get_formats),
-    web.get("/v1/formats", jobs.get_formats),
     web.post("/v1/jobs", submit.post_job),
     web.put("/v1/jobs/{id}", submit.put_job),
     web.post("/v1/jobs/{id}/execute", submit.execute),

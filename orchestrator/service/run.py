@@ -72,7 +72,7 @@ async def _parts(
 ) -> AsyncIterator[Parts]:
     workers = settings.workers or os.cpu_count() or 1
     base = _open(settings.data / "service.sqlite")
-    renderer = renderer or make_renderer(workers)
+    renderer = renderer or make_renderer(settings)
     try:
         store = Store(base, deduplicate=settings.deduplicate)
         storage = Storage(settings.data, max_body=settings.max_body)
@@ -113,11 +113,22 @@ def _open(path: Path) -> Database:
         raise MachineError(f"cannot use {path}: {error}") from error
 
 
-def make_renderer(workers: int) -> Renderer:
+def make_renderer(settings: ServiceSettings) -> Renderer:
     """The renderer of a real service."""
-    from orchestrator.service.simple import SimpleRenderer  # noqa: PLC0415  # slow
+    from orchestrator import designs  # noqa: PLC0415  # slow
+    from orchestrator.service.render.rendering import (  # noqa: PLC0415  # slow
+        Rendering,
+        RenderSettings,
+    )
 
-    return SimpleRenderer(workers)
+    return Rendering(
+        RenderSettings(
+            scratch=settings.data / "scratch",
+            workers=settings.workers or None,
+            designs=(settings.designs,) if settings.designs else (),
+        ),
+        designs.find,
+    )
 
 
 async def _serve(

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pypdfium2  # type: ignore[import-untyped]
+import pypdfium2
 import pytest
 
-from orchestrator.service.simple import SimpleRenderer
+from orchestrator.service.run import make_renderer
+from orchestrator.service.settings import ServiceSettings
 from tests.integration.serving import KEY, ScriptedRenderer, client, running
 
 
 async def test_sync_answers_with_a_real_pdf(tmp_path: Path) -> None:
     """The reply is the result, with real glyphs in it."""
-    async with running(tmp_path, SimpleRenderer(2)) as one:
+    real = make_renderer(ServiceSettings(data=tmp_path, keys=(), webhook_secret=""))
+    async with running(tmp_path, real) as one:
         text = "Grüße 世界\n".encode()
         status, body, reply = await one.submit("s1", text, mode="sync")
         assert status == 200

@@ -99,12 +99,12 @@ async def test_it_ends_with_the_work(office: Bench) -> None:
     assert offices() == []
     work = asyncio.create_task(office.convert("a.odt", documents.open_text()))
     async with asyncio.timeout(10):
-        while not offices():  # noqa: ASYNC110 -- processes send no events
+        while not offices():
             await asyncio.sleep(0.01)
     (running,) = offices()
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
     async with asyncio.timeout(5):
-        while running.is_running():  # noqa: ASYNC110
+        while running.is_running():
             await asyncio.sleep(0.02)

@@ -34,7 +34,7 @@ def workers() -> list[psutil.Process]:
 async def eventually(is_so: Callable[[], bool], limit: float) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(limit):
-        while not is_so():  # noqa: ASYNC110 -- processes send no events
+        while not is_so():
             await asyncio.sleep(0.02)
 
 
@@ -204,7 +204,7 @@ async def test_no_worker_outlives_a_killed_service(
         str(scratch),
         str(tmp_path),
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # noqa: TID251
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert parent.stdout is not None
     assert await parent.stdout.readline() == b"ready\n"
