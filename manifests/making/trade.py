@@ -83,14 +83,16 @@ WARES = (
         "42.50",
     ),
     _ware(
-        "Green coffee, Huila Pitalito|Rohkaffee, Huila Pitalito|Café vert, Huila Pitalito|"
+        "Green coffee, Huila Pitalito|"
+        "Rohkaffee, Huila Pitalito|Café vert, Huila Pitalito|"
         "Café verde, Huila Pitalito|生豆 ウイラ・ピタリート|生豆 乌伊拉",
         "KGM",
         "7.85",
     ),
     _ware(
         "Drinking chocolate, 500 g|Trinkschokolade, 500 g|"
-        "Chocolat en poudre, 500 g|Chocolate a la taza, 500 g|ココア 500g|热可可粉 500 克",
+        "Chocolat en poudre, 500 g|"
+        "Chocolate a la taza, 500 g|ココア 500g|热可可粉 500 克",
         "H87",
         "9.40",
     ),
@@ -130,7 +132,8 @@ WARES = (
     ),
     _ware(
         "Delivery by carrier, pallet|Lieferung per Spedition, Palette|"
-        "Livraison par transporteur, palette|Entrega por transportista, palé|配送料(パレット)|托盘运输",
+        "Livraison par transporteur, palette|"
+        "Entrega por transportista, palé|配送料(パレット)|托盘运输",
         "C62",
         "64.00",
         is_food=False,
