@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 
 from orchestrator.batch.accounts import Account, key_of
@@ -15,10 +16,11 @@ from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.clock import Clock
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
-from orchestrator.engine.drive import Driver, Work
+from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.watch import Watch
-from orchestrator.errors import AccountError
+from orchestrator.engine.work import Work
+from orchestrator.errors import AccountError, MachineError
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.store import Store
 from orchestrator.model import Document, Job
@@ -28,6 +30,9 @@ from orchestrator.transfer.log import ExchangeLog
 from orchestrator.transfer.private import PrivateService
 from orchestrator.transfer.sink import FileOutputs
 from orchestrator.wire.outcome import NotSent, Unanswered
+
+REVIVALS = 5
+"""How often a private service that died is started again in one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ class Opening:
                 arguments=("--designs", str(designs)) if designs else (),
             )
         )
+        keeper = asyncio.create_task(_keep_alive(service))
+        self._stack.callback(keeper.cancel)
         inbox = await self._stack.enter_async_context(
             Inbox(self._wake, token=secrets.token_urlsafe(24))
         )
@@ -194,6 +201,17 @@ class Opening:
             )
         wishes = [each for each in self._batch.wishes if each.account == account.name]
         self._batch.refuse(survey.objections(response, wishes))
+
+
+async def _keep_alive(service: PrivateService) -> None:
+    """Start the private service again when it dies; its jobs are on disk.
+
+    One that keeps dying stays dead: then nobody answers, and the account stops.
+    """
+    for _ in range(REVIVALS):
+        await service.died.wait()
+        with suppress(MachineError):
+            await service.revive()
 
 
 def _quiet(limit: int, why: str) -> None:

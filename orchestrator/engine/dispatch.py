@@ -1,8 +1,9 @@
 """The dispatcher: pulls open documents lazily and keeps the workers of an account busy.
 
 Workers take, in this order: a job that is due (a poll, a retry, one that a webhook
-woke), a large document if an upload slot is free, a small document. So a job that
-waits holds no slot, and small documents are not starved behind large uploads.
+woke), a large document if there is a place to send it from, a small document. A job
+that waits holds no slot. Large ones have one place less than the wire is wide, so that
+small documents are not starved behind them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from orchestrator.engine.drive import AccountStopped, Driver, End, Wait, Work
+from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed
 from orchestrator.engine.watch import Watch
-from orchestrator.model import LARGE, Document, Failure, Job, Progress, Verdict
+from orchestrator.engine.work import AccountStopped, End, Wait, Work
+from orchestrator.model import LARGE, Document, Failure, Job, Phase, Progress, Verdict
 from orchestrator.wire.flow import Limits
 
 MakeJob = Callable[[Document], Job]
@@ -42,6 +44,10 @@ class Queue:
                 self.ended = not self._page
             return self._page.popleft() if self._page else None
 
+    def rewind(self) -> None:
+        """Begin again at the top."""
+        self.ended = False
+
 
 class Dispatcher:
     """Carries every open document of one account to its end."""
@@ -63,9 +69,15 @@ class Dispatcher:
         self._limits = limits
         self._make_job = make_job
         self._tell = tell
+        self._feed = feed
+        # Small ones keep a place on the wire, whatever is uploaded.
+        self._places = max(1, min(limits.uploads, limits.width - 1))
         self._small = Queue(feed, large=False)
         self._large = Queue(feed, large=True)
-        self._large_busy = 0
+        # Counted before they are known: a page may be on its way for several workers.
+        self._starting = 0
+        self._sending = 0
+        self._held: deque[Work] = deque()
         self._active: dict[str, Work] = {}
         self._draining = False
         self.stopped: Failure | None = None
@@ -80,7 +92,7 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         """Jobs that wait for their time."""
-        return len(self._watch)
+        return len(self._watch) + len(self._held)
 
     def drain(self) -> None:
         """Start nothing new; what is accepted is still carried to its end."""
@@ -106,6 +118,19 @@ class Dispatcher:
         """
         for work in left:
             self._watch.park(work, 0.0)
+        try:
+            await self._pass()
+            if left and not self._is_ending():
+                # One that was edited while in flight is open again, behind the page
+                # that was being read.
+                self._small.rewind()
+                self._large.rewind()
+                self._feed.rewind()
+                await self._pass()
+        finally:
+            self._watch.close()
+
+    async def _pass(self) -> None:
         # Twice the width: while one half is on the wire, the other half commits,
         # hashes and renames.
         workers = 2 * self._limits.width
@@ -117,22 +142,22 @@ class Dispatcher:
 
     async def _work(self) -> None:
         while (work := await self._next()) is not None:
-            is_large = work.job.size >= LARGE
             self._active[work.name] = work
-            self._large_busy += is_large
             try:
                 await self._carry(work)
             finally:
                 self._active.pop(work.name, None)
-                self._large_busy -= is_large
                 self._watch.stirred.set()
 
     async def _carry(self, work: Work) -> None:
+        sends = _sends_much(work)
         try:
             outcome = await self._driver.drive(work)
         except AccountStopped as stop:
             self.stopped = self.stopped or stop.failure
             return
+        finally:
+            self._sending -= sends
         match outcome:
             case Wait(seconds):
                 self._watch.park(work, seconds)
@@ -143,37 +168,74 @@ class Dispatcher:
     async def _next(self) -> Work | None:
         """The next job to carry; ``None`` when there will be none."""
         while self.stopped is None:
-            if work := self._watch.take():
+            if work := self._due():
                 return work
             if work := await self._fresh():
                 return work
-            if not self._watch and not self._active and self._is_exhausted():
+            if self._is_over():
                 break
-            self._watch.stirred.clear()
-            if (delay := self._watch.delay()) == 0.0:
-                continue
-            await self._idle(delay)
+            if work := self._due():
+                # It became due while a page was being read.
+                return work
+            await self._watch.rest()
         self._watch.stirred.set()
         return None
 
-    async def _idle(self, delay: float | None) -> None:
-        try:
-            async with asyncio.timeout(delay):
-                await self._watch.stirred.wait()
-        except TimeoutError:
-            return
+    def _due(self) -> Work | None:
+        """A job whose time has come; a large one also needs a place to send from."""
+        while work := self._held_back() or self._watch.take():
+            if not _sends_much(work):
+                return work
+            if self._sending < self._places:
+                self._sending += 1
+                return work
+            self._held.append(work)
+        return None
 
-    def _is_exhausted(self) -> bool:
+    def _held_back(self) -> Work | None:
+        is_free = self._sending < self._places
+        return self._held.popleft() if self._held and is_free else None
+
+    def _is_ending(self) -> bool:
+        return self._draining or self.stopped is not None
+
+    def _is_over(self) -> bool:
+        if self._watch or self._held or self._active or self._starting:
+            return False
         return self._draining or (self._small.ended and self._large.ended)
 
     async def _fresh(self) -> Work | None:
-        busy = len(self._active) + len(self._watch)
-        if self._draining or busy >= self._limits.jobs + 2 * self._limits.width:
+        """A job for a document that is in none."""
+        known = len(self._active) + len(self._watch) + len(self._held) + self._starting
+        if self._is_ending() or known >= self._limits.jobs:
             return None
-        document = None
-        if self._large_busy < self._limits.uploads:
-            document = await self._large.take()
-        document = document or await self._small.take()
+        self._starting += 1
+        try:
+            document = await self._large_one() or await self._small.take()
+        finally:
+            self._starting -= 1
         if document is None:
             return None
-        return Work(self._make_job(document), Progress())
+        # Either may have been said while the page was being read.
+        work = Work(self._make_job(document), Progress())
+        if self._is_ending():
+            self._sending -= _sends_much(work)
+            return None
+        return work
+
+    async def _large_one(self) -> Document | None:
+        """A large document, if there is a place to send it from."""
+        if self._large.ended or self._sending >= self._places:
+            return None
+        self._sending += 1
+        document = None
+        try:
+            document = await self._large.take()
+        finally:
+            self._sending -= document is None
+        return document
+
+
+def _sends_much(work: Work) -> bool:
+    is_sending = work.progress.phase in (Phase.SUBMIT, Phase.UPLOAD)
+    return is_sending and work.job.size >= LARGE

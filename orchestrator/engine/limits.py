@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiolimiter import AsyncLimiter
 
@@ -57,7 +57,9 @@ class Width:
             if place.done() and not place.cancelled():
                 self.release()
             else:
-                self._waiting.remove(place)
+                # Whoever gave a place back meanwhile may have passed it over already.
+                with suppress(ValueError):
+                    self._waiting.remove(place)
             raise
 
     def release(self) -> None:
@@ -178,10 +180,22 @@ class Gates:
     async def _lane(self) -> AsyncIterator[None]:
         await self.width.acquire()
         try:
-            while (wait := self._paused_until - self._clock.monotonic()) > 0:
-                await self._clock.sleep(wait)
-            if self.rate is not None:
+            # The rate comes last, so that a pause does not end in a burst; and a pause
+            # that was asked for while a request waited for its turn holds it, too.
+            while True:
+                await self._sit_out()
+                if self.rate is None:
+                    break
                 await self.rate.acquire()
+                if self._pause_left() <= 0:
+                    break
             yield
         finally:
             self.width.release()
+
+    async def _sit_out(self) -> None:
+        while (wait := self._pause_left()) > 0:
+            await self._clock.sleep(wait)
+
+    def _pause_left(self) -> float:
+        return self._paused_until - self._clock.monotonic()

@@ -155,3 +155,7 @@ class Feed(Protocol):
     async def page(self, *, large: bool, limit: int) -> Sequence[Document]:
         """The next documents that are not in a job; empty at the end."""
         ...
+
+    def rewind(self) -> None:
+        """Begin again at the top, for what became open meanwhile."""
+        ...

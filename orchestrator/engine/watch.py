@@ -36,6 +36,8 @@ class Watch(Generic[T]):
         self._ready: deque[T] = deque()
         self._early: set[str] = set()
         self._count = 0
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_due = 0.0
         self.stirred = asyncio.Event()
 
     def __len__(self) -> int:
@@ -74,13 +76,42 @@ class Watch(Generic[T]):
                 self._ready.append(self._parked.pop(name)[1])
         return self._ready.popleft() if self._ready else None
 
-    def delay(self) -> float | None:
-        """Seconds until the next job is due; ``None`` when none waits."""
+    async def rest(self) -> None:
+        """Wait until a job is due or something stirs.
+
+        Call it in the same breath as a ``take`` that gave nothing, or what stirred in
+        between is missed.
+        """
+        self.stirred.clear()
         if self._ready:
-            return 0.0
+            return
+        if (due := self._next_due()) is not None:
+            self._set_alarm(due)
+        await self.stirred.wait()
+
+    def close(self) -> None:
+        """Forget the alarm."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _next_due(self) -> float | None:
         while self._heap:
             due, count, name = self._heap[0]
             if name in self._parked and self._parked[name][0] == count:
-                return max(0.0, due - self._clock.monotonic())
+                return due
             heapq.heappop(self._heap)
         return None
+
+    def _set_alarm(self, due: float) -> None:
+        """One alarm for all who rest, at the time of the first job that is due."""
+        rings = self._alarm is not None and not self._alarm.done()
+        if rings and self._alarm_due <= due:
+            return
+        self.close()
+        self._alarm_due = due
+        self._alarm = asyncio.create_task(self._ring(due), name="alarm")
+
+    async def _ring(self, due: float) -> None:
+        await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+        self.stirred.set()

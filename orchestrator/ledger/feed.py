@@ -28,7 +28,7 @@ class Allowance:
 
 @dataclass(slots=True)
 class Pages:
-    """Fits ``engine.ports.Feed``; a document is given once in a run.
+    """Fits ``engine.ports.Feed``; a document is given once, until ``rewind``.
 
     ``only`` holds ids or shell patterns; empty means every document.
     """
@@ -56,6 +56,10 @@ class Pages:
             self._after[large] = (found[-1].priority, found[-1].n)
             if wanted := [each for each in found if self._is_wanted(each)]:
                 return self.allowance.grant(wanted)
+
+    def rewind(self) -> None:
+        """Begin again at the top, for what became open meanwhile."""
+        self._after.clear()
 
     def _is_wanted(self, document: Document) -> bool:
         return not self.only or any(

@@ -48,16 +48,20 @@ UPDATE ledger.document AS old SET
   n = new.n, account = new.account, mode = new.mode, large = new.large,
   priority = new.priority, size = new.size, request_hash = new.request_hash,
   fingerprint = new.fingerprint,
-  spec = CASE WHEN old.outputs IS NULL THEN new.spec
-         ELSE json_set(new.spec, '$.overwrite', json('true')) END,
+  spec = CASE WHEN old.outputs IS NOT NULL
+              AND old.spec->>'$.output' = new.spec->>'$.output'
+         THEN json_set(new.spec, '$.overwrite', json('true')) ELSE new.spec END,
+  outputs = CASE WHEN old.spec->>'$.output' = new.spec->>'$.output'
+            THEN old.outputs END,
   failure = NULL, code = NULL,
   stale = open.id IS NOT NULL,
   state = CASE WHEN open.id IS NULL THEN 'open' ELSE old.state END,
   job = CASE WHEN open.id IS NULL THEN NULL ELSE old.job END
 FROM new LEFT JOIN (
-  SELECT id FROM ledger.job WHERE phase <> 'ended'
-) AS open ON open.id = (
-  SELECT job FROM ledger.document AS document WHERE document.id = new.id)
+  SELECT job.id, document.id AS document FROM ledger.job JOIN ledger.document
+  ON document.job = job.id AND document.state IN ('open', 'in_doubt', 'overdue')
+  WHERE job.phase NOT IN ('release', 'ended')
+) AS open ON open.document = new.id
 WHERE old.id = new.id AND new.fate = 'changed'
 """
 _INSERT = """
@@ -68,7 +72,12 @@ FROM new WHERE fate = 'new' ORDER BY n
 """
 _REFRESH = """
 UPDATE ledger.document AS old SET n = new.n, priority = new.priority,
-  mode = new.mode, large = new.large, spec = new.spec, fingerprint = new.fingerprint,
+  mode = new.mode, large = new.large, fingerprint = new.fingerprint,
+  spec = CASE WHEN old.outputs IS NULL THEN new.spec
+         ELSE json_set(new.spec, '$.overwrite', json('true')) END,
+  failure = CASE WHEN old.state = 'gone' THEN NULL ELSE old.failure END,
+  code = CASE WHEN old.state = 'gone' THEN NULL ELSE old.code END,
+  job = CASE WHEN old.state = 'gone' THEN NULL ELSE old.job END,
   state = CASE WHEN old.state = 'gone' THEN 'open' ELSE old.state END
 FROM new WHERE old.id = new.id AND new.fate IN ('same', 'touched')
   AND (old.spec <> new.spec OR old.fingerprint <> new.fingerprint
@@ -77,7 +86,23 @@ FROM new WHERE old.id = new.id AND new.fate IN ('same', 'touched')
 _LEAVE = """
 UPDATE ledger.document SET state = 'gone'
 WHERE state IN ('open', 'failed') AND id NOT IN (SELECT id FROM new)
-  AND (job IS NULL OR job NOT IN (SELECT id FROM ledger.job WHERE phase <> 'ended'))
+  AND (state = 'failed' OR job IS NULL
+       OR job NOT IN (SELECT id FROM ledger.job WHERE phase <> 'ended'))
+"""
+_TOUCHED = """
+SELECT id, spec FROM new WHERE fate = 'touched' AND id > ? ORDER BY id LIMIT ?
+"""
+_FREE = """
+UPDATE ledger.document SET job = NULL WHERE state = 'open' AND job IN (
+  SELECT job.id FROM ledger.job JOIN ledger.document AS mine ON mine.job = job.id
+  WHERE job.phase IN ('submit', 'execute') AND job.intended IS NULL
+  AND (mine.id IN (SELECT id FROM new WHERE fate = 'changed')
+       OR mine.id NOT IN (SELECT id FROM new)))
+"""
+_ABANDON = """
+UPDATE ledger.job SET phase = 'ended'
+WHERE phase IN ('submit', 'execute') AND intended IS NULL
+  AND id NOT IN (SELECT job FROM ledger.document WHERE job IS NOT NULL)
 """
 _TODO = """
 SELECT new.account, new.mode, count(*), sum(new.size), min(new.spec)
@@ -86,6 +111,8 @@ WHERE new.fate IN ('new', 'changed')
    OR old.state IN ('open', 'in_doubt', 'overdue', 'gone')
 GROUP BY new.account, new.mode ORDER BY new.account, new.mode DESC
 """
+_MERGE = (_FREE, _ABANDON, _KEEP_SPECS, _CHANGE, _INSERT, _REFRESH, _LEAVE)
+"""In this order; a job that was never sent is not sent for what nobody wants now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +147,9 @@ class Stage:
         self._path = ledger
         self._exists = ledger.exists()
         # An empty name is a private temporary file: it spills instead of growing.
-        self._db = sqlite3.connect("", uri=True, isolation_level=None)
+        self._db = sqlite3.connect(
+            "", uri=True, isolation_level=None, check_same_thread=False
+        )
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(_STAGE)
         self._buffer: list[tuple[Any, ...]] = []
@@ -168,8 +197,9 @@ class Stage:
             return False
         row = self._db.execute(
             "SELECT 1 FROM ledger.document WHERE id = ? "
-            "AND (outputs IS NOT NULL OR job IS NOT NULL)",
-            (document.id,),
+            "AND (outputs IS NOT NULL OR job IS NOT NULL) "
+            "AND spec->>'$.output' = ?",
+            (document.id, document.output),
         ).fetchone()
         return row is not None
 
@@ -200,15 +230,19 @@ class Stage:
 
     def _settle_touched(self) -> None:
         """Let the hash decide where only size, time or inode differ."""
-        rows = self._db.execute(
-            "SELECT id, spec FROM new WHERE fate = 'touched'"
-        ).fetchall()
-        changed = [
-            (name,)
-            for name, spec in rows
-            if not all(self._is_as_sent(i.path) for i in record.document(spec).inputs)
-        ]
-        self._db.executemany("UPDATE new SET fate = 'changed' WHERE id = ?", changed)
+        after = ""
+        while rows := self._db.execute(_TOUCHED, (after, self.FLUSH)).fetchall():
+            after = rows[-1][0]
+            changed = [
+                (id_,)
+                for id_, spec in rows
+                if not all(
+                    self._is_as_sent(each.path) for each in record.document(spec).inputs
+                )
+            ]
+            self._db.executemany(
+                "UPDATE new SET fate = 'changed' WHERE id = ?", changed
+            )
 
     def _is_as_sent(self, path: str) -> bool:
         row = self._db.execute(
@@ -245,10 +279,12 @@ class Stage:
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "rw"),))
             self._db.execute("PRAGMA ledger.synchronous=FULL")
             self._db.execute("BEGIN IMMEDIATE")
-            for statement in (_KEEP_SPECS, _CHANGE, _INSERT, _REFRESH, _LEAVE):
+            for statement in _MERGE:
                 self._db.execute(statement)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise MachineError(f"ledger {self._path}: {error}") from error
         self._exists = True
 

@@ -22,6 +22,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -48,7 +49,9 @@ INSERT INTO job(
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
        value->>7, value->>8
 FROM json_each(?) WHERE true
-ON CONFLICT(id) DO UPDATE SET phase = excluded.phase, intended = excluded.intended,
+ON CONFLICT(id) DO UPDATE SET phase = excluded.phase,
+  intended = CASE WHEN excluded.intended < 0 THEN job.intended
+             ELSE excluded.intended END,
   progress = excluded.progress, updated = excluded.updated
 """
 _LINKS = """
@@ -58,19 +61,28 @@ SELECT value->>0, value->>1, value->>2 FROM json_each(?)
 _TAKEN = """
 UPDATE document SET job = taken.job FROM (
   SELECT value->>0 AS job, value->>2 AS id FROM json_each(?)
-) AS taken WHERE document.id = taken.id
+) AS taken WHERE document.id = taken.id AND document.state <> 'done'
+  AND (document.job IS NULL OR document.job = taken.job)
 """
 _SETTLED = """
 UPDATE document SET
   state = CASE WHEN stale THEN 'open' ELSE new.state END,
-  job = CASE WHEN stale OR new.state = 'open' THEN NULL ELSE job END,
-  stale = 0, outputs = new.outputs, failure = new.failure, code = new.code,
-  made_by = new.made_by, updated = new.at
+  job = CASE WHEN stale THEN NULL ELSE document.job END,
+  spec = CASE WHEN stale AND new.outputs IS NOT NULL
+              AND document.spec->>'$.output' = new.output
+         THEN json_set(document.spec, '$.overwrite', json('true'))
+         ELSE document.spec END,
+  outputs = CASE WHEN document.spec->>'$.output' <> new.output THEN NULL
+            ELSE coalesce(new.outputs, document.outputs) END,
+  failure = CASE WHEN stale THEN NULL ELSE new.failure END,
+  code = CASE WHEN stale THEN NULL ELSE new.code END,
+  made_by = new.made_by, updated = new.at, stale = 0
 FROM (
   SELECT value->>0 AS id, value->>1 AS state, value->>2 AS outputs,
-         value->>3 AS failure, value->>4 AS code, value->>5 AS made_by, value->>6 AS at
+         value->>3 AS failure, value->>4 AS code, value->>5 AS made_by,
+         value->>6 AS at, value->>7 AS output, value->>8 AS job
   FROM json_each(?)
-) AS new WHERE document.id = new.id
+) AS new WHERE document.id = new.id AND document.job = new.job
 """
 _EVENTS = """
 INSERT INTO event(at, kind, account, job, document, detail)
@@ -86,6 +98,18 @@ INSERT OR REPLACE INTO input(path, sha256)
 SELECT value->>0, value->>1 FROM json_each(?)
 """
 
+
+_LEFT = """
+SELECT id, mode, created, callback, progress, intended FROM job
+WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
+  SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
+  WHERE link.job = job.id AND document.job = job.id
+  AND document.state IN ('open', 'in_doubt', 'overdue')))
+ORDER BY created
+"""
+
+_AS_IT_WAS = -1.0
+"""The time of an intent that stays what it is: its age decides what absence proves."""
 
 _Entry = tuple["Rows", asyncio.Future[None] | None]
 
@@ -181,6 +205,7 @@ class Store:
         self._reader = connect(path, readonly=True)
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._ended = False
         self.commits = 0
         self.rows = 0
 
@@ -198,6 +223,7 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ended = True
         self._queue.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -231,10 +257,13 @@ class Store:
         """Write where the job stands."""
         now = self._clock.now()
         detail = progress.failure.code if progress.failure else progress.phase
+        # A job that only has to be forgotten takes no document, least of all one that
+        # was edited meanwhile and is open for its next job.
+        is_over = progress.phase in (Phase.RELEASE, Phase.ENDED)
         await self._write(
             Rows(
                 jobs=[_job_row(job, progress, at=now)],
-                links=_links(job),
+                links=[] if is_over else _links(job),
                 events=[_event(now, "advance", job, detail)],
             )
         )
@@ -249,6 +278,7 @@ class Store:
         """
         now = self._clock.now()
         doubt = any(each.state is State.IN_DOUBT for each in verdicts)
+        intended = _AS_IT_WAS if doubt else None
         events = [
             (
                 now,
@@ -262,8 +292,9 @@ class Store:
         ]
         await self._write(
             Rows(
-                jobs=[_job_row(job, progress, intended=now if doubt else None, at=now)],
-                settled=[_settled_row(each, now) for each in verdicts],
+                jobs=[_job_row(job, progress, intended=intended, at=now)],
+                links=_links(job),
+                settled=[_settled_row(job, each, now) for each in verdicts],
                 events=events,
             )
         )
@@ -284,6 +315,8 @@ class Store:
     # Writing...
 
     async def _write(self, rows: Rows) -> None:
+        if self._ended:
+            raise MachineError(f"ledger {self.path}: it is closed")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put((rows, done))
         # A commit cannot be called back: who is cancelled while waiting for one
@@ -317,13 +350,17 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             rows.write(self._connection)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+        except Exception as error:  # noqa: BLE001  # whoever waits has to be told, always
+            self._roll_back()
             return MachineError(f"ledger {self.path}: {error}")
         self.commits += 1
         self.rows += len(rows.jobs)
         return None
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     # Reading...
 
@@ -348,12 +385,12 @@ class Store:
         return [record.document(spec) for (spec,) in rows]
 
     def open_jobs(self, account: str) -> list[tuple[Job, Progress, float | None]]:
-        """Jobs that a former run left, oldest first, with the time of their intent."""
-        rows = self._reader.execute(
-            "SELECT id, mode, created, callback, progress, intended FROM job "
-            "WHERE account = ? AND phase <> 'ended' ORDER BY created",
-            (account,),
-        ).fetchall()
+        """Jobs that a former run left, oldest first, with the time of their intent.
+
+        One whose documents all failed (a stranger's file had the name) stays where it
+        is until the user opens its documents again.
+        """
+        rows = self._reader.execute(_LEFT, (account,)).fetchall()
         return [
             (
                 Job(
@@ -387,7 +424,7 @@ def _resolve(
     futures: Iterable[asyncio.Future[None] | None], error: Exception | None
 ) -> None:
     for each in futures:
-        if each is None or each.cancelled():
+        if each is None or each.done():
             continue
         if error is None:
             each.set_result(None)
@@ -416,7 +453,7 @@ def _job_row(
     )
 
 
-def _settled_row(verdict: Verdict, at: float) -> tuple[Any, ...]:
+def _settled_row(job: Job, verdict: Verdict, at: float) -> tuple[Any, ...]:
     failure = verdict.failure
     return (
         verdict.document.id,
@@ -426,6 +463,8 @@ def _settled_row(verdict: Verdict, at: float) -> tuple[Any, ...]:
         failure.code if failure else None,
         verdict.made_by or None,
         at,
+        verdict.document.output,
+        job.id,
     )
 
 

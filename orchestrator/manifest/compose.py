@@ -131,9 +131,10 @@ class Composer:
         """Compose the node that starts with this event."""
         before = self._count
         self._count += 1
-        if type(event) is AliasEvent:
+        kind: type[Any] = type(event)
+        if kind is AliasEvent:
             return self._alias(event)
-        if type(event) is ScalarEvent:
+        if kind is ScalarEvent:
             value, spot = self._scalar(event), event.start_mark
         else:
             value, spot = self._group(event)
@@ -236,10 +237,13 @@ class Composer:
         while type(event := get_event()) is not MappingEndEvent:
             key = self._key(event)
             child = get_event()
-            if type(child) is ScalarEvent and child.anchor is None:
+            kind: type[Any] = type(child)
+            if kind is ScalarEvent and child.anchor is None:
                 self._count += 1
                 spot: Spot = child.start_mark
                 item = self._scalar(child)
+                if key == "<<" and not event.style:
+                    self._unmerged(spot, item)
             else:
                 item, spot, _ = node = self.node(child)
                 if key == "<<" and not event.style and merges is None:
@@ -268,30 +272,31 @@ class Composer:
 
     def _key(self, event: Event) -> str | None:
         self._count += 1
-        if type(event) is ScalarEvent:
+        kind: type[Any] = type(event)
+        if kind is ScalarEvent:
             if event.anchor is not None:
                 self._anchors[event.anchor] = Node(event.value, event.start_mark)
             return str(event.value)
         self.flaw(event.start_mark, "a key must be a text, not a group or an alias")
-        if type(event) is not AliasEvent:
+        if kind is not AliasEvent:
             self.node(event)
         return None
+
+    def _unmerged(self, spot: Spot, found: object) -> None:
+        message = f"<< takes a mapping or a list of them, found {shown(found)}"
+        self.flaw(start_of(spot), message, "name an anchor: <<: *name")
 
     def _merge(self, value: dict[str, Any], marks: Marks, merges: Node) -> None:
         """Take from merged mappings what is not said here; the first of them wins."""
         for found, spot in _mappings(merges):
             if not isinstance(found, dict) or not isinstance(spot, Marks):
-                self.flaw(
-                    start_of(spot),
-                    f"<< takes a mapping or a list of them, found {shown(found)}",
-                    "name an anchor: <<: *name",
-                )
+                self._unmerged(spot, found)
                 continue
             for key, item in found.items():
                 if key not in value:
                     value[key] = item
                     marks.keys[key] = spot.keys[key]
-                    marks.values[key] = spot.values[key]  # type: ignore[index,call-overload]  # of a mapping
+                    marks.values[key] = spot.values[key]
 
 
 def _mappings(merges: Node) -> Iterator[tuple[Any, Spot]]:

@@ -25,7 +25,8 @@ class Recipe:
     """What an entry says about each of its documents, defaults included.
 
     ``output`` is ``None`` where nobody said it, and ``output_at`` its place where the
-    defaults did.
+    defaults did. A flawed recipe has a fault of its own: its documents are checked for
+    more, but not built.
     """
 
     operation: Operation
@@ -37,6 +38,7 @@ class Recipe:
     asked: Mode | None
     priority: int
     design: str | None
+    is_flawed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Builder:
         """
         recipe, at = draft.recipe, draft.at
         self._check_id(draft)
-        source = self._source(draft)
+        source = _source(draft)
         output = self._output(draft, source)
         single = len(draft.paths) == 1
         inputs = [
@@ -72,7 +72,11 @@ class Builder:
         ]
         seen = tuple([each for each in inputs if each is not None])
         self._names.claim(at(), draft.name, output, [each.path for each in seen])
-        if source is None or output is None or len(seen) < len(inputs):
+        if source is None and seen:
+            message = f"{shown(draft.paths[0])} has no extension to tell its format"
+            self._faults.add(at("input"), message, "say source: FORMAT")
+        is_flawed = recipe.is_flawed or len(seen) < len(inputs)
+        if source is None or output is None or is_flawed:
             raise Flawed
         self._count += 1
         document = Document(
@@ -102,20 +106,6 @@ class Builder:
             message = f"the id has {len(name)} characters; allowed are {LONGEST_ID}"
         raise self._faults.flaw(draft.at("id"), message)
 
-    def _source(self, draft: Draft) -> str | None:
-        recipe = draft.recipe
-        if recipe.operation is Operation.GENERATE:
-            return ""
-        if recipe.source:
-            return recipe.source
-        path = draft.paths[0]
-        _, dot, extension = path.rpartition("/")[2].rpartition(".")
-        if dot and extension:
-            return canonical(extension)
-        message = f"{shown(path)} has no extension, so its format is not known"
-        self._faults.add(draft.at("input"), message, "say source: FORMAT")
-        return None
-
     def _output(self, draft: Draft, source: str | None) -> str | None:
         """The output's path, absolute, or ``None`` where a fault is noted."""
         recipe = draft.recipe
@@ -140,6 +130,17 @@ class Builder:
             self._faults.add(draft.at("output"), refusal)
             return None
         return path
+
+
+def _source(draft: Draft) -> str | None:
+    """The format of the first input, or ``None`` where its name does not tell."""
+    recipe = draft.recipe
+    if recipe.operation is Operation.GENERATE:
+        return ""
+    if recipe.source:
+        return recipe.source
+    _, dot, extension = draft.paths[0].rpartition("/")[2].rpartition(".")
+    return canonical(extension) if dot and extension else None
 
 
 def _refusal(path: str, filled: str, pattern: Pattern) -> str:

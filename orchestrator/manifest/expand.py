@@ -61,7 +61,7 @@ class Expander:
     def _explain(
         self, error: ValidationError, value: dict[str, Any], spot: Spot
     ) -> None:
-        kinds = {"glob": schema.Glob, "rows": schema.Rows}
+        kinds: dict[str, type[Kind]] = {"glob": schema.Glob, "rows": schema.Rows}
         model = next((kinds[key] for key in kinds if key in value), schema.Single)
         for mark, message, hint in explain(error, model, spot):
             place = Place(self._common.file, mark.line + 1, mark.column + 1)

@@ -17,15 +17,20 @@ class Flawed(Exception):
 
 
 class Faults:
-    """Faults in the order of their finding; memory is bounded."""
+    """Faults in the order of their finding; memory is bounded.
+
+    ``total`` counts each once, ``found`` as often as it was met.
+    """
 
     def __init__(self) -> None:
         self.kept: list[Fault] = []
         self.total = 0
+        self.found = 0
         self._seen: set[Fault] = set()
 
     def add(self, place: Place, message: str, hint: str = "") -> None:
         """Note a fault; the same one twice is one."""
+        self.found += 1
         fault = Fault(place, message, hint)
         if fault in self._seen:
             return
@@ -55,7 +60,9 @@ class Faults:
 def near(word: str, allowed: Iterable[str]) -> str:
     """A hint for a word that is close to an allowed one, or nothing."""
     folded = {each.casefold(): each for each in allowed}
-    close = get_close_matches(word[:80].casefold(), folded, n=1, cutoff=0.6)
+    key = word[:80].casefold()
+    swapped = [each for each in folded if sorted(each) == sorted(key)]
+    close = swapped or get_close_matches(key, folded, n=1, cutoff=0.6)
     return f"did you mean {folded[close[0]]}?" if close else ""
 
 

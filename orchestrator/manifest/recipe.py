@@ -53,9 +53,8 @@ class Recipes:
         key = _key(said)
         recipe = self._kept.get(key)
         if recipe is None:
-            before = self._faults.total
             recipe = self._made(said, at)
-            if self._faults.total == before and len(self._kept) < _KEPT:
+            if not recipe.is_flawed and len(self._kept) < _KEPT:
                 self._kept[key] = recipe
         return recipe
 
@@ -71,7 +70,7 @@ class Recipes:
             raise self._faults.flaw(where(), f"{shown(text)}: {error}") from None
 
     def _made(self, said: Kind, at: At) -> Recipe:
-        defaults = self._common.defaults
+        defaults, before = self._common.defaults, self._faults.found
         operation = self._operation(said, at)
         provider = said.provider or defaults.provider or "local"
         output = said.output or defaults.output
@@ -88,6 +87,7 @@ class Recipes:
             asked=schema.ASKED[said.mode or defaults.mode],
             priority=priority or 0,
             design=None if isinstance(said, schema.Glob) else said.design,
+            is_flawed=self._faults.found > before,
         )
 
     def _wrote(self, at: At, key: str) -> Place:

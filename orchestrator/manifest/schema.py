@@ -84,6 +84,12 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _version(value: object) -> int:
+    if type(value) is not int or value != 1:
+        raise wrong("must be 1")
+    return value
+
+
 def _shown_size(default: str) -> WithJsonSchema:
     pattern = r"^[0-9]+(\.[0-9]+)? ?(B|[kKMGT]B|[KMGT]iB)?$"
     return WithJsonSchema(
@@ -97,8 +103,11 @@ def _shown_size(default: str) -> WithJsonSchema:
     )
 
 
+_TEXT = r"^[^\x00-\x1F\x7F]*[^\s\x00-\x1F\x7F][^\x00-\x1F\x7F]*$"
 Word = Annotated[
-    str, Field(pattern=r"^[^\x00-\x1F\x7F]*[^\s\x00-\x1F\x7F][^\x00-\x1F\x7F]*$")
+    str,
+    Field(pattern=_TEXT),
+    WithJsonSchema({"type": ["string", "number"], "minLength": 1}),
 ]
 Size = Annotated[int, BeforeValidator(size_of)]
 Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
@@ -185,11 +194,11 @@ class Account(Shape):
         | None
     ) = Field(
         None,
-        description="Where the key is kept: ${env:NAME} or ${file:PATH}. Never the key.",
+        description="Where the key is kept, never the key itself.",
         examples=["${env:ARCHIVE_KEY}"],
     )
-    limits: Limits = Field(default_factory=lambda: Limits())
-    modes: Modes = Field(default_factory=lambda: Modes())
+    limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
+    modes: Modes = Field(default_factory=lambda: Modes.model_validate({}))
     price: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Money for a unit, for the estimate of plan.", examples=[0.01]
     )
@@ -314,7 +323,9 @@ class Rows(Entry):
 class Manifest(Shape):
     """A batch: which documents, what to do with them, through which accounts."""
 
-    version: Literal[1] = Field(description="Version of this format.")
+    version: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})] = (
+        Field(description="Version of this format.")
+    )
     name: Word | None = Field(
         None, description="Name of the batch. Default: the file's stem."
     )
@@ -323,7 +334,7 @@ class Manifest(Shape):
         description="Accounts by name. local, a private embedded service, is always "
         "there.",
     )
-    defaults: Defaults = Field(default_factory=lambda: Defaults())
+    defaults: Defaults = Field(default_factory=lambda: Defaults.model_validate({}))
     designs: Word | None = Field(
         None, description="Folder of your own designs.", examples=["designs"]
     )
@@ -345,10 +356,23 @@ def json_schema() -> dict[str, Any]:
         )
 
     Whole.__doc__ = Manifest.__doc__
-    schema = Whole.model_json_schema(mode="validation")
+    schema = _untitled(Whole.model_json_schema(mode="validation"))
     return {
         "$schema": SCHEMA_URL,
-        **schema,
         "title": "Manifest of document-orchestrator",
+        **schema,
         "patternProperties": {"^x-": {"description": "Yours: a place for anchors."}},
+    }
+
+
+def _untitled(schema: Any) -> Any:
+    """The schema without the titles that only repeat the names of keys."""
+    if isinstance(schema, list):
+        return [_untitled(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _untitled(each)
+        for key, each in schema.items()
+        if key != "title" or not isinstance(each, str)
     }

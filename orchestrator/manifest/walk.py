@@ -1,4 +1,4 @@
-"""Walks over a YAML file: the head of a manifest first, then its entries, one by one."""
+"""Walks over a YAML file: the head of a manifest, then its entries, one by one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from yaml import MarkedYAMLError, YAMLError
-from yaml.cyaml import CParser
+from yaml import CLoader, MarkedYAMLError, YAMLError
 from yaml.events import (
     DocumentStartEvent,
     MappingEndEvent,
@@ -31,7 +30,7 @@ from orchestrator.manifest.compose import (
     Spot,
 )
 from orchestrator.manifest.faults import Faults, shown
-from orchestrator.manifest.text import CHUNK, Text, foreign
+from orchestrator.manifest.text import CHUNK, UTF16, Text, foreign
 
 LIST = "documents"
 _LIST_KEY = re.compile(rb"""(?:^|[\r\n])["']?documents["']?[ \t]*:""")
@@ -81,7 +80,7 @@ class Walk:
     def __init__(self, file: BinaryIO, name: str, faults: Faults) -> None:
         self._name = name
         self._faults = faults
-        self._next: Callable[[], Event] = CParser(Text(file, self._foreign)).get_event
+        self._next: Callable[[], Event] = CLoader(Text(file, self._foreign)).get_event
         self._composer = Composer(self._next, self.report)
 
     def place(self, mark: Mark) -> Place:
@@ -201,6 +200,8 @@ class Walk:
             yield Spotted(node.value, node.spot, self._composer.is_flawed)
 
     def _foreign(self, line: int, column: int, found: str) -> None:
+        if found == UTF16:
+            raise Broken(Start(), foreign(found), "save the file as UTF-8")
         self.report(Start(line, column), foreign(found), "save the file as UTF-8")
 
     def _broken(self, error: YAMLError | Broken) -> None:

@@ -8,6 +8,7 @@ proves that nothing happened once a sent request had time to arrive (``settle``)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -40,6 +41,11 @@ from orchestrator.wire.http import (
 
 SYNC_TIMEOUT = 300.0
 """Seconds of silence after which a sync reply counts as lost, and is looked up."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+_MOST = 1 << 53
+"""Numbers beyond are nobody's sizes, times or prices."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -169,22 +175,32 @@ def on_job(job: Job, progress: Progress, response: Response) -> Progress:
             cost=_number(record.get("units")),
         )
     if state in ("receiving", "queued", "running"):
-        return progress.at(Phase.POLL, handle=job.id, polls=progress.polls + 1)
-    if state == "created":
+        polls = progress.polls + (progress.phase is Phase.POLL)
+        return progress.at(Phase.POLL, handle=job.id, polls=polls)
+    if state == "created" and job.mode is Mode.PRESIGNED:
         return _on_created(job, progress, record)
+    return progress.failed(_ended_badly(state, record, response))
+
+
+def _ended_badly(state: Any, record: dict[str, Any], response: Response) -> Failure:
     if state == "expired":
-        return progress.failed(_gone("its result has expired"))
-    return progress.failed(_error(record.get("error"), response))
+        return _gone("its result has expired")
+    if state == "failed":
+        return _error(record.get("error"), response, Remedy.FAIL)
+    return _unreadable(response)
 
 
 def _on_created(job: Job, progress: Progress, record: dict[str, Any]) -> Progress:
     """A job that waits for its inputs, or for the word to start."""
     uploads = tuple(_uploads(record, len(job.document.inputs)))
     missing = any(not each.done for each in uploads)
+    # A job that was started, and now is not, goes back: that is bounded.
+    back = progress.phase not in (Phase.SUBMIT, Phase.UPLOAD)
     return progress.at(
         Phase.UPLOAD if missing else Phase.EXECUTE,
         handle=job.id,
         uploads=uploads,
+        laps=progress.laps + back,
     )
 
 
@@ -209,22 +225,22 @@ def _after_upload(progress: Progress) -> Progress:
 
 
 def on_executed(job: Job, progress: Progress, response: Response) -> Progress:
-    """Started; a job that still lacks an input is asked about again."""
-    if response.status == 409:
+    """Started; a job that still lacks an input, or is gone, is asked for again."""
+    if response.status == 409 or _says(response, 404, "not_found"):
         return progress.at(Phase.SUBMIT, uploads=(), laps=progress.laps + 1)
     return on_job(job, progress, response)
 
 
 def on_polled(job: Job, progress: Progress, response: Response) -> Progress:
     """Where an accepted job stands; one that is gone was billed and is lost."""
-    if response.status in (404, 410):
+    if _is_gone(response):
         return progress.failed(_gone("the service no longer has this job"))
-    return on_job(job, progress, response)
+    return _asked(on_job(job, progress, response), response)
 
 
 def on_found(job: Job, progress: Progress, response: Response) -> Progress:
     """A lookup: adopted, absent, or not to be told yet."""
-    if response.status == 404:
+    if _says(response, 404, "not_found"):
         return progress.failed(_absent("the service has no such job"))
     record = response.json()
     if isinstance(record, dict) and record.get("state") == "receiving":
@@ -234,15 +250,15 @@ def on_found(job: Job, progress: Progress, response: Response) -> Progress:
     found = on_job(job, progress, response)
     if found.failure is None and found.phase in (Phase.UPLOAD, Phase.EXECUTE):
         return progress.failed(_absent("the job was never started"))
-    return replace(found, polls=0)
+    return _asked(found, response)
 
 
 def on_result(_: Job, progress: Progress, response: Response) -> Progress:
     """A result's bytes are about to come."""
     if not response.is_success:
-        if response.status in (404, 410):
+        if _is_gone(response):
             return progress.failed(_gone("its result has expired"))
-        return progress.failed(failure_of(response))
+        return _asked(progress.failed(failure_of(response)), response)
     results = list(progress.results)
     place = next(i for i, each in enumerate(results) if each.saved is None)
     known = results[place]
@@ -271,36 +287,72 @@ _REMEDIES = {
     503: Remedy.RETRY,
     507: Remedy.RETRY,
 }
+_PLAIN = (401, 408, 429)
+"""Statuses that mean the same when something before the service says them."""
 
 
 def failure_of(response: Response) -> Failure:
     """A reply that says no, as a failure (docs/service.md, Errors)."""
     record = response.json()
+    if response.is_success:
+        return _unreadable(response)
     error = record.get("error") if isinstance(record, dict) else None
-    return _error(error, response)
+    known = error if isinstance(error, dict) else {}
+    return _error(known, response, _remedy(response.status, known))
 
 
-def _error(error: Any, response: Response) -> Failure:
+def _error(error: Any, response: Response, remedy: Remedy) -> Failure:
     known = error if isinstance(error, dict) else {}
     status = response.status
     blame = known.get("blame")
     fallback = Blame.SERVICE if status >= 500 or status == 429 else Blame.DOCUMENT
     return Failure(
-        code=str(known.get("code") or f"http_{status}"),
-        message=str(known.get("message") or f"status {status}: {response.excerpt()}"),
+        code=_line(known.get("code"), 64) or f"http_{status}",
+        message=_line(known.get("message"), 500)
+        or f"status {status}: {_line(response.excerpt(), 200)}",
         blame=Blame(blame) if blame in list(Blame) else fallback,
-        remedy=_remedy(status, known),
+        remedy=remedy,
         status=status,
         retry_after=response.retry_after(),
     )
 
 
 def _remedy(status: int, error: dict[str, Any]) -> Remedy:
-    if status in _REMEDIES and (error or status in (401, 429)):
+    if status in _REMEDIES and (error or status in _PLAIN):
         return _REMEDIES[status]
-    if status < 500:
+    if 400 <= status < 500:
         return Remedy.FAIL
+    # A redirect or a gateway's error may hide a request that was accepted.
     return Remedy.RETRY if error.get("retry") is True else Remedy.LOOKUP
+
+
+def _unreadable(response: Response) -> Failure:
+    """A good status without the words that belong to it: nobody knows what was done."""
+    why = f"the reply is not the service's: {_line(response.excerpt(), 200)}"
+    return Failure(
+        "bad_reply", why, Blame.SERVICE, Remedy.LOOKUP, status=response.status
+    )
+
+
+def _asked(progress: Progress, response: Response) -> Progress:
+    """A reply to a question about a job: one that refuses it says nothing of the job."""
+    failure = progress.failure
+    if failure and failure.remedy is Remedy.FAIL and not response.is_success:
+        return progress.failed(replace(failure, remedy=Remedy.RETRY))
+    return progress
+
+
+def _is_gone(response: Response) -> bool:
+    return _says(response, 404, "not_found") or _says(response, 410, "expired")
+
+
+def _says(response: Response, status: int, code: str) -> bool:
+    """Whether the service itself says so: a proxy's 404 is not a word about a job."""
+    if response.status != status:
+        return False
+    record = response.json()
+    error = record.get("error") if isinstance(record, dict) else None
+    return isinstance(error, dict) and error.get("code") == code
 
 
 def _gone(why: str) -> Failure:
@@ -352,23 +404,29 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _line(value: Any, limit: int) -> str:
+    """A text as one short line that is safe to print."""
+    text = " ".join(_text(value)[: 4 * limit].split())
+    return "".join(each if each.isprintable() else "?" for each in text)[:limit]
+
+
 def _whole(value: Any) -> int | None:
-    is_whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if is_whole else None
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and 0 <= value < _MOST else None
 
 
 def _number(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None
+    return float(value) if is_number and abs(value) < _MOST else None
 
 
 def _etag(response: Response) -> str | None:
     text = response.headers.get("etag", "").strip('"')
-    return text if len(text) == 64 else None
+    return text if _SHA256.fullmatch(text) else None
 
 
 def _integer(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    return int(text) if text and _DIGITS.fullmatch(text) else None
 
 
 # What it can do...
@@ -377,7 +435,7 @@ def _integer(text: str | None) -> int | None:
 def objections(
     response: Response, wishes: Collection[Wish]
 ) -> Sequence[tuple[Wish, str]]:
-    """What this instance has no converter for (``GET /formats``)."""
+    """What this instance has no converter for (``GET /v1/formats``)."""
     record = response.json()
     formats = _records(record.get("formats") if isinstance(record, dict) else None)
     known = {
@@ -439,5 +497,5 @@ provider = Provider(
     limits=Limits(width=8),
     exactly_once=frozenset(Mode),
     release=Step(delete, on_deleted),
-    survey=Survey(Request("GET", "/formats", Repeat.SAFE, timeout=30.0), objections),
+    survey=Survey(Request("GET", "/v1/formats", Repeat.SAFE, timeout=30.0), objections),
 )

@@ -7,15 +7,18 @@ def size(count: float) -> str:
     """Bytes in decimal units: ``20.0 MB``."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        if unit == "B" and value < 1000:
+            return f"{value:.0f} B"
+        # What would be printed as 1000.0 belongs to the next unit.
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
 
 
 def span(seconds: float) -> str:
     """A length of time: ``4.2 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

@@ -123,7 +123,7 @@ def _outlines(face: Any) -> tuple[bytes, bytes, bytes]:
 
 def _sum(data: bytes) -> int:
     padded = data + bytes(-len(data) % 4)
-    return sum(struct.unpack(f">{len(padded) // 4}I", padded)) & 0xFFFFFFFF
+    return int(sum(struct.unpack(f">{len(padded) // 4}I", padded))) & 0xFFFFFFFF
 
 
 def assemble(tables: dict[str, bytes]) -> bytes:

@@ -1,30 +1,34 @@
 """Mends what the web page converter does wrong; performs no I/O.
 
 ironpress 1.7 breaks a line anywhere within a word that holds a bracket, slash or plus,
-as in "(GPL, 155 MB)" -> "1 / 55 MB)". A word joiner (U+2060) beside such a character
-forbids the break, and leaves no trace in the PDF.
+as in "(GPL, 155 MB)" -> "1 / 55 MB)". A box of its own for each such word forbids that;
+a word joiner would too, but then the line is measured wrongly and runs off the page.
 """
 
 from __future__ import annotations
 
 import re
 
-_JOINER = "\u2060"
-# Longer words are addresses and the like: better broken than off the page.
-_LONGEST = 40
+_OPEN, _CLOSE = '<span style="display:inline-block">', "</span>"
+# Longer ones are addresses, paths and the like: better broken than off the page.
+_LONGEST = 24
+_LONGEST_PATH = 12
 _FRAGILE = re.compile(r"[()\[\]{}/+]")
 _WORD = re.compile(r"[^\s\u2e80-\U0010ffff]{2,}")
 _MARKUP = re.compile(
-    r"<!--.*?-->|<(style|script|title|textarea|svg|math)\b.*?</\1\s*>|<[^>]*>",
+    r"<!--.*?-->"
+    r"|<(style|script|title|textarea|svg|math|pre)\b.*?</\1\s*>"
+    r"|<[^>]*>",
     re.DOTALL | re.IGNORECASE,
 )
 
 
 def _word(found: re.Match[str]) -> str:
     word = found[0]
-    if len(word) > _LONGEST or not _FRAGILE.search(word):
+    longest = _LONGEST_PATH if "/" in word else _LONGEST
+    if len(word) > longest or not _FRAGILE.search(word):
         return word
-    return _FRAGILE.sub(f"{_JOINER}\\g<0>{_JOINER}", word).strip(_JOINER)
+    return f"{_OPEN}{word}{_CLOSE}"
 
 
 def unbroken(page: str) -> str:

@@ -32,15 +32,17 @@ class Options:
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
     """Read a whole number; a bool is none, though Python thinks so."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
-    if isinstance(value, Decimal | float) and value == int(value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _bad(name, value, f"a whole number from {low} to {high}")
-    if not low <= value <= high:
-        raise _bad(name, value, f"a whole number from {low} to {high}")
-    return value
+    allowed = f"a whole number from {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, int | str | float | Decimal):
+        raise _bad(name, value, allowed)
+    try:
+        exact = Decimal(value)
+        whole = exact.is_finite() and low <= exact <= high and exact == int(exact)
+    except ArithmeticError:
+        whole = False
+    if not whole:
+        raise _bad(name, value, allowed)
+    return int(exact)
 
 
 def _dpi(value: Any) -> int:

@@ -18,7 +18,9 @@ SMALL = 64 << 20
 MAX_SCANNED = 256 << 20
 
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ >/]")
-_VALUE = re.compile(rb"<(?:\w+:)?v[ >/]")
+# Some programs write an empty value; an empty text is one all the same.
+_VALUE = re.compile(rb"<(?:\w+:)?v(?: [^>]*)?>[^<]")
+_TEXT = re.compile(rb"<(?:\w+:)?c [^>]*t=[\"']str[\"']")
 _CELL_END = re.compile(rb"</(?:\w+:)?c>")
 
 
@@ -29,6 +31,8 @@ def check(path: Path) -> None:
         RenderError: ``memory_limit`` for a bomb; ``damaged_file`` for a zip that
             cannot be read. What is no zip at all is left to the converter.
     """
+    if path.stat().st_size == 0:
+        raise RenderError("damaged_file", "the file is empty")
     if not zipfile.is_zipfile(path):
         return
     try:
@@ -62,7 +66,7 @@ def _has_empty_formula(chunks: Iterator[bytes]) -> bool:
         *cells, rest = _CELL_END.split(rest + chunk)
         for cell in cells:
             formula = _FORMULA.search(cell)
-            if formula and not _VALUE.search(cell, formula.start()):
+            if formula and not _VALUE.search(cell) and not _TEXT.search(cell):
                 return True
     return False
 

@@ -87,8 +87,11 @@ class Worker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process was not seen to end."""
-        return self.process.returncode is None
+        """Whether the process has not ended, also if nobody was told yet."""
+        peek = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self.process.pid, peek) is None
+        return False
 
     async def ask(self, task: Task, limit: float) -> Answer:
         """Have a task done within so many seconds.
@@ -196,8 +199,10 @@ class Pool:
             worker = await self._worker()
             try:
                 answer = await worker.ask(task, self._limit)
-            except BaseException:
+            except BaseException as error:
                 await asyncio.shield(self._drop(worker))
+                if isinstance(error, RenderError):
+                    self._refuse_if_closed()
                 raise
             if answer.spent or worker.served >= self._recycle:
                 await asyncio.shield(self._drop(worker))
@@ -213,11 +218,19 @@ class Pool:
             if worker.is_alive:
                 return worker
             await self._drop(worker)
-        if self._closed:
-            raise RenderError("closing", "the service is shutting down")
+        self._refuse_if_closed()
         worker = await Worker.start(self._launch)
         self._workers.add(worker)
+        try:
+            self._refuse_if_closed()
+        except RenderError:
+            await self._drop(worker)
+            raise
         return worker
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise RenderError("closing", "the service is shutting down")
 
     async def _drop(self, worker: Worker) -> None:
         self._workers.discard(worker)

@@ -135,6 +135,8 @@ class Rendering:
         if scratch is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="orchestrator-")
             scratch = Path(self._temporary.name)
+        # Workers have a current folder of their own: all paths are absolute.
+        scratch = scratch.absolute()
         packages = scratch / "packages"
         packages.mkdir(parents=True, exist_ok=True)
         setup = Setup(
@@ -228,8 +230,8 @@ class Rendering:
         allowed = routes.knobs(work.operation, work.source, work.target)
         return Task(
             call,
-            str(work.folder),
-            tuple(map(str, work.inputs)),
+            str(work.folder.absolute()),
+            tuple(str(each.absolute()) for each in work.inputs),
             work.source,
             work.target,
             options.read(work.params, allowed),
@@ -292,10 +294,10 @@ class Rendering:
         return replace(joined, made_by=" + ".join(makers), warnings=tuple(notes))
 
     async def _part(self, whole: Task, work: Work, n: int) -> Answer:
-        source, path = names.source(work, n), str(work.inputs[n])
+        source, path = names.source(work, n), whole.inputs[n]
         if source == "pdf":
             return Answer((path,))
-        folder = work.folder / f"part-{n}"
+        folder = Path(whole.folder) / f"part-{n}"
         folder.mkdir(exist_ok=True)
         try:
             return await self._convert(
@@ -324,10 +326,10 @@ class Rendering:
         )
         size = sum(map(len, sheet.texts.values()))
         if not design.shipped or size > LARGE_SHEET:
-            task = Task(
-                Converter.TYPST, str(work.folder), target=work.target, sheet=sheet
+            folder = str(work.folder.absolute())
+            return await self._run(
+                Task(Converter.TYPST, folder, target=work.target, sheet=sheet)
             )
-            return await self._run(task)
         path = work.folder / f"made.{work.target}"
         try:
             async with asyncio.timeout(self._settings.time_limit):
@@ -363,4 +365,6 @@ def _prepared(design: Design, params: Mapping[str, Any]) -> Sheet:
             raise
         raise RenderError("bad_params", str(error)) from None
     texts = {name: data.decode() for name, data in files.items()}
-    return Sheet(str(design.root), design.main, texts, when, design.standards)
+    return Sheet(
+        str(design.root.absolute()), design.main, texts, when, design.standards
+    )

@@ -91,7 +91,7 @@ def unsupported(
 ) -> RenderError:
     """Say what cannot be done, and what could be done instead."""
     asked = f"{operation} of {source or '(no format)'} to {target or '(no format)'}"
-    if (source, target) in CONVERSIONS:
+    if operation == "convert" and (source, target) in CONVERSIONS:
         return RenderError(
             "unsupported", f"{asked} needs LibreOffice, which was not found here"
         )

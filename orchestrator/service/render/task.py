@@ -35,7 +35,8 @@ class Setup:
 class Sheet:
     """A Typst document to compile: a folder, a file in it, and its data as text.
 
-    ``timestamp`` is in seconds since the epoch; without it no date is written.
+    ``timestamp`` is in seconds since the epoch; without it no date is written. Tags
+    tell a screen reader the structure; the time for them grows with its square.
     """
 
     root: str
@@ -43,6 +44,7 @@ class Sheet:
     texts: Mapping[str, str] = field(default_factory=dict)
     timestamp: int | None = None
     standards: tuple[str, ...] = ()
+    tags: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,11 +70,9 @@ def wrap(line: str, columns: int) -> list[str]:
     return [*lines, line]
 
 
-def wrapped(text: str, columns: int) -> str:
-    """Wrap every line of a text."""
-    return "\n".join(part for line in text.split("\n") for part in wrap(line, columns))
-
-
-def pages(text: str, columns: int) -> list[str]:
-    """Wrapped text, split at form feeds."""
-    return [wrapped(part, columns) for part in text.rstrip().split("\f")]
+def pages(text: str, columns: int) -> list[list[str]]:
+    """Wrapped lines of a text, for each of its parts between form feeds."""
+    return [
+        [line for whole in part.split("\n") for line in wrap(whole, columns)]
+        for part in text.rstrip().split("\f")
+    ]

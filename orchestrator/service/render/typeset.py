@@ -58,6 +58,7 @@ class Typesetter:
                 input=files,  # type: ignore[type-var]
                 format="pdf",
                 timestamp=sheet.timestamp,
+                pdf_tags=sheet.tags,
                 pdf_standards=list(sheet.standards),  # type: ignore[arg-type]
             )
         except typst.TypstError as error:

@@ -66,7 +66,7 @@ def done(line: bytes, bench: Bench) -> Answer:
         module: Any = import_module(f"{_HERE}.{CONVERTERS[task.call]}")
         answer = module.convert(task, bench)
     except RenderError as error:
-        return Answer(code=error.code, message=str(error))
+        return Answer(code=error.code, message=_private(str(error), task))
     except MemoryError:
         return Answer(
             code="memory_limit",
@@ -77,9 +77,17 @@ def done(line: bytes, bench: Bench) -> Answer:
         raise
     except BaseException as error:  # noqa: BLE001 -- a Rust panic is no Exception
         message = f"{task.call}: {type(error).__name__}: {error}"
-        return Answer(code="render_failed", message=message[:500], spent=True)
+        message = _private(message, task)[:500]
+        return Answer(code="render_failed", message=message, spent=True)
     assert isinstance(answer, Answer)  # noqa: S101 -- of our own modules
     return answer
+
+
+def _private(message: str, task: Task) -> str:
+    """A message without our own paths, which are nobody's business."""
+    for path in task.inputs:
+        message = message.replace(path, "the file")
+    return message.replace(task.folder, "")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ UNCALCULATED = (
     " (LibreOffice, if installed, calculates them)"
 )
 _FONT = re.compile(r"fallback: (.+) rendered as (.+)$")
+_ITS_OWN = "맑은 고딕"  # asked for by the converter itself
 _FORMATS = {
     "docx": office2pdf.Format.DOCX,
     "xlsx": office2pdf.Format.XLSX,
@@ -60,7 +61,7 @@ def _notes(warnings: Iterator[str]) -> Iterator[str]:
         font = _FONT.search(warning)
         if font is None:
             yield warning
-        elif font[2] != ".notdef":
+        elif font[2] != ".notdef" and font[1] != _ITS_OWN:
             # It says .notdef of every missing font, also of one that has a double.
             real = faces.REAL_NAMES.get(font[2], font[2])
             yield f"the font {font[1]} is not here: {real} stands in for it"

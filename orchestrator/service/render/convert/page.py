@@ -52,27 +52,25 @@ def printed(page: str, paper: str) -> bytes:
     printer = ironpress.HtmlConverter()
     printer.page_size(_PAPERS[paper])
     printer.margin(_MARGIN)
-    wide = _wide(page)
     face = fonts.cjk()
-    if wide and face:
-        printer.add_font_pack("cjk-jp", glyphs.truetype(face, wide))
+    shown = _wide(page, known=True)
+    if face and shown:
+        printer.add_font_pack("cjk-jp", glyphs.truetype(face, shown))
     try:
         return bytes(printer.convert(mend.unbroken(page)))
     except ValueError as error:
         raise RenderError("render_failed", f"ironpress: {error}") from None
 
 
-def _wide(page: str) -> str:
-    """The characters that need the CJK font, each once, sorted."""
-    return "".join(
-        sorted(each for each in set(html.unescape(page)) if each >= _BEYOND_LATIN)
-    )
+def _wide(page: str, *, known: bool) -> str:
+    """The characters for the CJK font that it has, or has not, each once."""
+    face = fonts.cjk()
+    has = glyphs.covered(face) if face else frozenset()
+    wide = (each for each in set(html.unescape(page)) if each >= _BEYOND_LATIN)
+    return "".join(sorted(each for each in wide if (ord(each) in has) is known))
 
 
 def _missing(page: str) -> tuple[str, ...]:
     """Say which characters no font of ours can show."""
-    face = fonts.cjk()
-    known = glyphs.covered(face) if face else frozenset()
-    missing = [each for each in _wide(page) if ord(each) not in known]
-    shown = " ".join(missing[:10])
-    return (f"no glyph for: {shown}",) if missing else ()
+    shown = " ".join(_wide(page, known=False)[:10])
+    return (f"no glyph for: {shown}",) if shown else ()

@@ -7,6 +7,7 @@ import io
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,8 @@ from orchestrator.service.render.work import RenderError
 SHEETS = Path(__file__).parent.parent / "sheets"
 COLUMNS = 88
 MAX_CELLS = 2_000_000
+TAGGED = 3_000  # lines or cells
+_LINES = 40
 _PAPERS = {"a4": "a4", "letter": "us-letter"}
 _NUMBER = re.compile(
     r"[-+(]?\s*[^\W\d_]{0,3}[$€£¥₩]?\s*-?\d[\d.,'\u202f\u00a0 ]*\s*[%$€£¥₩]?\s*\)?"
@@ -51,20 +54,25 @@ def refuse_links(root: Path) -> None:
                 )
 
 
-def _sheet(kind: str, name: str, content: str) -> Sheet:
-    return Sheet(str(SHEETS / kind), "main.typ", {name: content})
+def _sheet(kind: str, name: str, data: Any, *, tags: bool) -> Sheet:
+    content = msgspec.json.encode(data).decode()
+    return Sheet(str(SHEETS / kind), "main.typ", {name: content}, tags=tags)
 
 
 def _text(task: Task) -> tuple[Sheet, tuple[str, ...]]:
     read, notes = text.decode(Path(task.inputs[0]).read_bytes())
-    parts = text.pages(text.clean(read), COLUMNS)
-    data = {"paper": _PAPERS[task.options.paper], "parts": parts}
-    return _sheet("text", "text.json", msgspec.json.encode(data).decode()), notes
+    pages = [
+        [page[n : n + _LINES] for n in range(0, len(page), _LINES)]
+        for page in text.pages(text.clean(read), COLUMNS)
+    ]
+    data = {"paper": _PAPERS[task.options.paper], "pages": pages}
+    tags = sum(map(len, pages)) * _LINES <= TAGGED
+    return _sheet("text", "text.json", data, tags=tags), notes
 
 
 def _drawing(task: Task) -> tuple[Sheet, tuple[str, ...]]:
     read, notes = text.decode(Path(task.inputs[0]).read_bytes())
-    return _sheet("picture", "picture.svg", read), notes
+    return Sheet(str(SHEETS / "picture"), "main.typ", {"picture.svg": read}), notes
 
 
 def _table(task: Task) -> tuple[Sheet, tuple[str, ...]]:
@@ -88,7 +96,8 @@ def _table(task: Task) -> tuple[Sheet, tuple[str, ...]]:
         "header": header,
         "rows": body,
     }
-    return _sheet("table", "table.json", msgspec.json.encode(data).decode()), notes
+    tags = columns * len(rows) <= TAGGED
+    return _sheet("table", "table.json", data, tags=tags), notes
 
 
 def _rows(content: str) -> list[list[str]]:

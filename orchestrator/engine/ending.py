@@ -1,0 +1,91 @@
+"""Ending a job: final names first, then the ledger, and only then the provider."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.engine.ports import Ledger, Outputs
+from orchestrator.engine.work import End, Work, without_parts
+from orchestrator.model import (
+    Blame,
+    Document,
+    Failure,
+    Phase,
+    Progress,
+    Remedy,
+    State,
+    Verdict,
+)
+from orchestrator.wire.outcome import OutputExists, PartMissing
+
+_NOTHING = Failure("no_result", "it ended without a result", Blame.SERVICE, Remedy.FAIL)
+
+
+class Ending:
+    """Gives documents their outputs, and writes how they ended.
+
+    ``after`` is the phase of a job whose results are safe.
+    """
+
+    def __init__(self, ledger: Ledger, outputs: Outputs, *, after: Phase) -> None:
+        self._ledger = ledger
+        self._outputs = outputs
+        self._after = after
+
+    async def settle(self, work: Work, state: State, failure: Failure) -> End:
+        """End a job without results; in doubt and overdue it stays to be asked for."""
+        verdicts = [
+            Verdict(each, state, failure=failure) for each in work.job.documents
+        ]
+        progress = replace(without_parts(work.progress), failure=failure)
+        if state not in (State.IN_DOUBT, State.OVERDUE):
+            progress = replace(progress, phase=Phase.ENDED)
+        await self._outputs.discard(work.job)
+        await self._ledger.settle(work.job, progress, verdicts)
+        return End(verdicts)
+
+    async def finish(self, work: Work) -> End | None:
+        """Every result is here: give them their names.
+
+        ``None`` if a part file was lost meanwhile: it has to be fetched again.
+        """
+        progress = work.progress
+        if len(progress.results) > 1:
+            # All are complete before the first gets its name, and a resume knows it.
+            await self._ledger.advance(work.job, progress)
+        try:
+            verdicts = [
+                await self._verdict(progress, index, each)
+                for index, each in enumerate(work.job.documents)
+            ]
+        except PartMissing:
+            again = without_parts(progress).at(Phase.FETCH, laps=progress.laps + 1)
+            work.reached(again)
+            return None
+        if any(_is_held(each) for each in verdicts):
+            # What was paid for can be fetched again, once the name is free.
+            await self._outputs.discard(work.job)
+            work.progress = without_parts(progress).at(Phase.FETCH)
+        else:
+            work.progress = progress.at(self._after)
+        await self._ledger.settle(work.job, work.progress, verdicts)
+        return End(verdicts)
+
+    async def _verdict(
+        self, progress: Progress, index: int, document: Document
+    ) -> Verdict:
+        parts = [r.saved for r in progress.results if r.document == index and r.saved]
+        if not parts:
+            failure = dict(progress.rejected).get(index, _NOTHING)
+            return Verdict(document, State.FAILED, failure=failure)
+        try:
+            outputs = await self._outputs.keep(document, parts)
+        except OutputExists as error:
+            code = "output_exists"
+            failure = Failure(code, str(error), Blame.MACHINE, Remedy.FAIL)
+            return Verdict(document, State.FAILED, failure=failure)
+        return Verdict(document, State.DONE, tuple(outputs), made_by=progress.made_by)
+
+
+def _is_held(verdict: Verdict) -> bool:
+    return verdict.failure is not None and verdict.failure.code == "output_exists"

@@ -1,0 +1,108 @@
+"""A job in memory while it is carried, and how one turn of carrying it may end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.model import Blame, Failure, Job, Progress, Remedy, Verdict
+from orchestrator.wire.http import Form, Raw, Request
+from orchestrator.wire.outcome import NotSent
+
+
+class AccountStopped(Exception):
+    """The account cannot go on; what is open stays open."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(slots=True)
+class Work:
+    """A job in memory while it is carried.
+
+    ``intended`` is when an intent was written whose outcome is unknown (seconds since
+    the epoch); ``attempts`` and ``waited`` count for the step at hand.
+    """
+
+    job: Job
+    progress: Progress
+    intended: float | None = None
+    attempts: int = 0
+    waited: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The job's own id."""
+        return self.job.id
+
+    def reached(self, progress: Progress) -> None:
+        """Take a step forward: what was counted against the last one is forgotten."""
+        self.progress = progress
+        self.attempts = 0
+        self.waited = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The job waits that many seconds, or for a webhook."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The job has ended for this run."""
+
+    verdicts: Sequence[Verdict]
+
+
+def without_inline(progress: Progress) -> Progress:
+    """The same, when the reply that carried a result is over."""
+    results = tuple(replace(each, inline=False) for each in progress.results)
+    return replace(progress, results=results)
+
+
+def without_parts(progress: Progress) -> Progress:
+    """The same, when every result has to be fetched again."""
+    results = tuple(replace(each, saved=None) for each in progress.results)
+    return replace(progress, results=results)
+
+
+def is_news(before: Progress, after: Progress) -> bool:
+    """Whether a resume would go on differently."""
+    return replace(before, polls=0, wait=None, failure=None) != replace(
+        after, polls=0, wait=None, failure=None
+    )
+
+
+def load_of(request: Request) -> int:
+    """Bytes of inputs that a request carries."""
+    body = request.body
+    if isinstance(body, Raw):
+        return body.input.size
+    if isinstance(body, Form):
+        return sum(each.input.size for each in body.parts if hasattr(each, "input"))
+    return 0
+
+
+def unsent(error: NotSent) -> Failure:
+    """A request that did not arrive: nobody is there, or it cannot be asked at all."""
+    if error.code == "bad_request":
+        # An address that a service made up: no reason to give up the account.
+        return Failure(error.code, str(error), Blame.SERVICE, Remedy.FAIL)
+    return Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
+
+
+def doubt(cause: Failure | None) -> Failure:
+    """It may have been billed, and nobody can tell."""
+    if cause and cause.remedy is Remedy.DOUBT:
+        return cause
+    why = f"{cause.message}; " if cause else ""
+    return Failure(
+        cause.code if cause else "no_outcome",
+        f"{why}it may have been billed, and the provider cannot tell",
+        cause.blame if cause else Blame.NETWORK,
+        Remedy.DOUBT,
+    )
