@@ -24,7 +24,8 @@ class Market:
     """A country: how it is taxed, what its papers look like, who buys.
 
     ``food`` and ``other`` are taxes. ``kinds`` and ``names`` make a buyer's name, a
-    town is a postcode, a city and perhaps a region. ``share`` is its weight.
+    town is a postcode, a city and perhaps a region, and has one of the streets.
+    ``share`` is the market's weight.
     """
 
     country: str
@@ -234,7 +235,7 @@ MARKETS = (
             "Weißdorn",
             "Käthe & Söhne",
         ),
-        ("Schanzenstraße", "Große Bleichen", "Kapuzinerweg", "Am Mühlbach"),
+        ("Schanzenstraße", "Ehrenfelder Weg", "Kapuzinerweg", "Am Mühlbach"),
         (
             ("20357", "Hamburg"),
             ("50667", "Köln"),
@@ -339,7 +340,7 @@ MARKETS = (
         _free("G", "export", "zh"),
         _free("G", "export", "zh"),
         (_HOME,),
-        ("上海", "杭州", "成都"),
+        ("",),
         ("晨光咖啡有限公司", "梧桐书店", "湖畔酒店管理有限公司", "小满烘焙工坊"),
         ("武康路", "南山路", "玉林西路"),
         (("200031", "上海市"), ("310002", "杭州市"), ("610041", "成都市")),
