@@ -127,7 +127,9 @@ def measure(
 
 
 def _at(path: Path, documents: int, rounds: int) -> list[Row]:
-    names = [each for each in WORK if each != "yaml.load" or documents <= _WHOLE_AT_MOST]
+    names = [
+        each for each in WORK if each != "yaml.load" or documents <= _WHOLE_AT_MOST
+    ]
     samples: dict[str, list[Sample]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
@@ -171,11 +173,7 @@ def main() -> None:
         return
     print(machine())
     print(f"{given.rounds} rounds, medians; ratio: to the bare events of the parser")
-    show(
-        measure(
-            documents=given.documents, rounds=given.rounds, folder=given.folder
-        )
-    )
+    show(measure(documents=given.documents, rounds=given.rounds, folder=given.folder))
 
 
 if __name__ == "__main__":

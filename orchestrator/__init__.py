@@ -13,7 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.batch import RunOptions, batch_status, plan_batch, run_batch
+    from orchestrator.batch import (
+        RunOptions,
+        batch_status,
+        load_manifest,
+        plan_batch,
+        run_batch,
+    )
     from orchestrator.errors import (
         AccountError,
         MachineError,
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
         OrchestratorError,
         UsageError,
     )
-    from orchestrator.manifest import Manifest, load_manifest
+    from orchestrator.manifest import Manifest
     from orchestrator.model import Document, Failure, Output, State, Verdict
     from orchestrator.plan.batch import Plan
 
@@ -46,7 +52,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "orchestrator.batch": ("RunOptions", "batch_status", "plan_batch", "run_batch"),
+    "orchestrator.batch": (
+        "RunOptions",
+        "batch_status",
+        "load_manifest",
+        "plan_batch",
+        "run_batch",
+    ),
     "orchestrator.errors": (
         "AccountError",
         "MachineError",
@@ -54,7 +66,7 @@ _HOMES = {
         "OrchestratorError",
         "UsageError",
     ),
-    "orchestrator.manifest": ("Manifest", "load_manifest"),
+    "orchestrator.manifest": ("Manifest",),
     "orchestrator.model": ("Document", "Failure", "Output", "State", "Verdict"),
     "orchestrator.plan.batch": ("Plan",),
 }

@@ -3,7 +3,13 @@
 The names here are the Python API; the command uses the same ones.
 """
 
-from orchestrator.batch.api import batch_status, opened, plan_batch, run_batch
+from orchestrator.batch.api import (
+    batch_status,
+    load_manifest,
+    opened,
+    plan_batch,
+    run_batch,
+)
 from orchestrator.batch.folder import BatchFolder, folder_of
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.run import Run
@@ -14,6 +20,7 @@ __all__ = [
     "RunOptions",
     "batch_status",
     "folder_of",
+    "load_manifest",
     "opened",
     "plan_batch",
     "run_batch",

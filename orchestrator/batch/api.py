@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from orchestrator import manifest as manifests
+from orchestrator.batch.accounts import providers
 from orchestrator.batch.folder import BatchFolder, folder_of
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.planning import plan_of
@@ -18,6 +20,24 @@ from orchestrator.ledger.view import View, mark_missing, reopen_failed
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
 from orchestrator.plan.batch import Plan
+
+
+def load_manifest(
+    path: Path, *, environment: Mapping[str, str] | None = None
+) -> Manifest:
+    """Read the head of a manifest; its documents are read when they are asked for.
+
+    Args:
+        path: The YAML file.
+        environment: Where keys are looked for; ``None`` does not look for them.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+        ManifestError: its head has faults.
+    """
+    return manifests.load_manifest(
+        path, environment=environment, types=tuple(providers())
+    )
 
 
 def plan_batch(

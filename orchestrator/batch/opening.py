@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 
-from orchestrator.batch.accounts import Account, key_of
+from orchestrator.batch.accounts import Account, secret_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
@@ -49,6 +49,7 @@ class Endpoint:
 
     url: str
     key: str
+    secret: str = ""
     callback: str | None = None
 
 
@@ -108,8 +109,11 @@ class Opening:
         url = account.settings.url or account.provider.base_url
         if url is None:
             raise AccountError(f"account {account.name}: its url is missing")
-        key = key_of(account, self._environment, self._batch.settings.folder)
-        return Endpoint(url, key)
+        folder = self._batch.settings.folder
+        settings = account.settings
+        key = secret_of(account, settings.key, self._environment, folder)
+        secret = secret_of(account, settings.secret, self._environment, folder)
+        return Endpoint(url, key, secret)
 
     async def _private(self) -> Endpoint:
         """Start the private service, and a receiver for its webhooks."""
@@ -126,7 +130,7 @@ class Opening:
             Inbox(self._wake, token=secrets.token_urlsafe(24))
         )
         callback = inbox.admit("local", "standard", service.webhook_secret)
-        return Endpoint(service.url, service.key, callback)
+        return Endpoint(service.url, service.key, callback=callback)
 
     def _wake(self, job: str) -> None:
         for each in self._watches:
@@ -138,7 +142,7 @@ class Opening:
                 endpoint.url,
                 clock=self._clock,
                 account=account.name,
-                auth=account.auth(endpoint.key) if endpoint.key else (),
+                auth=account.auth(endpoint.key, endpoint.secret),
                 on_exchange=self._log,
                 on_hash=self._store.hashed,
             )
@@ -148,7 +152,7 @@ class Opening:
         if account.settings.is_private and account.settings.limits.width is None:
             # Its work is bound by cores; more width would only wait in its queue.
             limits = replace(limits, width=2 * (os.cpu_count() or 1) + 2)
-        gates = Gates(limits, self._clock, _quiet)
+        gates = Gates(limits, self._clock, _quiet, rates=account.provider.rates)
         driver = Driver(
             account.provider,
             transport=transport,
@@ -167,16 +171,17 @@ class Opening:
             limits=limits,
             make_job=self._maker(account.name, endpoint.callback),
             tell=tell,
+            fits=account.provider.fits,
         )
         return Opened(account, dispatcher)
 
     def _maker(self, account: str, callback: str | None) -> MakeJob:
-        def make(document: Document) -> Job:
+        def make(documents: tuple[Document, ...]) -> Job:
             return Job(
                 id=secrets.token_hex(16),
                 account=account,
-                mode=document.mode,
-                documents=(document,),
+                mode=documents[0].mode,
+                documents=documents,
                 created=self._clock.now(),
                 callback=callback,
             )

@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from orchestrator.batch.folder import folder_of
+from orchestrator.batch import folder_of, load_manifest
 from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.errors import Fault, ManifestError
-from orchestrator.manifest import load_manifest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

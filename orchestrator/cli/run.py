@@ -9,7 +9,14 @@ from pathlib import Path
 
 import click
 
-from orchestrator.batch import BatchFolder, Run, RunOptions, batch_status, opened
+from orchestrator.batch import (
+    BatchFolder,
+    Run,
+    RunOptions,
+    batch_status,
+    load_manifest,
+    opened,
+)
 from orchestrator.batch.planning import plan_of
 from orchestrator.batch.prepare import Prepared
 from orchestrator.cli.common import (
@@ -24,7 +31,6 @@ from orchestrator.cli.common import (
 from orchestrator.cli.display import Display, display
 from orchestrator.errors import Exit, UsageError
 from orchestrator.ledger.view import View
-from orchestrator.manifest import load_manifest
 from orchestrator.model import State
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import summary_lines

@@ -258,12 +258,12 @@ class Manifest:
             return
         for name in sorted(self._used):
             account = self.settings.accounts[name]
-            key = account.key
-            try:
-                if key is not None:
-                    key.resolve(environment, self.settings.folder)
-            except SecretMissing as error:
-                self.fault(self._place("providers", name, "key"), str(error))
+            for word, reference in (("key", account.key), ("secret", account.secret)):
+                try:
+                    if reference is not None:
+                        reference.resolve(environment, self.settings.folder)
+                except SecretMissing as error:
+                    self.fault(self._place("providers", name, word), str(error))
 
 
 def _account(name: str, said: schema.Account) -> AccountSettings:
@@ -273,6 +273,7 @@ def _account(name: str, said: schema.Account) -> AccountSettings:
         type=said.type,
         url=said.url,
         key=said.key,
+        secret=said.secret,
         limits=LimitSettings(
             width=limits.width,
             rate=limits.rate,

@@ -115,6 +115,13 @@ Params = dict[str, Any]
 Asked = Literal["sync", "async", "presigned", "auto"]
 
 
+Reference = Annotated[
+    SecretReference,
+    BeforeValidator(reference_of),
+    WithJsonSchema({"type": "string", "pattern": r"^\$\{(env|file):[^{}]+\}$"}),
+]
+
+
 class Shape(BaseModel):
     """Keys that are not known are faults; numbers may stand where text is wanted."""
 
@@ -185,17 +192,15 @@ class Account(Shape):
         "service for the run.",
         examples=["http://127.0.0.1:8080"],
     )
-    key: (
-        Annotated[
-            SecretReference,
-            BeforeValidator(reference_of),
-            WithJsonSchema({"type": "string", "pattern": r"^\$\{(env|file):[^{}]+\}$"}),
-        ]
-        | None
-    ) = Field(
+    key: Reference | None = Field(
         None,
         description="Where the key is kept, never the key itself.",
         examples=["${env:ARCHIVE_KEY}"],
+    )
+    secret: Reference | None = Field(
+        None,
+        description="Where the second credential is kept, for an API that has two.",
+        examples=["${env:ARCHIVE_SECRET}"],
     )
     limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
     modes: Modes = Field(default_factory=lambda: Modes.model_validate({}))
