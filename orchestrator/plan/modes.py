@@ -72,8 +72,7 @@ def _by_size(size: int, operation: Operation, thresholds: Thresholds) -> Choice:
 
 def _beside(size: int, threshold: int) -> str:
     """A size that does not read like the threshold that it is over."""
-    text = of(size)
-    return f"{size:,} B" if text == of(threshold) else text
+    return f"{size:,} B" if _near(size) == _near(threshold) else of(size)
 
 
 def _preferred(choice: Choice, once: Collection[Mode] | None) -> Choice:
@@ -87,7 +86,7 @@ def _preferred(choice: Choice, once: Collection[Mode] | None) -> Choice:
 
 
 def of(size: int) -> str:
-    """Bytes for a reader, never rounded across a threshold: 20.0 MB, 10,000,001 B."""
+    """Bytes for a reader: 20 MB, 10.5 MB."""
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size >= unit:
             if size % (unit // 10) == 0:
