@@ -441,6 +441,7 @@ def objections(
     known = {
         (_text(e.get("operation")), _text(e.get("source")), _text(e.get("target")))
         for e in formats
+        if _text(e.get("source")) and _text(e.get("target"))
     }
     return [
         (wish, _unsupported(wish, known))
