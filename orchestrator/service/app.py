@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web import BaseRequest
 
 from orchestrator.service.auth import Keys
+from orchestrator.service.faults.wire import faults
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
@@ -30,6 +31,7 @@ ROUTES = [
     web.get(r"/v1/jobs/{id}/results/{n:\d{1,6}}", results.get_result),
     web.delete("/v1/jobs/{id}", jobs.delete_job),
     web.get("/v1/bill", jobs.get_bill),
+    web.get("/v1/faults", jobs.get_faults),
     web.get("/v1/designs", designs.list_designs),
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
@@ -40,7 +42,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 def make_app(context: Context) -> web.Application:
     """The application over the parts of a running service."""
     keys = Keys(context.settings.keys)
-    app = web.Application(middlewares=[_errors, _guard(keys)])
+    app = web.Application(middlewares=[_errors, faults(context.injector), _guard(keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
     return app

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import secrets
 import sqlite3
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -15,6 +17,8 @@ from standardwebhooks import Webhook
 
 from orchestrator.clock import Clock
 from orchestrator.service.address import GuardedResolver, objection
+from orchestrator.service.faults.injector import Injector
+from orchestrator.service.faults.script import Call, Kind, Phase
 from orchestrator.service.jobs import Job
 from orchestrator.service.outbox import Delivery, Outbox
 from orchestrator.service.rows import Ending
@@ -25,6 +29,7 @@ Announce = Callable[[Job, Ending], bytes]
 AT_ONCE = 16
 LONGEST_SLEEP = 60.0
 RESCUE_EVERY = 2.0
+_FORGER = Webhook("whsec_" + b64encode(b"nobody gave this to us").decode())
 
 
 def announce(job: Job, ending: Ending) -> bytes:
@@ -51,11 +56,13 @@ class Hooks:
         settings: ServiceSettings,
         clock: Clock,
         bodies: Mapping[str, Announce] = NATIVE,
+        injector: Injector | None = None,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
         self._clock = clock
         self._bodies = bodies
+        self._injector = injector or Injector()
         self._signer = Webhook(settings.webhook_secret)
         self._news = asyncio.Event()
 
@@ -110,6 +117,8 @@ class Hooks:
         )
 
     async def _deliver(self, session: aiohttp.ClientSession, each: Delivery) -> None:
+        if each.tries == 0 and await self._misdeliver(session, each):
+            return
         why = await self._post(session, each)
         waits = self._settings.webhook_waits
         if why is None or each.tries >= len(waits):
@@ -120,13 +129,40 @@ class Hooks:
         if why is not None:
             log.warning("webhook %s try %d: %s", each.id, each.tries + 1, why)
 
-    async def _post(self, session: aiohttp.ClientSession, each: Delivery) -> str | None:
+    async def _misdeliver(self, session: aiohttp.ClientSession, each: Delivery) -> bool:
+        """Do what a fault script says; true if nothing is left to be done now."""
+        path = urlsplit(each.url).path
+        hit = self._injector.pick(Call(Phase.WEBHOOK, "webhook", "POST", path))
+        if hit is None:
+            return False
+        hit.note()
+        match hit.fault.kind:
+            case Kind.HOOK_LATE:
+                due = self._clock.now() + hit.fault.seconds
+                await self._outbox.postpone(each.id, due)
+                return True
+            case Kind.HOOK_MISSING:
+                await self._outbox.remove(each.id)
+                return True
+            case Kind.HOOK_FORGED:
+                await self._post(session, each, signer=_FORGER)
+            case Kind.HOOK_TWICE:
+                await self._post(session, each)
+        return False
+
+    async def _post(
+        self,
+        session: aiohttp.ClientSession,
+        each: Delivery,
+        *,
+        signer: Webhook | None = None,
+    ) -> str | None:
         """Send once; say why it was not taken, or ``None``."""
         allow = self._settings.allow_private_urls
         wrong = objection(each.url, allow_private=allow)
         if wrong is not None:
             return wrong
-        headers = self._headers(each)
+        headers = self._headers(each, signer or self._signer)
         try:
             async with session.post(
                 each.url, data=each.body, headers=headers, allow_redirects=False
@@ -136,11 +172,11 @@ class Hooks:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return type(error).__name__
 
-    def _headers(self, each: Delivery) -> dict[str, str]:
+    def _headers(self, each: Delivery, signer: Webhook) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock.now()), UTC)
         return {
             "Content-Type": "application/json",
             "webhook-id": each.id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(each.id, now, each.body.decode()),
+            "webhook-signature": signer.sign(each.id, now, each.body.decode()),
         }

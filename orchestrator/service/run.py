@@ -20,6 +20,7 @@ from orchestrator.errors import MachineError, UsageError
 from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database
 from orchestrator.service.desk import Desk
+from orchestrator.service.faults.injector import Injector
 from orchestrator.service.held import held, secret_file
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.links import Links
@@ -77,7 +78,8 @@ async def _parts(
         store = Store(base, deduplicate=settings.deduplicate)
         storage = Storage(settings.data, max_body=settings.max_body)
         await storage.clear(store.has_folder)
-        hooks = Hooks(Outbox(base), settings, clock)
+        injector = Injector(settings.faults)
+        hooks = Hooks(Outbox(base), settings, clock, injector=injector)
         runner = Runner(
             store=store,
             storage=storage,
@@ -85,6 +87,7 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
+            injector=injector,
         )
         desk = Desk(
             store=store,
@@ -96,7 +99,7 @@ async def _parts(
         )
         link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
         links = Links(link_secret.encode(), life=settings.link_life)
-        context = Context(desk=desk, links=links, clock=clock, settings=settings)
+        context = Context(desk, links, clock, settings, injector)
         await renderer.start()
         await runner.recover()
         yield Parts(desk, runner, hooks, context, width=2 * workers)

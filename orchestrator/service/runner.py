@@ -8,6 +8,8 @@ import logging
 import sqlite3
 
 from orchestrator.clock import Clock
+from orchestrator.service.faults.injector import Injector
+from orchestrator.service.faults.script import Call, Phase
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.jobs import Job, JobState
 from orchestrator.service.params import decode
@@ -37,6 +39,7 @@ class Runner:
         hooks: Hooks,
         clock: Clock,
         keep: float,
+        injector: Injector | None = None,
     ) -> None:
         self._store = store
         self._storage = storage
@@ -44,6 +47,7 @@ class Runner:
         self._hooks = hooks
         self._clock = clock
         self._keep = keep
+        self._injector = injector or Injector()
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._running: set[str] = set()
         self._is_draining = False
@@ -144,6 +148,7 @@ class Runner:
     async def _make(self, job: Job) -> Ending:
         try:
             work = await self._prepare(job)
+            self._spoil(job)
             rendered = await self._renderer.make(work)
             return await self._done(job, rendered)
         except RenderError as error:
@@ -156,6 +161,15 @@ class Runner:
         except Exception:
             log.exception("job %s", job.id)
             return self._failed("internal", "the service met a fault; its log has it")
+
+    def _spoil(self, job: Job) -> None:
+        """Let the work fail where a fault script says so."""
+        order = job.order
+        path = f"{order.operation}/{order.source}/{order.target}"
+        hit = self._injector.pick(Call(Phase.WORK, order.dialect, "WORK", path))
+        if hit is not None:
+            hit.note()
+            raise RenderError(hit.fault.code, "a fault on purpose")
 
     async def _prepare(self, job: Job) -> Work:
         folder = await self._storage.prepare(job.folder)
