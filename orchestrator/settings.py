@@ -121,6 +121,7 @@ class AccountSettings:
         url: Where the API lives; ``None`` for the provider's own, or for a private
             service where the type is ``local``.
         key: Where its key is kept.
+        secret: Where its second credential is kept, for APIs that have two.
         limits: Ceilings.
         thresholds: Sizes up to which a mode is chosen.
         prefer: What counts more than size.
@@ -131,6 +132,7 @@ class AccountSettings:
     type: str
     url: str | None = None
     key: SecretReference | None = None
+    secret: SecretReference | None = None
     limits: LimitSettings = field(default_factory=LimitSettings)
     thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
     prefer: Prefer | None = None

@@ -38,13 +38,15 @@ def _compiler(root: Path) -> typst.Compiler:
 
 def press(design: Design, params: Mapping[str, Any]) -> tuple[bytes, list[str]]:
     """Give the PDF and the warnings of the compiler."""
-    files: dict[str, bytes] = dict(design.prepare(params))
-    files[design.main] = (design.root / design.main).read_bytes()
-    main = {design.main: files.pop(design.main)}
+    source: Any = {
+        "main.typ": (design.root / design.main).read_bytes(),
+        **design.prepare(params),
+    }
+    standards: Any = list(design.standards)
     pdf, warnings = _compiler(design.root).compile_with_warnings(
-        input={**main, **files},
+        input=source,
         format="pdf",
-        pdf_standards=list(design.standards),
+        pdf_standards=standards,
         timestamp=design.timestamp(params),
     )
     assert isinstance(pdf, bytes)

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from orchestrator.errors import AccountError
 from orchestrator.providers import local
-from orchestrator.settings import AccountSettings, SecretMissing
+from orchestrator.settings import AccountSettings, SecretMissing, SecretReference
 from orchestrator.wire.flow import Limits, Provider, Thresholds
 
-PROVIDERS: Mapping[str, Provider] = {each.name: each for each in (local.provider,)}
-"""Every API that the program speaks, by the word for it in manifests."""
+GROUP = "orchestrator.providers"
+"""Entry points of this group name a ``Provider`` of another package."""
+
+
+@cache
+def providers() -> Mapping[str, Provider]:
+    """Every API that the program speaks, by the word for it in manifests.
+
+    Those of other packages come through entry points; ours cannot be replaced.
+    """
+    others: list[Provider] = [each.load() for each in entry_points(group=GROUP)]
+    return {each.name: each for each in (*others, local.provider)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +41,13 @@ class Account:
         """Its name in the manifest."""
         return self.settings.name
 
-    def auth(self, key: str) -> tuple[tuple[str, str], ...]:
-        """The headers that carry the key."""
-        return tuple((name, text.format(key=key)) for name, text in self.provider.auth)
+    def auth(self, key: str, secret: str) -> tuple[tuple[str, str], ...]:
+        """The headers that carry key and secret, as far as there are any."""
+        return tuple(
+            (name, text.format(key=key, secret=secret))
+            for name, text in self.provider.auth
+            if (key or "{key}" not in text) and (secret or "{secret}" not in text)
+        )
 
 
 def accounts_of(settings: Mapping[str, AccountSettings]) -> dict[str, Account]:
@@ -40,7 +56,7 @@ def accounts_of(settings: Mapping[str, AccountSettings]) -> dict[str, Account]:
 
 
 def _account(settings: AccountSettings) -> Account:
-    provider = PROVIDERS[settings.type]
+    provider = providers()[settings.type]
     return Account(
         settings=settings,
         provider=provider,
@@ -49,13 +65,17 @@ def _account(settings: AccountSettings) -> Account:
     )
 
 
-def key_of(account: Account, environment: Mapping[str, str], folder: Path) -> str:
-    """The account's key; empty where it has none.
+def secret_of(
+    account: Account,
+    reference: SecretReference | None,
+    environment: Mapping[str, str],
+    folder: Path,
+) -> str:
+    """What a reference leads to; empty where the account has none.
 
     Raises:
         AccountError: the reference leads nowhere.
     """
-    reference = account.settings.key
     if reference is None:
         return ""
     try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 
-from orchestrator.batch.accounts import Account, key_of
+from orchestrator.batch.accounts import Account, secret_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
@@ -19,7 +20,7 @@ from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
-from orchestrator.errors import AccountError
+from orchestrator.errors import AccountError, MachineError
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.store import Store
 from orchestrator.model import Document, Job
@@ -29,6 +30,9 @@ from orchestrator.transfer.log import ExchangeLog
 from orchestrator.transfer.private import PrivateService
 from orchestrator.transfer.sink import FileOutputs
 from orchestrator.wire.outcome import NotSent, Unanswered
+
+REVIVALS = 5
+"""How often a private service that died is started again in one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Endpoint:
 
     url: str
     key: str
+    secret: str = ""
     callback: str | None = None
 
 
@@ -104,8 +109,11 @@ class Opening:
         url = account.settings.url or account.provider.base_url
         if url is None:
             raise AccountError(f"account {account.name}: its url is missing")
-        key = key_of(account, self._environment, self._batch.settings.folder)
-        return Endpoint(url, key)
+        folder = self._batch.settings.folder
+        settings = account.settings
+        key = secret_of(account, settings.key, self._environment, folder)
+        secret = secret_of(account, settings.secret, self._environment, folder)
+        return Endpoint(url, key, secret)
 
     async def _private(self) -> Endpoint:
         """Start the private service, and a receiver for its webhooks."""
@@ -116,11 +124,13 @@ class Opening:
                 arguments=("--designs", str(designs)) if designs else (),
             )
         )
+        keeper = asyncio.create_task(_keep_alive(service))
+        self._stack.callback(keeper.cancel)
         inbox = await self._stack.enter_async_context(
             Inbox(self._wake, token=secrets.token_urlsafe(24))
         )
         callback = inbox.admit("local", "standard", service.webhook_secret)
-        return Endpoint(service.url, service.key, callback)
+        return Endpoint(service.url, service.key, callback=callback)
 
     def _wake(self, job: str) -> None:
         for each in self._watches:
@@ -132,7 +142,7 @@ class Opening:
                 endpoint.url,
                 clock=self._clock,
                 account=account.name,
-                auth=account.auth(endpoint.key) if endpoint.key else (),
+                auth=account.auth(endpoint.key, endpoint.secret),
                 on_exchange=self._log,
                 on_hash=self._store.hashed,
             )
@@ -142,7 +152,7 @@ class Opening:
         if account.settings.is_private and account.settings.limits.width is None:
             # Its work is bound by cores; more width would only wait in its queue.
             limits = replace(limits, width=2 * (os.cpu_count() or 1) + 2)
-        gates = Gates(limits, self._clock, _quiet)
+        gates = Gates(limits, self._clock, _quiet, rates=account.provider.rates)
         driver = Driver(
             account.provider,
             transport=transport,
@@ -161,16 +171,17 @@ class Opening:
             limits=limits,
             make_job=self._maker(account.name, endpoint.callback),
             tell=tell,
+            fits=account.provider.fits,
         )
         return Opened(account, dispatcher)
 
     def _maker(self, account: str, callback: str | None) -> MakeJob:
-        def make(document: Document) -> Job:
+        def make(documents: tuple[Document, ...]) -> Job:
             return Job(
                 id=secrets.token_hex(16),
                 account=account,
-                mode=document.mode,
-                documents=(document,),
+                mode=documents[0].mode,
+                documents=documents,
                 created=self._clock.now(),
                 callback=callback,
             )
@@ -195,6 +206,17 @@ class Opening:
             )
         wishes = [each for each in self._batch.wishes if each.account == account.name]
         self._batch.refuse(survey.objections(response, wishes))
+
+
+async def _keep_alive(service: PrivateService) -> None:
+    """Start the private service again when it dies; its jobs are on disk.
+
+    One that keeps dying stays dead: then nobody answers, and the account stops.
+    """
+    for _ in range(REVIVALS):
+        await service.died.wait()
+        with suppress(MachineError):
+            await service.revive()
 
 
 def _quiet(limit: int, why: str) -> None:

@@ -14,11 +14,15 @@ class RunOptions:
     Attributes:
         only: Ids or shell patterns of the documents to start; empty means all.
         limit: How many documents to start at most.
+        overwrite: Whether outputs may replace files that this batch did not make.
+        retries_failed: Whether failed documents are opened again first.
+        code: Only those that failed with this code.
         log_file: Where every exchange is noted, a JSON line each.
-        webhooks: Whether services may tell that a job is finished.
     """
 
     only: Sequence[str] = ()
     limit: int | None = None
+    overwrite: bool = False
+    retries_failed: bool = False
+    code: str | None = None
     log_file: Path | None = None
-    webhooks: bool = True

@@ -14,7 +14,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.errors import Fault, ManifestError, Place
 from orchestrator.ledger.stage import Diff, Share, Stage
 from orchestrator.manifest import Manifest
-from orchestrator.model import Document
+from orchestrator.model import Document, State
 from orchestrator.plan.modes import choose
 from orchestrator.settings import BatchSettings
 from orchestrator.wire.flow import Wish
@@ -33,9 +33,16 @@ class Prepared:
     shares: Sequence[Share]
     wishes: Mapping[Wish, Place]
 
-    def refreshed(self) -> Prepared:
-        """The same batch beside the ledger as it is after the merge."""
-        diff = self.stage.compare()
+    def merged(self) -> Prepared:
+        """The same batch beside the ledger as it is after the merge.
+
+        What was new or changed is still said to be so.
+        """
+        before, after = self.diff, self.stage.compare()
+        states = dict(after.states)
+        added = before.new + before.changed
+        states[State.OPEN] = max(0, states.get(State.OPEN, 0) - added)
+        diff = replace(before, states={k: v for k, v in states.items() if v})
         return replace(self, diff=diff, shares=self.stage.shares())
 
     def refuse(self, objections: Iterable[tuple[Wish, str]]) -> None:

@@ -58,6 +58,8 @@ class Run:
         self._luck = luck or random.Random()  # noqa: S311  # spreads retries, guards nothing
         self._results: asyncio.Queue[Verdict | None] = asyncio.Queue(maxsize=1000)
         self._opened: list[Opened] = []
+        self._is_abandoned = False
+        self._has_ended = False
         self.tally = Tally()
 
     # What others may ask and say...
@@ -95,13 +97,12 @@ class Run:
             MachineError: the ledger or an output cannot be written.
         """
         task = asyncio.create_task(self._main(), name="run")
-        has_ended = False
         try:
             while (verdict := await self._results.get()) is not None:
                 yield verdict
-            has_ended = True
         finally:
-            if not has_ended:
+            if not self._has_ended:
+                self._is_abandoned = True
                 task.cancel()
             await asyncio.wait([task])
         if error := task.exception():
@@ -114,8 +115,9 @@ class Run:
             async with AsyncExitStack() as stack:
                 await self._all(stack)
         finally:
-            task = asyncio.current_task()
-            if task is None or not task.cancelling():
+            # Nobody reads any more from a run that was abandoned.
+            if not self._is_abandoned:
+                self._has_ended = True
                 await self._results.put(None)
 
     async def _all(self, stack: AsyncExitStack) -> None:

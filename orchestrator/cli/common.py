@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from orchestrator.batch.folder import BatchFolder, folder_of
+from orchestrator.batch import folder_of, load_manifest
 from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.errors import Fault, ManifestError
-from orchestrator.manifest import load_manifest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,18 +43,25 @@ def environment() -> Mapping[str, str]:
 
 
 @contextmanager
-def preparing(
-    manifest: Path, state: Path | None, *, overwrite: bool, as_json: bool
-) -> Iterator[tuple[Prepared, BatchFolder]]:
-    """A checked manifest beside its ledger; faults are shown before they are raised."""
-    folder = folder_of(manifest.absolute(), state)
+def faults_shown(*, as_json: bool) -> Iterator[None]:
+    """Show the faults of a manifest, and end the command with their exit code."""
     try:
-        loaded = load_manifest(manifest, environment=environment())
-        with prepared(loaded, folder, overwrite=overwrite) as batch:
-            yield batch, folder
+        yield
     except ManifestError as error:
         show_faults(error, as_json=as_json)
         raise click.exceptions.Exit(int(error.exit)) from None
+
+
+@contextmanager
+def preparing(
+    manifest: Path, state: Path | None, *, overwrite: bool, as_json: bool
+) -> Iterator[Prepared]:
+    """A checked manifest beside its ledger, if it has one; creates nothing."""
+    with faults_shown(as_json=as_json):
+        loaded = load_manifest(manifest, environment=environment())
+        folder = folder_of(loaded.settings.path, state)
+        with prepared(loaded, folder, overwrite=overwrite) as batch:
+            yield batch
 
 
 def show_faults(error: ManifestError, *, as_json: bool) -> None:

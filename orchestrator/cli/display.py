@@ -132,6 +132,8 @@ class Picture:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._run: Run | None = None
+        self._count = 0
+        self._since = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=32),
@@ -147,8 +149,6 @@ class Picture:
             refresh_per_second=PICTURES_A_SECOND,
             transient=True,
         )
-        self._count = 0
-        self._since = time.monotonic()
 
     def __enter__(self) -> Self:
         self._live.start()

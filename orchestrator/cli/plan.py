@@ -42,7 +42,7 @@ def plan_command(
 
     Costs nothing, sends nothing, and creates no ledger.
     """
-    with preparing(manifest, state, overwrite=overwrite, as_json=as_json) as (batch, _):
+    with preparing(manifest, state, overwrite=overwrite, as_json=as_json) as batch:
         if documents:
             _each(batch, as_json=as_json)
         plan = plan_of(batch)
@@ -84,7 +84,7 @@ def validate_command(
     manifest: Path, state: Path | None, *, overwrite: bool, as_json: bool
 ) -> Exit:
     """Check a manifest and all data that it names; every fault is shown at once."""
-    with preparing(manifest, state, overwrite=overwrite, as_json=as_json) as (batch, _):
+    with preparing(manifest, state, overwrite=overwrite, as_json=as_json) as batch:
         count = batch.diff.documents
     if as_json:
         echo_json("valid", documents=count)

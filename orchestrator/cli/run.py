@@ -9,24 +9,28 @@ from pathlib import Path
 
 import click
 
-from orchestrator.batch.folder import BatchFolder, folder_of
-from orchestrator.batch.options import RunOptions
+from orchestrator.batch import (
+    BatchFolder,
+    Run,
+    RunOptions,
+    batch_status,
+    load_manifest,
+    opened,
+)
 from orchestrator.batch.planning import plan_of
 from orchestrator.batch.prepare import Prepared
-from orchestrator.batch.run import Run
 from orchestrator.cli.common import (
     echo_json,
     environment,
+    faults_shown,
     json_option,
     manifest_argument,
     overwrite_option,
-    preparing,
     state_option,
 )
 from orchestrator.cli.display import Display, display
-from orchestrator.clock import SystemClock
 from orchestrator.errors import Exit, UsageError
-from orchestrator.ledger.view import View, mark_missing, reopen_failed
+from orchestrator.ledger.view import View
 from orchestrator.model import State
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import summary_lines
@@ -90,8 +94,8 @@ def run_command(
     Ctrl-C once starts nothing new and finishes what is in flight; twice stops at
     once. Both leave a ledger that goes on.
     """  # noqa: D301  # \b is click's mark for text that is not wrapped
-    options = RunOptions(only=only, limit=limit, log_file=log_file)
-    return _run(manifest, state, options, overwrite=overwrite, as_json=as_json)
+    options = RunOptions(only=only, limit=limit, overwrite=overwrite, log_file=log_file)
+    return _run(manifest, state, options, as_json=as_json)
 
 
 @click.command("retry")
@@ -119,35 +123,18 @@ def retry_command(
     """
     if not failed:
         raise UsageError("say what to retry: --failed")
-    folder = folder_of(manifest.absolute(), state)
-    with View(folder.ledger):
-        pass
-    options = RunOptions(limit=limit, log_file=log_file)
-    reopen = (code,)
-    return _run(manifest, state, options, reopen=reopen, as_json=as_json)
+    batch_status(manifest, state=state)  # a batch that was never run is a usage error
+    options = RunOptions(limit=limit, retries_failed=True, code=code, log_file=log_file)
+    return _run(manifest, state, options, as_json=as_json)
 
 
 def _run(
-    manifest: Path,
-    state: Path | None,
-    options: RunOptions,
-    *,
-    overwrite: bool = False,
-    reopen: tuple[str | None] | None = None,
-    as_json: bool,
+    manifest: Path, state: Path | None, options: RunOptions, *, as_json: bool
 ) -> Exit:
-    clock = SystemClock()
-    with preparing(manifest, state, overwrite=overwrite, as_json=as_json) as (
-        batch,
-        folder,
-    ):
-        folder.make()
-        with folder.held(clock):
-            batch.stage.merge()
-            if reopen is not None:
-                reopen_failed(folder.ledger, code=reopen[0])
-            mark_missing(folder.ledger)
-            return _carry(batch.refreshed(), folder, options, as_json=as_json)
+    with faults_shown(as_json=as_json):
+        loaded = load_manifest(manifest, environment=environment())
+        with opened(loaded, state=state, options=options) as (batch, folder):
+            return _carry(batch, folder, options, as_json=as_json)
 
 
 def _carry(

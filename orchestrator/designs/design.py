@@ -92,7 +92,7 @@ class Design:
         return {DATA_FILE: _as_json(_as_text(params))}
 
     def timestamp(self, params: Mapping[str, Any]) -> int:
-        """Give the document's date as seconds since the epoch, never the time of day."""
+        """Give the document's date in seconds since the epoch, at midnight."""
         name = "issue_date" if self.model == "invoice" else self.date_field
         value = params.get(name) if name else None
         day = value if isinstance(value, date) else _day(value)

@@ -20,8 +20,24 @@ EXAMPLE = "example.json"
 NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 
 _STANDARDS = (
-    "1.4 1.5 1.6 1.7 2.0 a-1a a-1b a-2a a-2b a-2u a-3a a-3b a-3u a-4 a-4e a-4f ua-1"
-).split()
+    "1.4",
+    "1.5",
+    "1.6",
+    "1.7",
+    "2.0",
+    "a-1a",
+    "a-1b",
+    "a-2a",
+    "a-2b",
+    "a-2u",
+    "a-3a",
+    "a-3b",
+    "a-3u",
+    "a-4",
+    "a-4e",
+    "a-4f",
+    "ua-1",
+)
 
 
 class Description(BaseModel):

@@ -18,7 +18,6 @@ _CODES = {
     "type": "E_PARAM_TYPE",
     "required": "E_REQUIRED",
     "additionalProperties": "E_UNKNOWN_FIELD",
-    "propertyNames": "E_UNKNOWN_FIELD",
     "enum": "E_VALUE",
     "format": "E_FORMAT",
     "pattern": "E_FORMAT",
@@ -54,7 +53,8 @@ _types = Draft202012Validator.TYPE_CHECKER.redefine_many(
         "array": lambda _, value: isinstance(value, list | tuple),
     }
 )
-_Validator: Any = extend(Draft202012Validator, type_checker=_types)
+_extend: Any = extend
+_Validator = _extend(Draft202012Validator, type_checker=_types)
 
 
 def fault_of_schema(schema: Any) -> str | None:
@@ -108,9 +108,9 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
         yield from _unknown(error, path)
     elif rule == "required":
         yield from _missing(error, path)
-    elif rule == "propertyNames":
+    elif "propertyNames" in list(error.absolute_schema_path)[-2:]:
         message = "is not known here" + _among(str(error.instance), error)
-        yield Problem(path_of([*path, str(error.instance)]), code, message)
+        yield Problem(path_of([*path, str(error.instance)]), "E_UNKNOWN_FIELD", message)
     else:
         message, expected = _said(error, rule)
         found = excerpt(error.instance)
@@ -121,7 +121,8 @@ def _unknown(error: ValidationError, path: list[str | int]) -> Iterator[Problem]
     schema: Any = error.schema
     known = schema.get("properties", {})
     patterns = schema.get("patternProperties", {})
-    for key in error.instance:
+    found: Any = error.instance
+    for key in found:
         if key in known or any(re.search(each, key) for each in patterns):
             continue
         message = "is not a parameter of this design" + near_miss(str(key), known)
@@ -130,19 +131,20 @@ def _unknown(error: ValidationError, path: list[str | int]) -> Iterator[Problem]
 
 def _missing(error: ValidationError, path: list[str | int]) -> Iterator[Problem]:
     """One error speaks of one key: the one that its message quotes."""
-    for key in error.validator_value:
-        if key not in error.instance and error.message.startswith(repr(key)):
+    keys: Any = error.validator_value
+    found: Any = error.instance
+    for key in keys:
+        if key not in found and error.message.startswith(repr(key)):
             yield Problem(path_of([*path, key]), "E_REQUIRED", "is missing")
 
 
 def _among(word: str, error: ValidationError) -> str:
-    allowed = error.validator_value
-    words = allowed.get("enum", ()) if isinstance(allowed, dict) else ()
-    return near_miss(word, map(str, words))
+    allowed: Any = error.validator_value
+    return near_miss(word, map(str, allowed)) if isinstance(allowed, list) else ""
 
 
 def _said(error: ValidationError, rule: str) -> tuple[str, str | None]:
-    allowed = error.validator_value
+    allowed: Any = error.validator_value
     if rule == "type":
         kinds = [allowed] if isinstance(allowed, str) else list(allowed)
         expected = " or ".join(kinds)

@@ -20,7 +20,8 @@ from orchestrator.engine.work import AccountStopped, End, Wait, Work
 from orchestrator.model import LARGE, Document, Failure, Job, Phase, Progress, Verdict
 from orchestrator.wire.flow import Limits
 
-MakeJob = Callable[[Document], Job]
+MakeJob = Callable[[tuple[Document, ...]], Job]
+Fits = Callable[[Sequence[Document], Document], bool]
 Tell = Callable[[Sequence[Verdict]], Awaitable[None]]
 
 PAGE = 256
@@ -44,6 +45,15 @@ class Queue:
                 self.ended = not self._page
             return self._page.popleft() if self._page else None
 
+    def take_fitting(self, first: Document, fits: Fits) -> tuple[Document, ...]:
+        """The first document of a job, and those of the page that fit beside it."""
+        taken = [first]
+        while self._page and self._page[0].mode is first.mode:
+            if not fits(taken, self._page[0]):
+                break
+            taken.append(self._page.popleft())
+        return tuple(taken)
+
     def rewind(self) -> None:
         """Begin again at the top."""
         self.ended = False
@@ -62,12 +72,14 @@ class Dispatcher:
         limits: Limits,
         make_job: MakeJob,
         tell: Tell,
+        fits: Fits | None = None,
     ) -> None:
         self._driver = driver
         self._watch = watch
         self._gates = gates
         self._limits = limits
         self._make_job = make_job
+        self._fits = fits
         self._tell = tell
         self._feed = feed
         # Small ones keep a place on the wire, whatever is uploaded.
@@ -77,6 +89,7 @@ class Dispatcher:
         # Counted before they are known: a page may be on its way for several workers.
         self._starting = 0
         self._sending = 0
+        self._placed: set[str] = set()
         self._held: deque[Work] = deque()
         self._active: dict[str, Work] = {}
         self._draining = False
@@ -150,14 +163,13 @@ class Dispatcher:
                 self._watch.stirred.set()
 
     async def _carry(self, work: Work) -> None:
-        sends = _sends_much(work)
         try:
             outcome = await self._driver.drive(work)
         except AccountStopped as stop:
             self.stopped = self.stopped or stop.failure
             return
         finally:
-            self._sending -= sends
+            self._give_place_back(work)
         match outcome:
             case Wait(seconds):
                 self._watch.park(work, seconds)
@@ -188,6 +200,7 @@ class Dispatcher:
                 return work
             if self._sending < self._places:
                 self._sending += 1
+                self._placed.add(work.name)
                 return work
             self._held.append(work)
         return None
@@ -217,11 +230,24 @@ class Dispatcher:
         if document is None:
             return None
         # Either may have been said while the page was being read.
-        work = Work(self._make_job(document), Progress())
+        work = Work(self._make_job(self._with_fitting(document)), Progress())
+        if document.is_large:
+            self._placed.add(work.name)
         if self._is_ending():
-            self._sending -= _sends_much(work)
+            self._give_place_back(work)
             return None
         return work
+
+    def _give_place_back(self, work: Work) -> None:
+        if work.name in self._placed:
+            self._placed.discard(work.name)
+            self._sending -= 1
+
+    def _with_fitting(self, first: Document) -> tuple[Document, ...]:
+        if self._fits is None:
+            return (first,)
+        queue = self._large if first.is_large else self._small
+        return queue.take_fitting(first, self._fits)
 
     async def _large_one(self) -> Document | None:
         """A large document, if there is a place to send it from."""

@@ -133,7 +133,7 @@ class Driver:
 
     def _passage(self, request: Request) -> AbstractAsyncContextManager[None]:
         load = load_of(request)
-        return self._gates.passage(load, is_large=load >= LARGE)
+        return self._gates.passage(load, is_large=load >= LARGE, lane=request.lane)
 
     async def _exchange(self, work: Work, step: Step, request: Request) -> None:
         async def intend() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from aiolimiter import AsyncLimiter
@@ -150,12 +150,19 @@ class Weight:
 class Gates:
     """All ceilings of one account, passed in one order by every request."""
 
-    def __init__(self, limits: Limits, clock: Clock, changed: Changed) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Clock,
+        changed: Changed,
+        *,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
         self.width = Width(limits.width, clock, changed)
         self.uploads = asyncio.Semaphore(max(1, limits.uploads))
         self.bytes = Weight(limits.bytes_in_flight)
-        # One token and its own period: requests are spaced, bursts cannot pass.
-        self.rate = AsyncLimiter(1, 1 / limits.rate) if limits.rate else None
+        self._rate = _spaced(limits.rate) if limits.rate else None
+        self._rates = {lane: _spaced(each) for lane, each in (rates or {}).items()}
         self._clock = clock
         self._paused_until = 0.0
 
@@ -164,29 +171,35 @@ class Gates:
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     @asynccontextmanager
-    async def passage(self, load: int, *, is_large: bool) -> AsyncIterator[None]:
-        """Pass all gates with ``load`` bytes to send, and hold them."""
+    async def passage(
+        self, load: int, *, is_large: bool, lane: str = ""
+    ) -> AsyncIterator[None]:
+        """Pass all gates with ``load`` bytes to send, and hold them.
+
+        ``lane`` names one of the provider's own rates, which holds beside the
+        account's.
+        """
         if is_large:
-            async with self.uploads, self.bytes.carry(load), self._lane():
+            async with self.uploads, self.bytes.carry(load), self._lane(lane):
                 yield
         elif load:
-            async with self.bytes.carry(load), self._lane():
+            async with self.bytes.carry(load), self._lane(lane):
                 yield
         else:
-            async with self._lane():
+            async with self._lane(lane):
                 yield
 
     @asynccontextmanager
-    async def _lane(self) -> AsyncIterator[None]:
+    async def _lane(self, lane: str) -> AsyncIterator[None]:
         await self.width.acquire()
         try:
             # The rate comes last, so that a pause does not end in a burst; and a pause
             # that was asked for while a request waited for its turn holds it, too.
             while True:
                 await self._sit_out()
-                if self.rate is None:
-                    break
-                await self.rate.acquire()
+                for rate in (self._rate, self._rates.get(lane)):
+                    if rate is not None:
+                        await rate.acquire()
                 if self._pause_left() <= 0:
                     break
             yield
@@ -199,3 +212,8 @@ class Gates:
 
     def _pause_left(self) -> float:
         return self._paused_until - self._clock.monotonic()
+
+
+def _spaced(rate: float) -> AsyncLimiter:
+    """One token and its own period: requests are spaced, bursts cannot pass."""
+    return AsyncLimiter(1, 1 / rate)

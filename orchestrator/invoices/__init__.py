@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.invoices.compute import Computed, compute
 from orchestrator.invoices.model import Invoice
 from orchestrator.invoices.problem import Problem
-from orchestrator.invoices.read import read, schema
+from orchestrator.invoices.read import read, schema, without
 from orchestrator.invoices.rules import judge
 
 __all__ = ["Computed", "Invoice", "Problem", "check", "compute", "read", "schema"]
@@ -14,4 +14,21 @@ __all__ = ["Computed", "Invoice", "Problem", "check", "compute", "read", "schema
 def check(params: object) -> list[Problem]:
     """Give everything that is wrong with the data of an invoice, in order of place."""
     invoice = read(params)
-    return invoice if isinstance(invoice, list) else judge(invoice)
+    if isinstance(invoice, Invoice):
+        return judge(invoice)
+    return sorted({*invoice, *_rest(params, invoice)})
+
+
+def _rest(params: object, faults: list[Problem]) -> list[Problem]:
+    """Judge what is left without the faulty fields, where that is still an invoice.
+
+    So that a wrong key does not hide a wrong total until the next try.
+    """
+    paths = {each.path for each in faults}
+    rest = read(without(params, paths))
+    if not isinstance(rest, Invoice):
+        return []
+    missed = [each.path for each in faults if each.code != "E_UNKNOWN_FIELD"]
+    touched = tuple(each.rpartition(".")[0] or each for each in missed)
+    found = judge(rest, with_amounts=not missed)
+    return [each for each in found if not each.path.startswith(touched)]

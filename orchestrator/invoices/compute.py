@@ -1,9 +1,9 @@
 """Every amount of an invoice, in one order of computation; performs no I/O.
 
-Lines are rounded first and are exact from there on; only tax is rounded after that, once
-for each rate (or once for each line, where the policy says so). What is printed therefore
-always adds up. In price mode ``gross`` the amounts with tax lead, tax is taken out of each
-group, and the nets of the lines are shared out so that they sum to the group's base.
+Lines are rounded first and are exact from there on; only tax is rounded after that,
+once for each rate (or once for each line, where the policy says so). What is printed
+therefore adds up. In price mode ``gross`` the amounts with tax lead: tax is taken out
+of each group, and the nets of the lines are shared out to sum to the group's base.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from orchestrator.invoices.money import (
 
 _CENT = Decimal(100)
 _ONE = Decimal(1)
+
+# By kind and place: the amount in the price mode, and without tax.
+_Owned = dict[tuple[str, int], tuple[Decimal, Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def compute(invoice: Invoice) -> Computed:
         shares += _adjusted(invoice.allowances, "allowances", -1, sums, rules)
         shares += _adjusted(invoice.charges, "charges", 1, sums, rules)
         taxes, nets = _taxed(shares, rules)
-        return _result(invoice, lines, shares, taxes, nets, rules)
+        return _result(invoice, lines, shares, taxes=taxes, nets=nets, rules=rules)
 
 
 def _line(line: Line, n: int, rules: _Rules) -> LineSum:
@@ -297,11 +300,12 @@ def _result(
     invoice: Invoice,
     lines: list[LineSum],
     shares: list[_Share],
+    *,
     taxes: tuple[TaxSum, ...],
     nets: list[Decimal],
     rules: _Rules,
 ) -> Computed:
-    owned: dict[tuple[str, int], tuple[Decimal, Decimal]] = {}
+    owned: _Owned = {}
     for share, net in zip(shares, nets, strict=True):
         amount, whole = owned.get(share.owner, (ZERO, ZERO))
         owned[share.owner] = (amount + share.amount, whole + net)
@@ -311,15 +315,16 @@ def _result(
     )
     allowances = _sums(invoice.allowances, "allowances", -1, owned)
     charges = _sums(invoice.charges, "charges", 1, owned)
-    totals = _totals(invoice, done, allowances, charges, taxes, rules.unit)
+    less = sum((each.net for each in allowances), ZERO)
+    more = sum((each.net for each in charges), ZERO)
+    sum_lines = sum((each.net for each in done), ZERO)
+    tax = sum((each.amount for each in taxes), ZERO)
+    totals = _totals(invoice, (sum_lines, less, more), tax, rules.unit)
     return Computed(done, allowances, charges, taxes, totals)
 
 
 def _sums(
-    adjustments: Sequence[Adjustment],
-    kind: str,
-    sign: int,
-    owned: dict[tuple[str, int], tuple[Decimal, Decimal]],
+    adjustments: Sequence[Adjustment], kind: str, sign: int, owned: _Owned
 ) -> tuple[AdjustmentSum, ...]:
     sums = []
     for n, each in enumerate(adjustments):
@@ -330,21 +335,25 @@ def _sums(
 
 def _totals(
     invoice: Invoice,
-    lines: Sequence[LineSum],
-    allowances: Sequence[AdjustmentSum],
-    charges: Sequence[AdjustmentSum],
-    taxes: Sequence[TaxSum],
+    nets: tuple[Decimal, Decimal, Decimal],
+    tax: Decimal,
     unit: Decimal,
 ) -> Totals:
-    sum_lines = sum((each.net for each in lines), ZERO)
-    less = sum((each.net for each in allowances), ZERO)
-    more = sum((each.net for each in charges), ZERO)
-    net = sum_lines - less + more
-    tax = sum((each.amount for each in taxes), ZERO)
+    """Go from the sums of lines, allowances and charges to what is due."""
+    lines, allowances, charges = nets
+    net = lines - allowances + charges
     prepaid = sum((each.amount for each in invoice.payment.prepaid), ZERO)
     due = net + tax - prepaid
     step = invoice.policy.cash_rounding
     rounding = nearest(due, step, unit) - due if step else ZERO
     return Totals(
-        sum_lines, less, more, net, tax, net + tax, rounding, prepaid, due + rounding
+        lines=lines,
+        allowances=allowances,
+        charges=charges,
+        net=net,
+        tax=tax,
+        gross=net + tax,
+        rounding=rounding,
+        prepaid=prepaid,
+        due=due + rounding,
     )

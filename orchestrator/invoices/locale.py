@@ -68,14 +68,15 @@ class Format:
 
     def country(self, code: str) -> str:
         """Name a country."""
-        return self.locale.territories.get(code, code)
+        return str(self.locale.territories.get(code, code))
 
     def _digits(self, number: Decimal, least: int) -> str:
         pattern = self.locale.decimal_formats[None]
         return self._apply(_digits_of(pattern, least), number)
 
     def _apply(self, pattern: NumberPattern, number: Decimal) -> str:
-        text: str = pattern.apply(
+        text: str
+        text = pattern.apply(  # type: ignore[no-untyped-call, unused-ignore]
             number,
             self.locale,
             currency=self.currency,

@@ -1,7 +1,7 @@
 """Exact amounts: reading, rounding, and the minor units of currencies; no I/O.
 
-No float ever stands on the way of money. Amounts are rounded on their absolute value and
-get their sign back afterwards, so that a credit note mirrors its invoice to the cent.
+No float ever stands on the way of money. Amounts are rounded on their absolute value
+and get their sign back afterwards, so that a credit note mirrors its invoice.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -40,7 +41,12 @@ def path_of(steps: Iterable[str | int]) -> str:
 
 def excerpt(value: object, limit: int = 60) -> str:
     """Show a value of the data in a message, on one short line."""
-    text = " ".join(str(value).split())
+    try:
+        is_container = isinstance(value, Mapping | list | tuple)
+        shown = reprlib.repr(value) if is_container else str(value)
+        text = " ".join(shown[: 4 * limit].split())
+    except ValueError:
+        return "a number of thousands of digits"
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

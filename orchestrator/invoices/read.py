@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, get_args, get_type_hints
@@ -48,6 +48,21 @@ def read(data: object) -> Invoice | list[Problem]:
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of an invoice, for people and editors."""
     return _adapter().json_schema()
+
+
+def without(
+    data: Any, paths: Collection[str], steps: tuple[str | int, ...] = ()
+) -> Any:
+    """Copy data without what stands at some paths; items of lists stay."""
+    if isinstance(data, Mapping):
+        return {
+            key: without(each, paths, (*steps, str(key)))
+            for key, each in data.items()
+            if path_of((*steps, str(key))) not in paths
+        }
+    if isinstance(data, list | tuple):
+        return [without(each, paths, (*steps, n)) for n, each in enumerate(data)]
+    return data
 
 
 @cache

@@ -105,7 +105,7 @@ WHERE phase IN ('submit', 'execute') AND intended IS NULL
   AND id NOT IN (SELECT job FROM ledger.document WHERE job IS NOT NULL)
 """
 _TODO = """
-SELECT new.account, new.mode, count(*), sum(new.size), min(new.spec)
+SELECT new.account, new.mode, count(*), sum(new.size), new.spec, max(new.size)
 FROM new LEFT JOIN ledger.document AS old ON old.id = new.id
 WHERE new.fate IN ('new', 'changed')
    OR old.state IN ('open', 'in_doubt', 'overdue', 'gone')
@@ -147,7 +147,9 @@ class Stage:
         self._path = ledger
         self._exists = ledger.exists()
         # An empty name is a private temporary file: it spills instead of growing.
-        self._db = sqlite3.connect("", uri=True, isolation_level=None)
+        self._db = sqlite3.connect(
+            "", uri=True, isolation_level=None, check_same_thread=False
+        )
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(_STAGE)
         self._buffer: list[tuple[Any, ...]] = []
@@ -252,7 +254,7 @@ class Stage:
         """What is to be done, by account and mode."""
         return [
             Share(account, mode, count, size or 0, record.document(example))
-            for account, mode, count, size, example in self._db.execute(_TODO)
+            for account, mode, count, size, example, _ in self._db.execute(_TODO)
         ]
 
     def documents(self) -> Iterator[tuple[Document, State, str]]:

@@ -19,10 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from yaml.cyaml import CParser
 from yaml.events import (
     AliasEvent,
-    Event,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
@@ -33,6 +31,8 @@ from yaml.events import (
 from orchestrator.manifest.faults import listed, near, shown
 from orchestrator.manifest.scalars import resolve
 
+Event = Any
+"""An event of the parser: its C classes carry no types that tell anything."""
 DEEPEST = 64
 BORROWED = 100_000
 """Nodes that one entry may take through aliases."""
@@ -81,7 +81,7 @@ class Broken(Exception):
         self.hint = hint
 
 
-Report = Callable[[Mark, str, str], None]
+Report = Callable[[Any, str, str], None]
 
 
 def start_of(spot: Spot) -> Mark:
@@ -113,7 +113,7 @@ class Composer:
     ``is_flawed`` says that a fault was reported which left a hole in the values.
     """
 
-    parser: CParser
+    get_event: Callable[[], Event]
     report: Report
     is_flawed: bool = False
     _anchors: dict[str, Node] = field(default_factory=dict)
@@ -131,9 +131,10 @@ class Composer:
         """Compose the node that starts with this event."""
         before = self._count
         self._count += 1
-        if type(event) is AliasEvent:
+        kind: type[Any] = type(event)
+        if kind is AliasEvent:
             return self._alias(event)
-        if type(event) is ScalarEvent:
+        if kind is ScalarEvent:
             value, spot = self._scalar(event), event.start_mark
         else:
             value, spot = self._group(event)
@@ -155,14 +156,14 @@ class Composer:
                 depth -= 1
             if depth == 0:
                 return
-            event = self.parser.get_event()
+            event = self.get_event()
 
     def flaw(self, mark: Mark, message: str, hint: str = "") -> None:
         """Report a fault that leaves a hole."""
         self.is_flawed = True
         self.report(mark, message, hint)
 
-    def _scalar(self, event: ScalarEvent) -> Any:
+    def _scalar(self, event: Event) -> Any:
         tag = event.tag
         if tag is None:
             return event.value if event.style else resolve(event.value)
@@ -179,7 +180,7 @@ class Composer:
             "write the value without it",
         )
 
-    def _alias(self, event: AliasEvent) -> Node:
+    def _alias(self, event: Event) -> Node:
         name = str(event.anchor)
         found = self._anchors.get(name)
         if found is None:
@@ -220,7 +221,7 @@ class Composer:
     def _sequence(self, marks: Marks) -> list[Any]:
         value: list[Any] = []
         spots: list[Spot] = []
-        while type(event := self.parser.get_event()) is not SequenceEndEvent:
+        while type(event := self.get_event()) is not SequenceEndEvent:
             node = self.node(event)
             value.append(node.value)
             spots.append(node.spot)
@@ -232,14 +233,17 @@ class Composer:
         values: dict[str, Spot] = {}
         marks.values = values
         merges: Node | None = None
-        get_event = self.parser.get_event
+        get_event = self.get_event
         while type(event := get_event()) is not MappingEndEvent:
             key = self._key(event)
             child = get_event()
-            if type(child) is ScalarEvent and child.anchor is None:
+            kind: type[Any] = type(child)
+            if kind is ScalarEvent and child.anchor is None:
                 self._count += 1
                 spot: Spot = child.start_mark
                 item = self._scalar(child)
+                if key == "<<" and not event.style:
+                    self._unmerged(spot, item)
             else:
                 item, spot, _ = node = self.node(child)
                 if key == "<<" and not event.style and merges is None:
@@ -268,30 +272,31 @@ class Composer:
 
     def _key(self, event: Event) -> str | None:
         self._count += 1
-        if type(event) is ScalarEvent:
+        kind: type[Any] = type(event)
+        if kind is ScalarEvent:
             if event.anchor is not None:
                 self._anchors[event.anchor] = Node(event.value, event.start_mark)
             return str(event.value)
         self.flaw(event.start_mark, "a key must be a text, not a group or an alias")
-        if type(event) is not AliasEvent:
+        if kind is not AliasEvent:
             self.node(event)
         return None
+
+    def _unmerged(self, spot: Spot, found: object) -> None:
+        message = f"<< takes a mapping or a list of them, found {shown(found)}"
+        self.flaw(start_of(spot), message, "name an anchor: <<: *name")
 
     def _merge(self, value: dict[str, Any], marks: Marks, merges: Node) -> None:
         """Take from merged mappings what is not said here; the first of them wins."""
         for found, spot in _mappings(merges):
             if not isinstance(found, dict) or not isinstance(spot, Marks):
-                self.flaw(
-                    start_of(spot),
-                    f"<< takes a mapping or a list of them, found {shown(found)}",
-                    "name an anchor: <<: *name",
-                )
+                self._unmerged(spot, found)
                 continue
             for key, item in found.items():
                 if key not in value:
                     value[key] = item
                     marks.keys[key] = spot.keys[key]
-                    marks.values[key] = spot.values[key]  # type: ignore[index,call-overload]  # of a mapping
+                    marks.values[key] = spot.values[key]
 
 
 def _mappings(merges: Node) -> Iterator[tuple[Any, Spot]]:

@@ -1,38 +1,30 @@
-"""Entries of the manifest into documents: paths filled, inputs seen, names claimed."""
+"""Drafts into documents: names checked and claimed, inputs seen, outputs placed."""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from os.path import normpath
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from orchestrator.errors import Place
-from orchestrator.manifest.faults import Faults, listed, near, shown
+from orchestrator.manifest.draft import At, Draft
+from orchestrator.manifest.faults import Faults, Flawed, shown
 from orchestrator.manifest.formats import canonical
-from orchestrator.manifest.pattern import Pattern, PatternError, parse, safe
-from orchestrator.manifest.scalars import written
+from orchestrator.manifest.inputs import Inputs
+from orchestrator.manifest.pattern import Pattern, parse
 from orchestrator.manifest.unique import Names
-from orchestrator.model import Document, Input, Mode, Operation
+from orchestrator.model import Document, Operation
 
 LONGEST_NAME = 255
 LONGEST_ID = 200
-_GUESSES = 20
-"""Missing files for which the folder is searched for a name that is near."""
-
-At = Callable[..., Place]
-
-
-class Flawed(Exception):
-    """A document cannot be built; its fault is noted."""
+_ONE_NAME = "{id}.{ext}"
+_MANY_NAMES = "{id}-{n:03}.{ext}"
+_ONE = parse("out/" + _ONE_NAME)
+_MANY = parse("out/" + _MANY_NAMES)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A document, and where it stands: ``at("params", "seller")`` is more exact."""
 
     document: Document
@@ -44,329 +36,136 @@ class Entry:
         return self.at()
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What an entry says about each of its documents, defaults included.
-
-    ``output`` is ``None`` where nobody said it; ``wrote`` finds what was said in the
-    manifest, in the entry or in the defaults.
-    """
-
-    operation: Operation
-    target: str
-    provider: str
-    output: Pattern | None
-    source: str | None
-    params: Mapping[str, Any]
-    asked: Mode | None
-    priority: int
-    design: str | None
-    wrote: At
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """What patterns may name beside what every document has: a row's own columns.
-
-    ``is_first`` says that a name which is missing here is wrong in the manifest, and
-    not in the data.
-    """
-
-    values: Mapping[str, Any]
-    columns: Collection[str]
-    is_first: bool = True
-
-
-NO_FIELDS = Fields({}, ())
-
-
-@dataclass(slots=True)
-class Seen:
-    """What one pass has met so far."""
-
-    faults: Faults
-    names: Names
-    count: int = 0
-    guesses: int = _GUESSES
-
-
 class Builder:
     """Builds documents of one manifest in one pass."""
 
     def __init__(
         self,
         folder: str,
-        seen: Seen,
-        formats: Collection[str],
+        faults: Faults,
+        names: Names,
         many: Callable[[Operation, str, str], bool],
     ) -> None:
         self._folder = folder
-        self._seen = seen
-        self._formats = formats
+        self._faults = faults
+        self._names = names
         self._many = many
+        self._inputs = Inputs(folder, faults)
+        self._count = 0
 
-    def build(
-        self,
-        recipe: Recipe,
-        name: str,
-        paths: Sequence[str],
-        fields: Fields,
-        at: At,
-    ) -> Entry:
+    def build(self, draft: Draft) -> Entry:
         """One document.
 
         Raises:
             Flawed: it has a fault, which is noted.
         """
-        self._check_id(name, at)
-        source = self._source(recipe, paths, at)
-        output = self._output(recipe, source, name, paths, fields, at)
-        inputs = [self._input(path, i, len(paths), at) for i, path in enumerate(paths)]
-        if source is None or output is None or None in inputs:
+        recipe, at = draft.recipe, draft.at
+        self._check_id(draft)
+        source = _source(draft)
+        output = self._output(draft, source)
+        single = len(draft.paths) == 1
+        inputs = [
+            self._inputs.see(
+                path, partial(at, *(("input",) if single else ("inputs", i)))
+            )
+            for i, path in enumerate(draft.paths)
+        ]
+        seen = tuple([each for each in inputs if each is not None])
+        self._names.claim(at(), draft.name, output, [each.path for each in seen])
+        if source is None and seen:
+            message = f"{shown(draft.paths[0])} has no extension to tell its format"
+            self._faults.add(at("input"), message, "say source: FORMAT")
+        is_flawed = recipe.is_flawed or len(seen) < len(inputs)
+        if source is None or output is None or is_flawed:
             raise Flawed
-        self._seen.count += 1
+        self._count += 1
         document = Document(
-            id=name,
+            id=draft.name,
             operation=recipe.operation,
             source=source,
             target=recipe.target,
             output=output,
             provider=recipe.provider,
-            inputs=tuple(each for each in inputs if each is not None),
-            params=recipe.params,
+            inputs=seen,
+            params=draft.params,
             design=recipe.design,
             asked=recipe.asked,
             priority=recipe.priority,
-            n=self._seen.count - 1,
+            n=self._count - 1,
         )
         return Entry(document, at)
 
-    def pattern(self, text: str, where: Callable[[], Place]) -> Pattern:
-        """Read a pattern.
-
-        Raises:
-            Flawed: it cannot be read; noted.
-        """
-        try:
-            return parse(text)
-        except PatternError as error:
-            raise self.flaw(where(), f"{shown(text)}: {error}") from None
-
-    def flaw(self, place: Place, message: str, hint: str = "") -> Flawed:
-        """Note a fault, to be raised where the document cannot go on."""
-        self._seen.faults.add(place, message, hint)
-        return Flawed(message)
-
-    def _check_id(self, name: str, at: At) -> None:
+    def _check_id(self, draft: Draft) -> None:
+        name = draft.name
+        if name.isprintable() and name.strip() == name and 0 < len(name) <= LONGEST_ID:
+            return
+        message = f"the id {shown(name)} holds control characters or outer spaces"
         if not name.strip():
-            raise self.flaw(at("id"), "the id is empty")
-        if len(name) > LONGEST_ID:
+            message = "the id is empty"
+        elif len(name) > LONGEST_ID:
             message = f"the id has {len(name)} characters; allowed are {LONGEST_ID}"
-            raise self.flaw(at("id"), message)
-        if not name.isprintable() or name != name.strip():
-            message = (
-                f"the id {shown(name)} holds control characters or ends in a space"
-            )
-            raise self.flaw(at("id"), message)
-        self._seen.names.claim("id", name, at("id"))
+        raise self._faults.flaw(draft.at("id"), message)
 
-    def _source(self, recipe: Recipe, paths: Sequence[str], at: At) -> str | None:
-        if recipe.operation is Operation.GENERATE:
-            return ""
-        if recipe.source:
-            return recipe.source
-        _, dot, extension = paths[0].rpartition("/")[2].rpartition(".")
-        if dot and extension:
-            return canonical(extension)
-        message = f"{shown(paths[0])} has no extension, so its format is not known"
-        self.flaw(at("input"), message, "say source: FORMAT")
-        return None
-
-    def _output(
-        self,
-        recipe: Recipe,
-        source: str | None,
-        name: str,
-        paths: Sequence[str],
-        fields: Fields,
-        at: At,
-    ) -> str | None:
+    def _output(self, draft: Draft, source: str | None) -> str | None:
+        """The output's path, absolute, or ``None`` where a fault is noted."""
+        recipe = draft.recipe
         is_many = source is not None and self._many(
             recipe.operation, source, recipe.target
         )
         pattern = _completed(recipe.output, is_many=is_many)
         if is_many and not pattern.has_n:
-            self.flaw(
-                at("output"),
-                f"{source or recipe.operation} to {recipe.target} may yield several "
-                f"files, and the output {shown(pattern.text)} has no {{n}}",
+            self._faults.add(
+                draft.wrote("output"),
+                f"{recipe.operation} to {recipe.target} may yield several files, and "
+                f"the output {shown(pattern.text)} has no {{n}}",
                 "as in out/{id}-{n:03}.{ext}",
             )
-        lookup = partial(self._part, recipe, name, paths, fields, at)
         try:
-            filled = pattern.fill(lookup)
+            filled = draft.output(pattern)
         except Flawed:
             return None
         path = normpath(filled if filled[:1] == "/" else f"{self._folder}/{filled}")
-        if self._is_refused(path, filled, pattern, at):
+        refusal = _refusal(path, filled, pattern)
+        if refusal:
+            self._faults.add(draft.at("output"), refusal)
             return None
-        self._seen.names.claim("output", path, at("output"))
         return path
 
-    def _is_refused(self, path: str, filled: str, pattern: Pattern, at: At) -> bool:
-        last = path.rpartition("/")[2]
-        if len(last) * 4 > LONGEST_NAME and len(last.encode()) > LONGEST_NAME:
-            message = f"the output's name {shown(last)} is over {LONGEST_NAME} bytes"
-            self.flaw(at("output"), message)
-            return True
-        climbs = filled.split("/").count("..") > pattern.text.split("/").count("..")
-        if (
-            climbs
-            or filled[-1:] == "/"
-            or (filled[:1] == "/") != (pattern.text[:1] == "/")
-        ):
-            message = (
-                f"the output {shown(filled)} leaves the place that its pattern names"
-            )
-            self.flaw(at("output"), message)
-            return True
-        return False
 
-    def _part(
-        self,
-        recipe: Recipe,
-        name: str,
-        paths: Sequence[str],
-        fields: Fields,
-        at: At,
-        field: str,
-    ) -> str:
-        """The value of one field of an output pattern."""
-        if field == "id":
-            return safe(name)
-        if field == "ext":
-            return recipe.target
-        found = self.field(field, "output", recipe, paths, fields, at)
-        is_folder = field == "folder" and field not in fields.columns
-        return "/".join(map(safe, found.split("/"))) if is_folder else safe(found)
-
-    def field(
-        self,
-        field: str,
-        within: str,
-        recipe: Recipe,
-        paths: Sequence[str],
-        fields: Fields,
-        at: At,
-    ) -> str:
-        """The value of a field of the pattern ``within``: a column, or of the input.
-
-        Raises:
-            Flawed: there is none.
-        """
-        if field.partition(".")[0] in fields.columns or field in fields.columns:
-            return self._column(field, fields, at)
-        if paths and field in ("stem", "name", "folder"):
-            folder, _, last = paths[0].rpartition("/")
-            if field == "folder":
-                return folder.strip("/")
-            return last.rpartition(".")[0] or last if field == "stem" else last
-        known = _known(within, paths, fields)
-        place = recipe.wrote(within) if fields.is_first else at()
-        message = f"{within} names {{{field}}}; there are {listed(known)}"
-        raise self.flaw(place, message, near(field, known))
-
-    def _column(self, field: str, fields: Fields, at: At) -> str:
-        found = look(fields.values, field)
-        text = written(found)
-        if text is None or not text.strip():
-            message = f"{field} must be text or a number here, found {shown(found)}"
-            raise self.flaw(at("params", *field.split(".")), message)
-        return text
-
-    def _input(self, path: str, i: int, of: int, at: At) -> Input | None:
-        full = normpath(path if path[:1] == "/" else f"{self._folder}/{path}")
-        where = partial(at, "inputs", i) if of > 1 else partial(at, "input")
-        try:
-            found = os.stat(full)  # noqa: PTH116  # a Path costs more than the call
-        except (OSError, ValueError) as error:
-            self._missing(path, full, error, where())
-            return None
-        if not stat.S_ISREG(found.st_mode):
-            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            self.flaw(where(), f"the input {shown(path)} is {what}")
-            return None
-        if not os.access(full, os.R_OK):
-            self.flaw(where(), f"the input {shown(path)} may not be read")
-            return None
-        self._seen.names.claim("input", full, where())
-        return Input(full, found.st_size, found.st_mtime_ns, found.st_ino)
-
-    def _missing(
-        self, path: str, full: str, error: OSError | ValueError, place: Place
-    ) -> None:
-        if not isinstance(error, FileNotFoundError):
-            reason = getattr(error, "strerror", None) or "not a path"
-            self.flaw(place, f"the input {shown(path)} cannot be read: {reason}")
-            return
-        self._seen.guesses -= 1
-        hint = nearby(Path(full)) if self._seen.guesses >= 0 else ""
-        self.flaw(place, f"the input {shown(path)} is not there", hint)
-
-    def check_target(self, target: str, where: Callable[[], Place]) -> None:
-        """Note a fault where a format is none that we know."""
-        if target not in self._formats:
-            message = f"unknown format {shown(target)}"
-            hint = near(target, sorted(self._formats))
-            self._seen.faults.add(where(), message, hint)
+def _source(draft: Draft) -> str | None:
+    """The format of the first input, or ``None`` where its name does not tell."""
+    recipe = draft.recipe
+    if recipe.operation is Operation.GENERATE:
+        return ""
+    if recipe.source:
+        return recipe.source
+    _, dot, extension = draft.paths[0].rpartition("/")[2].rpartition(".")
+    return canonical(extension) if dot and extension else None
 
 
-_ONE = parse("out/{id}.{ext}")
-_MANY = parse("out/{id}-{n:03}.{ext}")
+def _refusal(path: str, filled: str, pattern: Pattern) -> str:
+    """Why an output cannot be there, or nothing."""
+    last = path.rpartition("/")[2]
+    if len(last) * 4 > LONGEST_NAME and len(last.encode()) > LONGEST_NAME:
+        return f"the output's name {shown(last)} is over {LONGEST_NAME} bytes"
+    if climbs(filled, pattern) or filled[-1:] == "/":
+        return f"the output {shown(filled)} leaves the folder that its pattern names"
+    return ""
+
+
+def climbs(filled: str, pattern: Pattern) -> bool:
+    """Whether values lead out of the folder that a pattern names."""
+    if (filled[:1] == "/") != (pattern.text[:1] == "/"):
+        return True
+    return ".." in filled and (
+        filled.split("/").count("..") > pattern.text.split("/").count("..")
+    )
 
 
 def _completed(pattern: Pattern | None, *, is_many: bool) -> Pattern:
     """The pattern with a file name, where it is a folder or was left out."""
     if pattern is None:
         return _MANY if is_many else _ONE
-    if pattern.text.endswith("/"):
-        return parse(pattern.text + ("{id}-{n:03}.{ext}" if is_many else "{id}.{ext}"))
+    if pattern.text[-1:] == "/":
+        return parse(pattern.text + (_MANY_NAMES if is_many else _ONE_NAME))
     return pattern
-
-
-def nearby(path: Path) -> str:
-    """A hint for a file that is not there."""
-    if not path.parent.is_dir():
-        return f"the folder {path.parent} is not there"
-    try:
-        return near(path.name, (each.name for each in path.parent.iterdir()))
-    except OSError:
-        return ""
-
-
-def look(row: Mapping[str, Any], field: str) -> Any:
-    """A field of a row; dots go into mappings."""
-    if field in row:
-        return row[field]
-    found: Any = row
-    for step in field.split("."):
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return found
-
-
-def _known(within: str, paths: Sequence[str], fields: Fields) -> list[str]:
-    known = list(fields.columns)
-    if within == "output":
-        known += ["id", "ext", "n"]
-    return known + (["stem", "name", "folder"] if paths else [])
-
-
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Both mappings as one; ``above`` wins, mappings within are merged the same way."""
-    if not below or not above:
-        return above or below
-    made = {**below, **above}
-    for key in below.keys() & above.keys():
-        if isinstance(below[key], Mapping) and isinstance(above[key], Mapping):
-            made[key] = merged(below[key], above[key])
-    return made

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.manifest.compose import Mark, Spot, find
 from orchestrator.manifest.faults import listed, near, shown
-from orchestrator.manifest.schema import Account, Defaults, Limits, Modes
+from orchestrator.manifest.schema import Account, Defaults, Limits, Manifest, Modes
 
-_INNER = {"limits": Limits, "modes": Modes, "defaults": Defaults}
+_INNER: dict[str, type[Any]] = {"limits": Limits, "modes": Modes, "defaults": Defaults}
 _WORDS = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
@@ -35,15 +36,13 @@ _BOUNDS = {
 Said = tuple[Mark, str, str]
 
 
-def explain(
-    error: ValidationError, model: type[BaseModel], spot: Spot
-) -> Iterator[Said]:
+def explain(error: ValidationError, model: type[Any], spot: Spot) -> Iterator[Said]:
     """Each complaint as a place, a message and a hint."""
     for detail in error.errors(include_url=False):
         yield _explained(detail, model, spot)
 
 
-def _explained(detail: ErrorDetails, model: type[BaseModel], spot: Spot) -> Said:
+def _explained(detail: ErrorDetails, model: type[Any], spot: Spot) -> Said:
     path = tuple(step for step in detail["loc"] if step != "[key]")
     name = ".".join(str(step) for step in path)
     kind = detail["type"]
@@ -74,6 +73,10 @@ def _said(detail: ErrorDetails) -> tuple[str, str]:
         return f"must be {word} {context[key]}", ""
     if kind == "too_short":
         return "must not be empty", ""
+    if kind == "string_pattern_mismatch":
+        is_empty = not str(detail["input"]).strip()
+        what = "must not be empty" if is_empty else "must not hold control characters"
+        return what, ""
     text = _WORDS.get(kind)
     hint = "put it in quotes" if kind == "string_type" else ""
     if isinstance(detail["input"], bool) and kind == "string_type":
@@ -91,12 +94,13 @@ def _choice(name: str, detail: ErrorDetails) -> tuple[str, str]:
     return message, near(found, allowed.split(", ")) if isinstance(found, str) else ""
 
 
-def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+def _fields(model: type[Any], path: tuple[str | int, ...]) -> list[str]:
     """The keys that are allowed at a path."""
-    inner: type[BaseModel] = model
+    inner: type[Any] = model
     if path[:1] == ("providers",):
         inner = Account
         path = path[2:]
     if path:
         inner = _INNER.get(str(path[-1]), model)
-    return list(inner.model_fields)
+    known = list(inner.model_fields)
+    return [*known, "documents"] if inner is Manifest else known

@@ -12,16 +12,25 @@ SHOWN = 500
 documents may have a million faults, and nobody reads more than a screen of them."""
 
 
+class Flawed(Exception):
+    """Something cannot be built; why is noted already."""
+
+
 class Faults:
-    """Faults in the order of their finding; memory is bounded."""
+    """Faults in the order of their finding; memory is bounded.
+
+    ``total`` counts each once, ``found`` as often as it was met.
+    """
 
     def __init__(self) -> None:
         self.kept: list[Fault] = []
         self.total = 0
+        self.found = 0
         self._seen: set[Fault] = set()
 
     def add(self, place: Place, message: str, hint: str = "") -> None:
         """Note a fault; the same one twice is one."""
+        self.found += 1
         fault = Fault(place, message, hint)
         if fault in self._seen:
             return
@@ -29,6 +38,11 @@ class Faults:
         if len(self.kept) < SHOWN:
             self.kept.append(fault)
             self._seen.add(fault)
+
+    def flaw(self, place: Place, message: str, hint: str = "") -> Flawed:
+        """Note a fault, and give what to raise where nothing can go on from it."""
+        self.add(place, message, hint)
+        return Flawed(message)
 
     def __bool__(self) -> bool:
         return self.total > 0
@@ -46,7 +60,9 @@ class Faults:
 def near(word: str, allowed: Iterable[str]) -> str:
     """A hint for a word that is close to an allowed one, or nothing."""
     folded = {each.casefold(): each for each in allowed}
-    close = get_close_matches(word[:80].casefold(), folded, n=1, cutoff=0.6)
+    key = word[:80].casefold()
+    swapped = [each for each in folded if sorted(each) == sorted(key)]
+    close = swapped or get_close_matches(key, folded, n=1, cutoff=0.6)
     return f"did you mean {folded[close[0]]}?" if close else ""
 
 

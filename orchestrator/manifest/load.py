@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from orchestrator.errors import Place, UsageError
 from orchestrator.manifest import schema
 from orchestrator.manifest.compose import find
-from orchestrator.manifest.entries import Builder, Entry, Seen, nearby
-from orchestrator.manifest.expand import Common, Expander
+from orchestrator.manifest.entries import Builder, Entry
+from orchestrator.manifest.expand import Expander
 from orchestrator.manifest.explain import explain
 from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import FORMATS, yields_many
+from orchestrator.manifest.inputs import nearby
+from orchestrator.manifest.recipe import Common
 from orchestrator.manifest.unique import Clash, Names
 from orchestrator.manifest.walk import LIST, Head, Walk, ends_with_documents
 from orchestrator.model import Document, Operation
@@ -29,8 +31,9 @@ from orchestrator.settings import (
 
 Check = Callable[[Document], Iterable[str]]
 Many = Callable[[Operation, str, str], bool]
-Model = TypeVar("Model", bound=BaseModel)
 LOCAL = "local"
+_TOLD = 100_000
+"""Clashes of ids that are kept, so that their outputs are not told as well."""
 
 
 def load_manifest(
@@ -67,7 +70,18 @@ def load_manifest(
     except (OSError, ValueError) as error:
         message = f"the manifest {path} cannot be read: {error}"
         raise UsageError(message) from None
-    return Manifest(path, stops, environment, types, formats, many)
+    options = Options(environment, types, formats, many)
+    return Manifest(path, options, stops=stops)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller knows and a manifest is checked against; see load_manifest."""
+
+    environment: Mapping[str, str] | None
+    types: Collection[str]
+    formats: Collection[str]
+    many: Many
 
 
 class Manifest:
@@ -85,26 +99,16 @@ class Manifest:
     settings: BatchSettings
     faults: Faults
 
-    def __init__(
-        self,
-        path: Path,
-        stops: bool,  # noqa: FBT001  # private: load_manifest builds it
-        environment: Mapping[str, str] | None,
-        types: Collection[str],
-        formats: Collection[str],
-        many: Many,
-    ) -> None:
+    def __init__(self, path: Path, options: Options, *, stops: bool) -> None:
         self._path = path
+        self._options = options
         self._stops = stops
-        self._environment = environment
-        self._formats = formats
-        self._many = many
         self._names: Names | None = None
         self._used: set[str] = set()
         self._begin()
         with path.open("rb") as file:
             self._head = Walk(file, str(path), self.faults).head(stops=stops)
-        self._said = self._check_head(types)
+        self._said = self._check_head(options.types)
         self.settings = self._settings(self._said)
         self._first = self.faults
 
@@ -117,9 +121,8 @@ class Manifest:
         for fault in self._first.kept:
             self.faults.add(fault.place, fault.message, fault.hint)
         self._names = names = Names()
-        seen = Seen(self.faults, names)
         folder = str(self.settings.folder)
-        builder = Builder(folder, seen, self._formats, self._many)
+        builder = Builder(folder, self.faults, names, self._options.many)
         expander = Expander(self._common(), builder, self.faults)
         is_empty = True
         with self._path.open("rb") as file:
@@ -130,7 +133,7 @@ class Manifest:
                     self._used.add(entry.document.provider)
                     yield entry
         if is_empty and LIST in self._head.keys and not self.faults:
-            self.fault(self._place(LIST), "the list of documents is empty")
+            self.fault(self._place(LIST, key=True), "the list of documents is empty")
 
     def documents(self, check: Check | None = None) -> Iterator[Document]:
         """The documents, in one new pass that ends with all faults.
@@ -164,8 +167,13 @@ class Manifest:
             ManifestError: there was any fault, with all of them.
         """
         if self._names is not None:
+            told: set[tuple[Place, Place]] = set()
             for clash in self._names.clashes():
-                self.fault(clash.place, *_said_of(clash))
+                pair = (clash.place, clash.other)
+                if clash.kind == "id" and len(told) < _TOLD:
+                    told.add(pair)
+                if clash.kind == "id" or pair not in told:
+                    self.fault(clash.place, *_said_of(clash))
             self._names.close()
             self._names = None
         self._check_keys()
@@ -181,7 +189,8 @@ class Manifest:
             folder=self.settings.folder,
             defaults=self._said.defaults,
             accounts=self.settings.accounts,
-            default_spot=self._head.spots.get("defaults"),
+            formats=self._options.formats,
+            spot=self._head.spots.get("defaults"),
         )
 
     def _place(self, *path: str | int, key: bool = False) -> Place:
@@ -198,13 +207,18 @@ class Manifest:
         said = self._valid(values, head)
         if head.is_whole and head.keys and LIST not in head.keys:
             self.fault(self._place(), "the key documents is missing")
-        for name, account in said.providers.items():
-            if account.type not in types:
-                message = f"unknown provider type {shown(account.type)}"
+        self._check_types(values.get("providers"), types)
+        return said
+
+    def _check_types(self, named: object, types: Collection[str]) -> None:
+        """Note providers that the program does not know, also in flawed accounts."""
+        for name, account in named.items() if isinstance(named, dict) else ():
+            kind = account.get("type") if isinstance(account, dict) else None
+            if isinstance(kind, str) and kind.strip() and kind not in types:
+                message = f"unknown provider type {shown(kind)}"
                 message += f"; allowed are {listed(types)}"
                 place = self._place("providers", name, "type")
-                self.fault(place, message, near(account.type, types))
-        return said
+                self.fault(place, message, near(kind, types))
 
     def _valid(self, values: dict[str, object], head: Head) -> schema.Manifest:
         """The head; what is wrong in it is noted and left out."""
@@ -217,7 +231,8 @@ class Manifest:
                     wrong.add(str(detail["loc"][0]))
             for mark, message, hint in explain(error, schema.Manifest, head.marks):
                 place = Place(str(self._path), mark.line + 1, mark.column + 1)
-                if head.is_whole or "is missing" not in message:
+                is_known = head.is_whole and head.keys
+                if is_known or "is missing" not in message:
                     self.fault(place, message, hint)
         rest = {key: value for key, value in values.items() if key not in wrong}
         named = values.get("providers")
@@ -238,15 +253,17 @@ class Manifest:
 
     def _check_keys(self) -> None:
         """See that the keys of the accounts in use are there."""
-        if self._environment is None:
+        environment = self._options.environment
+        if environment is None:
             return
         for name in sorted(self._used):
-            key = self.settings.accounts[name].key
-            try:
-                if key is not None:
-                    key.resolve(self._environment, self.settings.folder)
-            except SecretMissing as error:
-                self.fault(self._place("providers", name, "key"), str(error))
+            account = self.settings.accounts[name]
+            for word, reference in (("key", account.key), ("secret", account.secret)):
+                try:
+                    if reference is not None:
+                        reference.resolve(environment, self.settings.folder)
+                except SecretMissing as error:
+                    self.fault(self._place("providers", name, word), str(error))
 
 
 def _account(name: str, said: schema.Account) -> AccountSettings:
@@ -256,6 +273,7 @@ def _account(name: str, said: schema.Account) -> AccountSettings:
         type=said.type,
         url=said.url,
         key=said.key,
+        secret=said.secret,
         limits=LimitSettings(
             width=limits.width,
             rate=limits.rate,
@@ -273,15 +291,14 @@ def _account(name: str, said: schema.Account) -> AccountSettings:
 
 def _said_of(clash: Clash) -> tuple[str, str]:
     """A clash in words."""
-    if clash.role == "id":
-        message = f"the id {shown(clash.text)} is taken; the other is at {clash.other}"
+    text = shown(clash.text)
+    if clash.kind == "id":
+        message = f"the id {text} is taken; the other is at {clash.other}"
         return message, "ids are unique"
-    if clash.other_role == "input":
-        message = f"the output {shown(clash.text)} is the input at {clash.other}"
+    if clash.other_text is None:
+        message = f"the output {text} is the input of {clash.other}"
         return message, "inputs are never touched"
-    message = f"the output {shown(clash.text)} is taken; the other is at {clash.other}"
-    same = clash.text == clash.other_text
-    return (
-        message,
-        "" if same else f"{shown(clash.other_text)} is the same to some disks",
-    )
+    message = f"the output {text} is taken; the other is at {clash.other}"
+    if clash.text == clash.other_text:
+        return message, ""
+    return message, f"some disks take {shown(clash.other_text)} for the same"

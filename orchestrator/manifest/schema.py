@@ -23,7 +23,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from orchestrator.manifest.formats import canonical
 from orchestrator.model import Mode, Operation
 from orchestrator.settings import Prefer, SecretReference
 
@@ -85,11 +84,9 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _no_control(value: str) -> str:
-    if not value.strip():
-        raise wrong("must not be empty")
-    if not value.isprintable() and any(ord(c) < 32 or ord(c) == 127 for c in value):
-        raise wrong("must not hold control characters")
+def _version(value: object) -> int:
+    if type(value) is not int or value != 1:
+        raise wrong("must be 1")
     return value
 
 
@@ -106,12 +103,23 @@ def _shown_size(default: str) -> WithJsonSchema:
     )
 
 
-Word = Annotated[str, AfterValidator(_no_control)]
-Format = Annotated[Word, AfterValidator(canonical)]
+_TEXT = r"^[^\x00-\x1F\x7F]*[^\s\x00-\x1F\x7F][^\x00-\x1F\x7F]*$"
+Word = Annotated[
+    str,
+    Field(pattern=_TEXT),
+    WithJsonSchema({"type": ["string", "number"], "minLength": 1}),
+]
 Size = Annotated[int, BeforeValidator(size_of)]
 Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
 Params = dict[str, Any]
 Asked = Literal["sync", "async", "presigned", "auto"]
+
+
+Reference = Annotated[
+    SecretReference,
+    BeforeValidator(reference_of),
+    WithJsonSchema({"type": "string", "pattern": r"^\$\{(env|file):[^{}]+\}$"}),
+]
 
 
 class Shape(BaseModel):
@@ -184,20 +192,18 @@ class Account(Shape):
         "service for the run.",
         examples=["http://127.0.0.1:8080"],
     )
-    key: (
-        Annotated[
-            SecretReference,
-            BeforeValidator(reference_of),
-            WithJsonSchema({"type": "string", "pattern": r"^\$\{(env|file):[^{}]+\}$"}),
-        ]
-        | None
-    ) = Field(
+    key: Reference | None = Field(
         None,
-        description="Where the key is kept: ${env:NAME} or ${file:PATH}. Never the key.",
+        description="Where the key is kept, never the key itself.",
         examples=["${env:ARCHIVE_KEY}"],
     )
-    limits: Limits = Field(default_factory=Limits)
-    modes: Modes = Field(default_factory=Modes)
+    secret: Reference | None = Field(
+        None,
+        description="Where the second credential is kept, for an API that has two.",
+        examples=["${env:ARCHIVE_SECRET}"],
+    )
+    limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
+    modes: Modes = Field(default_factory=lambda: Modes.model_validate({}))
     price: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Money for a unit, for the estimate of plan.", examples=[0.01]
     )
@@ -209,7 +215,7 @@ class Common(Shape):
     provider: Word | None = Field(
         None, description="Name of an account in providers.", examples=["local"]
     )
-    to: Format | None = Field(
+    to: Word | None = Field(
         None, description="Format of the output, as an extension.", examples=["pdf"]
     )
     output: Word | None = Field(
@@ -246,7 +252,7 @@ class Entry(Common):
         description="What to do. Left out: generate with a design, merge with several "
         "inputs, convert with one.",
     )
-    source: Format | None = Field(
+    source: Word | None = Field(
         None,
         description="Format of the inputs, where the file name does not tell.",
         examples=["csv"],
@@ -322,7 +328,9 @@ class Rows(Entry):
 class Manifest(Shape):
     """A batch: which documents, what to do with them, through which accounts."""
 
-    version: Literal[1] = Field(description="Version of this format.")
+    version: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})] = (
+        Field(description="Version of this format.")
+    )
     name: Word | None = Field(
         None, description="Name of the batch. Default: the file's stem."
     )
@@ -331,7 +339,7 @@ class Manifest(Shape):
         description="Accounts by name. local, a private embedded service, is always "
         "there.",
     )
-    defaults: Defaults = Field(default_factory=Defaults)
+    defaults: Defaults = Field(default_factory=lambda: Defaults.model_validate({}))
     designs: Word | None = Field(
         None, description="Folder of your own designs.", examples=["designs"]
     )
@@ -353,10 +361,23 @@ def json_schema() -> dict[str, Any]:
         )
 
     Whole.__doc__ = Manifest.__doc__
-    schema = Whole.model_json_schema(mode="validation")
+    schema = _untitled(Whole.model_json_schema(mode="validation"))
     return {
         "$schema": SCHEMA_URL,
-        **schema,
         "title": "Manifest of document-orchestrator",
+        **schema,
         "patternProperties": {"^x-": {"description": "Yours: a place for anchors."}},
+    }
+
+
+def _untitled(schema: Any) -> Any:
+    """The schema without the titles that only repeat the names of keys."""
+    if isinstance(schema, list):
+        return [_untitled(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _untitled(each)
+        for key, each in schema.items()
+        if key != "title" or not isinstance(each, str)
     }

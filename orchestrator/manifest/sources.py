@@ -63,21 +63,25 @@ def _matches(folder: str, base: str, parts: list[str]) -> Iterator[str]:
         for name, is_folder, is_link in _names(folder, base):
             if is_folder and not is_link and not name.startswith("."):
                 yield from _matches(folder, f"{base}{name}/", parts)
-    elif not _WILD.search(part):
-        path = base + part
-        if rest and Path(folder, path).is_dir():
-            yield from _matches(folder, path + "/", rest)
-        elif not rest and Path(folder, path).is_file():
-            yield path
-    else:
-        fits = re.compile(translate(part)).match
-        for name, is_folder, _ in _names(folder, base):
-            if not fits(name) or (name.startswith(".") and part[0] != "."):
-                continue
-            if rest and is_folder:
-                yield from _matches(folder, f"{base}{name}/", rest)
-            elif not rest and not is_folder:
-                yield base + name
+        return
+    for name, is_folder in _fitting(folder, base, part):
+        if rest and is_folder:
+            yield from _matches(folder, f"{base}{name}/", rest)
+        elif not rest and not is_folder:
+            yield base + name
+
+
+def _fitting(folder: str, base: str, part: str) -> Iterator[tuple[str, bool]]:
+    """Names in a folder that one part of a pattern matches."""
+    if not _WILD.search(part):
+        path = Path(folder, base, part)
+        if path.exists():
+            yield part, path.is_dir()
+        return
+    fits = re.compile(translate(part)).match
+    for name, is_folder, _ in _names(folder, base):
+        if fits(name) and (part[0] == "." or name[0] != "."):
+            yield name, is_folder
 
 
 def _names(folder: str, base: str) -> list[tuple[str, bool, bool]]:

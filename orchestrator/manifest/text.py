@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 CHUNK = 1 << 16
+UTF16 = "UTF-16"
 _FOREIGN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffd-\uffff]"
 )
@@ -17,7 +18,7 @@ class Text:
     """Reads a file as text, for a parser that takes anything with ``read``.
 
     Bytes that are no UTF-8 and characters that no text has are reported once, at the
-    first of them, and replaced, so that the rest is still checked.
+    first of them, and replaced, so that the rest is still checked; UTF-16 ends here.
     """
 
     def __init__(self, file: BinaryIO, report: Callable[[int, int, str], None]) -> None:
@@ -34,6 +35,8 @@ class Text:
         while chunk := self._file.read(CHUNK):
             if text := self._checked(self._decoder.decode(chunk), chunk):
                 return text
+            if self._is_flawed:
+                return ""
         return self._checked(self._decoder.decode(b"", final=True), b"")
 
     def _checked(self, text: str, chunk: bytes) -> str:
@@ -41,7 +44,8 @@ class Text:
             self._is_start = False
             text = text.removeprefix("\ufeff")
             if chunk.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-                self._flaw(0, 0, "UTF-16")
+                self._flaw(0, 0, UTF16)
+                return ""
         if found := _FOREIGN.search(text):
             self._flaw(*self._after(text[: found.start()]), found[0])
             text = _FOREIGN.sub("?", text)
@@ -62,7 +66,7 @@ class Text:
 
 def foreign(found: str) -> str:
     """What is wrong with a text, in words."""
-    if found == "UTF-16":
+    if found == UTF16:
         return "the file is UTF-16; allowed is UTF-8"
     if found == "\ufffd":
         return "the text is not UTF-8 here, or was damaged before"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 from unicodedata import normalize
 
 from orchestrator.errors import Place
@@ -16,38 +15,34 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA temp_store = FILE;
 PRAGMA cache_size = -8000;
-CREATE TABLE claim (hash INTEGER, role TEXT, file INTEGER, line INTEGER,
-                    place INTEGER, text TEXT);
+CREATE TABLE id (hash INTEGER, place INTEGER, text TEXT);
+CREATE TABLE path (hash INTEGER, place INTEGER, text TEXT);
 """
-_CANDIDATES = """
-SELECT role, file, line, place, text FROM claim
-WHERE hash IN (
-    SELECT hash FROM claim GROUP BY hash
-    HAVING count(*) > 1 AND (min(role) <> 'input' OR max(role) <> 'input'))
-ORDER BY hash, rowid
+_SAME = """
+SELECT place, text FROM {table} WHERE hash IN (
+    SELECT hash FROM {table} GROUP BY hash HAVING count(*) > 1 AND count(text) > 0)
+ORDER BY hash, text IS NULL, rowid
 """
+_COLUMN_BITS, _LINE_BITS = 14, 34
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Two claims to one name; ``place`` is the one to be changed."""
+    """A name that another document has; ``other`` is where.
 
-    role: str
+    ``kind`` is ``id`` or ``output``; ``other_text`` is ``None`` where the other one is
+    an input.
+    """
+
+    kind: str
     text: str
     place: Place
-    other_role: str
-    other_text: str
+    other_text: str | None
     other: Place
 
 
-class _Claim(NamedTuple):
-    role: str
-    text: str
-    place: Place
-
-
 def folded(text: str) -> str:
-    """One form for all names that a file system may hold to be the same."""
+    """One form for all paths that a file system may hold to be the same."""
     if text.isascii():
         return text.lower()
     return normalize("NFC", normalize("NFC", text).casefold())
@@ -56,56 +51,74 @@ def folded(text: str) -> str:
 class Names:
     """Every id, output and input of a batch, kept in a temporary file.
 
-    Roles are ``id``, ``input`` and ``output``. Two inputs may be the same file; any
-    other two equal names clash.
+    Rows are small, for there are three of them to a document: a hash, a place in one
+    number, and the text of an id or an output. Two inputs may be the same file.
     """
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None)
         self._base.executescript(_SCHEMA)
+        self._base.execute("BEGIN")  # never ended: nobody else reads it
         self._files: dict[str, int] = {}
-        self._page: list[tuple[int, str, int, int, int, str]] = []
+        self._ids: list[tuple[int, int, str]] = []
+        self._paths: list[tuple[int, int, str | None]] = []
 
-    def claim(self, role: str, text: str, place: Place) -> None:
-        """Note a name."""
-        file = self._files.setdefault(place.file, len(self._files))
-        key = ("id", text) if role == "id" else ("path", folded(text))
-        self._page.append((hash(key), role, file, place.line, place.column, text))
-        if len(self._page) >= _PAGE:
+    def claim(
+        self, place: Place, name: str, output: str | None, inputs: Iterable[str]
+    ) -> None:
+        """Note the names of one document."""
+        where = self._packed(place)
+        self._ids.append((hash(name), where, name))
+        if output is not None:
+            self._paths.append((hash(folded(output)), where, output))
+        for path in inputs:
+            self._paths.append((hash(folded(path)), where, None))
+        if len(self._paths) >= _PAGE or len(self._ids) >= _PAGE:
             self._write()
 
     def clashes(self) -> Iterator[Clash]:
         """All clashes, each against the first that had the name."""
         self._write()
-        files = list(self._files)
-        first: dict[tuple[str, str], _Claim] = {}
-        for role, file, line, column, text in self._base.execute(_CANDIDATES):
-            key = ("id", text) if role == "id" else ("path", folded(text))
-            claim = _Claim(role, text, Place(files[file], line, column))
-            known = first.get(key)
-            if known is None:
-                if len(first) > 64:  # equal names come together: older ones are done
-                    first.clear()
-                first[key] = claim
-            elif role != "input":
-                yield _clash(claim, known)
-            elif known.role == "output":
-                yield _clash(known, claim)
-                first[key] = claim
+        yield from self._same("id", "id")
+        yield from self._same("path", "output")
 
     def close(self) -> None:
         """Let the temporary file go."""
         self._base.close()
 
+    def _same(self, table: str, kind: str) -> Iterator[Clash]:
+        """Rows with one hash come together, names first and inputs last."""
+        fold = folded if kind == "output" else str
+        first: dict[str, tuple[str, Place]] = {}
+        hashed, told = None, False
+        for packed, text in self._base.execute(_SAME.format(table=table)):
+            place = self._unpacked(packed)
+            if text is None:
+                for output, at in () if told else list(first.values()):
+                    yield Clash(kind, output, at, None, place)
+                told = True
+                continue
+            key = fold(text)
+            if hash(key) != hashed:
+                first, hashed, told = {}, hash(key), False
+            if key in first:
+                yield Clash(kind, text, place, *first[key])
+            else:
+                first[key] = (text, place)
+
+    def _packed(self, place: Place) -> int:
+        """A place as one number; columns far to the right are cut."""
+        file = self._files.setdefault(place.file, len(self._files))
+        column = min(place.column, (1 << _COLUMN_BITS) - 1)
+        return ((file << _LINE_BITS | place.line) << _COLUMN_BITS) | column
+
+    def _unpacked(self, packed: int) -> Place:
+        line, column = divmod(packed, 1 << _COLUMN_BITS)
+        file, line = divmod(line, 1 << _LINE_BITS)
+        return Place(list(self._files)[file], line, column)
+
     def _write(self) -> None:
-        if self._page:
-            self._base.execute("BEGIN")
-            self._base.executemany(
-                "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?)", self._page
-            )
-            self._base.execute("COMMIT")
-            self._page.clear()
-
-
-def _clash(one: _Claim, two: _Claim) -> Clash:
-    return Clash(one.role, one.text, one.place, two.role, two.text, two.place)
+        for table, page in (("id", self._ids), ("path", self._paths)):
+            insert = f"INSERT INTO {table} VALUES (?, ?, ?)"  # noqa: S608  # our own names
+            self._base.executemany(insert, page)
+            page.clear()

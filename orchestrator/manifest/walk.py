@@ -1,18 +1,16 @@
-"""Walks over a YAML file: the head of a manifest first, then its entries, one by one."""
+"""Walks over a YAML file: the head of a manifest, then its entries, one by one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-from yaml import MarkedYAMLError, YAMLError
-from yaml.cyaml import CParser
+from yaml import CLoader, MarkedYAMLError, YAMLError
 from yaml.events import (
     DocumentStartEvent,
-    Event,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
@@ -22,17 +20,24 @@ from yaml.events import (
 )
 
 from orchestrator.errors import Place
-from orchestrator.manifest.compose import Broken, Composer, Mark, Marks, Node, Spot
+from orchestrator.manifest.compose import (
+    Broken,
+    Composer,
+    Event,
+    Mark,
+    Marks,
+    Node,
+    Spot,
+)
 from orchestrator.manifest.faults import Faults, shown
-from orchestrator.manifest.text import CHUNK, Text, foreign
+from orchestrator.manifest.text import CHUNK, UTF16, Text, foreign
 
 LIST = "documents"
 _LIST_KEY = re.compile(rb"""(?:^|[\r\n])["']?documents["']?[ \t]*:""")
 _NEXT_KEY = re.compile(rb"[\r\n][^\s#\-]")
 
 
-@dataclass(frozen=True, slots=True)
-class Spotted:
+class Spotted(NamedTuple):
     """A value of a YAML file, and where its parts stand."""
 
     value: Any
@@ -75,8 +80,8 @@ class Walk:
     def __init__(self, file: BinaryIO, name: str, faults: Faults) -> None:
         self._name = name
         self._faults = faults
-        self._parser = CParser(Text(file, self._foreign))
-        self._composer = Composer(self._parser, self.report)
+        self._next: Callable[[], Event] = CLoader(Text(file, self._foreign)).get_event
+        self._composer = Composer(self._next, self.report)
 
     def place(self, mark: Mark) -> Place:
         """A mark as a place."""
@@ -137,16 +142,16 @@ class Walk:
 
     def _open(self) -> Event | None:
         """The first event of the root, or ``None`` for a file without content."""
-        self._parser.get_event()
-        event = self._parser.get_event()
+        self._next()
+        event = self._next()
         if type(event) is not DocumentStartEvent:
             self.report(Start(), "the file is empty")
             return None
-        return self._parser.get_event()
+        return self._next()
 
     def _close(self) -> None:
-        self._parser.get_event()
-        event = self._parser.get_event()
+        self._next()
+        event = self._next()
         if type(event) is not StreamEndEvent:
             self.report(
                 event.start_mark,
@@ -167,12 +172,12 @@ class Walk:
                 "start with version: 1",
             )
             return
-        while type(event := self._parser.get_event()) is not MappingEndEvent:
-            value = self._parser.get_event() if type(event) is ScalarEvent else None
+        while type(event := self._next()) is not MappingEndEvent:
+            value = self._next() if type(event) is ScalarEvent else None
             if value is None:
                 self.report(event.start_mark, "a key must be a text")
                 self._composer.entry(event)
-                self._composer.skip(self._parser.get_event())
+                self._composer.skip(self._next())
             elif (key := str(event.value)) in head.keys:
                 self.report(event.start_mark, f"the key {shown(key)} is here twice")
                 self._composer.skip(value)
@@ -190,18 +195,20 @@ class Walk:
                 "start each item with a dash",
             )
             return
-        while type(event := self._parser.get_event()) is not SequenceEndEvent:
+        while type(event := self._next()) is not SequenceEndEvent:
             node = self._composer.entry(event)
             yield Spotted(node.value, node.spot, self._composer.is_flawed)
 
     def _foreign(self, line: int, column: int, found: str) -> None:
+        if found == UTF16:
+            raise Broken(Start(), foreign(found), "save the file as UTF-8")
         self.report(Start(line, column), foreign(found), "save the file as UTF-8")
 
     def _broken(self, error: YAMLError | Broken) -> None:
         if isinstance(error, Broken):
             self.report(error.mark, error.message, error.hint)
         elif isinstance(error, MarkedYAMLError):
-            mark = error.problem_mark or error.context_mark or Start()
+            mark: Any = error.problem_mark or error.context_mark or Start()
             problem = f"not valid YAML: {error.problem or error.context}"
             self.report(mark, problem, _yaml_hint(str(error.problem)))
         else:

@@ -9,6 +9,7 @@ from orchestrator.model import Mode, Operation
 from orchestrator.wire.flow import Thresholds
 
 _SAFEST = (Mode.SYNC, Mode.ASYNC, Mode.PRESIGNED)
+_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 Lacks = Mapping[Mode, tuple[Mode, str]]
 
 
@@ -57,22 +58,16 @@ def choose(
 
 
 def _by_size(size: int, operation: Operation, thresholds: Thresholds) -> Choice:
-    low, high = thresholds.sync, thresholds.asynchronous
+    low, high = thresholds.sync, max(thresholds.sync, thresholds.asynchronous)
     if operation is Operation.GENERATE and size == 0:
         return Choice(Mode.SYNC, "no file to send: sync")
+    found = _size(size, (low, high))
     if size <= low:
-        return Choice(Mode.SYNC, f"{of(size)} is up to {of(low)}: sync")
+        return Choice(Mode.SYNC, f"{found} is up to {_bound(low)}: sync")
     if size <= high:
-        reason = f"{_beside(size, low)} is over {of(low)} and up to {of(high)}: async"
+        reason = f"{found} is over {_bound(low)} and up to {_bound(high)}: async"
         return Choice(Mode.ASYNC, reason)
-    most = max(low, high)
-    reason = f"{_beside(size, most)} is over {of(most)}: presigned"
-    return Choice(Mode.PRESIGNED, reason)
-
-
-def _beside(size: int, threshold: int) -> str:
-    """A size that does not read like the threshold that it is over."""
-    return f"{size:,} B" if _near(size) == _near(threshold) else of(size)
+    return Choice(Mode.PRESIGNED, f"{found} is over {_bound(high)}: presigned")
 
 
 def _preferred(choice: Choice, once: Collection[Mode] | None) -> Choice:
@@ -85,20 +80,19 @@ def _preferred(choice: Choice, once: Collection[Mode] | None) -> Choice:
     return Choice(named, f"{choice.reason}, but {named} is exactly once: {named}")
 
 
-def of(size: int) -> str:
-    """Bytes for a reader: 20 MB, 10.5 MB."""
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+def _size(size: int, bounds: tuple[int, int]) -> str:
+    """Bytes for a reader; exact where rounding would hide on which side they are."""
+    for unit, name in _UNITS:
         if size >= unit:
-            if size % (unit // 10) == 0:
-                whole, rest = divmod(size // (unit // 10), 10)
-                return f"{whole:,} {name}" if rest == 0 else f"{whole:,}.{rest} {name}"
-            break
-    return _near(size)
+            text = f"{size / unit:,.1f} {name}"
+            near = any(b != size and abs(b - size) < unit / 10 for b in bounds)
+            return f"{size:,} bytes" if near else text
+    return f"{size} bytes"
 
 
-def _near(size: int) -> str:
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= unit:
-            text = f"{size / unit:,.1f}"
-            return f"{text} {name}"
-    return f"{size} B"
+def _bound(size: int) -> str:
+    """A threshold as it was written: 10 MB, 2.5 MB, 1,048,576 bytes."""
+    for unit, name in _UNITS:
+        if size >= unit and size % (unit // 10) == 0:
+            return f"{size / unit:,.1f}".removesuffix(".0") + f" {name}"
+    return f"{size:,} bytes"

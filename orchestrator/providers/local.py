@@ -327,7 +327,7 @@ def _remedy(status: int, error: dict[str, Any]) -> Remedy:
 
 
 def _unreadable(response: Response) -> Failure:
-    """A good status without the words that belong to it: nobody knows what was done."""
+    """A good status without the words that belong to it: it may have been done."""
     why = f"the reply is not the service's: {_line(response.excerpt(), 200)}"
     return Failure(
         "bad_reply", why, Blame.SERVICE, Remedy.LOOKUP, status=response.status
@@ -335,7 +335,7 @@ def _unreadable(response: Response) -> Failure:
 
 
 def _asked(progress: Progress, response: Response) -> Progress:
-    """A reply to a question about a job: one that refuses it says nothing of the job."""
+    """A reply to a question about a job: a refusal says nothing of the job."""
     failure = progress.failure
     if failure and failure.remedy is Remedy.FAIL and not response.is_success:
         return progress.failed(replace(failure, remedy=Remedy.RETRY))
@@ -435,7 +435,7 @@ def _integer(text: str | None) -> int | None:
 def objections(
     response: Response, wishes: Collection[Wish]
 ) -> Sequence[tuple[Wish, str]]:
-    """What this instance has no converter for (``GET /formats``)."""
+    """What this instance has no converter for (``GET /v1/formats``)."""
     record = response.json()
     formats = _records(record.get("formats") if isinstance(record, dict) else None)
     known = {
@@ -498,5 +498,5 @@ provider = Provider(
     limits=Limits(width=8),
     exactly_once=frozenset(Mode),
     release=Step(delete, on_deleted),
-    survey=Survey(Request("GET", "/formats", Repeat.SAFE, timeout=30.0), objections),
+    survey=Survey(Request("GET", "/v1/formats", Repeat.SAFE, timeout=30.0), objections),
 )

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web import BaseRequest
 
 from orchestrator.service.auth import Keys
-from orchestrator.service.native import jobs, results, submit
+from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
 
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 ROUTES = [
     web.get("/healthz", jobs.get_health),
     web.get("/formats", jobs.get_formats),
+    web.get("/v1/formats", jobs.get_formats),
     web.post("/v1/jobs", submit.post_job),
     web.put("/v1/jobs/{id}", submit.put_job),
     web.post("/v1/jobs/{id}/execute", submit.execute),
@@ -29,6 +30,8 @@ ROUTES = [
     web.get(r"/v1/jobs/{id}/results/{n:\d{1,6}}", results.get_result),
     web.delete("/v1/jobs/{id}", jobs.delete_job),
     web.get("/v1/bill", jobs.get_bill),
+    web.get("/v1/designs", designs.list_designs),
+    web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
 CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
 FULL = (errno.ENOSPC, errno.EDQUOT)

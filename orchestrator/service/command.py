@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from dataclasses import replace
 from importlib.metadata import version
 from logging.handlers import RotatingFileHandler
@@ -14,7 +13,7 @@ from typing import Any
 
 import click
 
-from orchestrator.errors import MachineError, OrchestratorError, UsageError
+from orchestrator.errors import MachineError, UsageError
 from orchestrator.service import private
 from orchestrator.service.held import new_key, new_webhook_secret, secret_file
 from orchestrator.service.settings import ServiceSettings
@@ -100,14 +99,10 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 )
 def serve_command(*, is_private: bool, log_file: Path | None, **options: Any) -> None:
     """Run the document API on this machine."""
-    try:
-        if is_private:
-            _private(options, log_file)
-        else:
-            _public(options, log_file)
-    except OrchestratorError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit)
+    if is_private:
+        _private(options, log_file)
+    else:
+        _public(options, log_file)
 
 
 def _public(options: dict[str, Any], log_file: Path | None) -> None:
@@ -134,7 +129,7 @@ def _private(options: dict[str, Any], log_file: Path | None) -> None:
     settings = replace(
         _settings(options, keys=(secrets.key,), webhook_secret=secrets.webhook_secret),
         host="127.0.0.1",
-        port=0,
+        port=secrets.port,
         allow_private_urls=True,
     )
     _log_to(log_file or settings.data / "service.log")

@@ -6,6 +6,8 @@ It knows no HTTP; the native API and the dialects are thin words over it.
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from orchestrator.service.settings import ServiceSettings
 from orchestrator.service.storage import Storage, Tray
 from orchestrator.service.store import Accepted, Store
 
+log = logging.getLogger(__name__)
 SWEEP_EVERY = 60.0
 
 
@@ -215,13 +218,12 @@ class Desk:
 
     async def sweep(self) -> None:
         """Remove files whose time is over, and those of deleted jobs."""
-        while found := self._store.sweepable(self._clock.now()):
-            found = [each for each in found if each[0] not in self._runner.in_hand]
-            ids = [job_id for job_id, _ in found]
-            await self._store.expire(ids)
+        while self._store.has_sweepable(self._clock.now()):
+            expired = await self._store.expire(self._clock.now())
+            found = [each for each in expired if each[0] not in self._runner.in_hand]
             for _, folder in found:
                 await self._storage.remove(folder)
-            await self._store.swept(ids)
+            await self._store.swept([job_id for job_id, _ in found])
             if not found:
                 return
 
@@ -229,7 +231,10 @@ class Desk:
         """Sweep for ever."""
         pause = min(SWEEP_EVERY, self._settings.keep_results / 4)
         while True:
-            await self.sweep()
+            try:
+                await self.sweep()
+            except (OSError, sqlite3.Error):
+                log.exception("the sweep goes on later")
             await self._clock.sleep(max(pause, 0.05))
 
     def _expect(self, job_id: str, n: int, length: int) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 Announce = Callable[[Job, Ending], bytes]
 AT_ONCE = 16
 LONGEST_SLEEP = 60.0
+RESCUE_EVERY = 2.0
 
 
 def announce(job: Job, ending: Ending) -> bytes:
@@ -75,12 +77,19 @@ class Hooks:
         async with self._session() as session:
             while True:
                 self._news.clear()
-                due = self._outbox.due(self._clock.now(), AT_ONCE)
-                if due:
-                    sent = [self._deliver(session, each) for each in due]
-                    await asyncio.gather(*sent)
-                else:
-                    await self._wait()
+                try:
+                    await self._round(session)
+                except* sqlite3.Error:
+                    log.exception("webhooks go on later")
+                    await self._clock.sleep(RESCUE_EVERY)
+
+    async def _round(self, session: aiohttp.ClientSession) -> None:
+        due = self._outbox.due(self._clock.now(), AT_ONCE)
+        if not due:
+            await self._wait()
+        async with asyncio.TaskGroup() as group:
+            for each in due:
+                group.create_task(self._deliver(session, each))
 
     async def _wait(self) -> None:
         due = self._outbox.next_due()

@@ -22,6 +22,7 @@ class Secrets(msgspec.Struct, forbid_unknown_fields=True):
 
     key: str
     webhook_secret: str
+    port: int = 0
 
     def __repr__(self) -> str:
         return "Secrets(...)"

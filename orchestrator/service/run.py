@@ -6,10 +6,12 @@ import asyncio
 import logging
 import os
 import secrets
+import sqlite3
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -69,8 +71,8 @@ async def _parts(
     settings: ServiceSettings, clock: Clock, renderer: Renderer | None
 ) -> AsyncIterator[Parts]:
     workers = settings.workers or os.cpu_count() or 1
-    base = Database(settings.data / "service.sqlite", SCHEMA)
-    renderer = renderer or make_renderer(workers)
+    base = _open(settings.data / "service.sqlite")
+    renderer = renderer or make_renderer(settings)
     try:
         store = Store(base, deduplicate=settings.deduplicate)
         storage = Storage(settings.data, max_body=settings.max_body)
@@ -104,11 +106,29 @@ async def _parts(
         await base.close()
 
 
-def make_renderer(workers: int) -> Renderer:
-    """The renderer of a real service."""
-    from orchestrator.service.simple import SimpleRenderer  # noqa: PLC0415  # slow
+def _open(path: Path) -> Database:
+    try:
+        return Database(path, SCHEMA)
+    except sqlite3.Error as error:
+        raise MachineError(f"cannot use {path}: {error}") from error
 
-    return SimpleRenderer(workers)
+
+def make_renderer(settings: ServiceSettings) -> Renderer:
+    """The renderer of a real service."""
+    from orchestrator import designs  # noqa: PLC0415  # slow
+    from orchestrator.service.render.rendering import (  # noqa: PLC0415  # slow
+        Rendering,
+        RenderSettings,
+    )
+
+    return Rendering(
+        RenderSettings(
+            scratch=settings.data / "scratch",
+            workers=settings.workers or None,
+            designs=(settings.designs,) if settings.designs else (),
+        ),
+        designs.find,
+    )
 
 
 async def _serve(

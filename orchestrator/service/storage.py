@@ -17,6 +17,7 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from io import BufferedWriter
 from pathlib import Path
 
 from anyio import to_thread
@@ -54,29 +55,44 @@ class Incoming:
 
     async def finish(self) -> str:
         """Make the part durable; return its SHA-256."""
-        await to_thread.run_sync(self._write, True)  # noqa: FBT003  # positional by anyio
+        await to_thread.run_sync(self._end)
         return self._hash.hexdigest()
 
     async def keep(self) -> None:
         """Give the part its final name, durably."""
         await to_thread.run_sync(self._rename)
 
+    async def save(self) -> str:
+        """Finish and rename in one go; the folder is made durable by its tray."""
+        await to_thread.run_sync(self._save)
+        return self._hash.hexdigest()
+
     async def discard(self) -> None:
         """Remove the part."""
         await to_thread.run_sync(lambda: self._part.unlink(missing_ok=True))
 
-    def _write(self, is_last: bool = False) -> None:  # noqa: FBT001, FBT002  # see finish
+    def _write(self) -> None:
         with self._part.open("ab") as file:
-            file.write(self._buffer)
-            self._hash.update(self._buffer)
-            self._buffer = bytearray()
-            if is_last:
-                file.flush()
-                os.fsync(file.fileno())
+            self._append(file)
+
+    def _end(self) -> None:
+        with self._part.open("ab") as file:
+            self._append(file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _append(self, file: BufferedWriter) -> None:
+        file.write(self._buffer)
+        self._hash.update(self._buffer)
+        self._buffer = bytearray()
 
     def _rename(self) -> None:
         self._part.rename(self._path)
         sync_folder(self._path.parent)
+
+    def _save(self) -> None:
+        self._end()
+        self._part.rename(self._path)
 
 
 class Tray:
@@ -92,24 +108,27 @@ class Tray:
         self, name: str, source: str, chunks: AsyncIterator[bytes]
     ) -> None:
         """Take one more file, whole."""
-        if not self.inputs:
-            await to_thread.run_sync(lambda: self._folder.mkdir(exist_ok=True))
+        if not self.inputs:  # so small a thing that a thread would cost more
+            self._folder.mkdir(exist_ok=True)
         path = self._folder / input_name(len(self.inputs), source)
         incoming = Incoming(path, limit=self._limit)
         async for chunk in chunks:
             await incoming.feed(chunk)
-        sha256 = await incoming.finish()
-        await incoming.keep()
+        sha256 = await incoming.save()
         self.inputs.append(Input(name, size=incoming.size, sha256=sha256))
 
     async def seal(self) -> None:
-        """Make the folder's own name durable."""
+        """Make all names durable."""
         if self.inputs:
-            await to_thread.run_sync(sync_folder, self._folder.parent)
+            await to_thread.run_sync(self._seal)
 
     async def discard(self) -> None:
         """Remove everything."""
         await to_thread.run_sync(remove, self._folder)
+
+    def _seal(self) -> None:
+        sync_folder(self._folder)
+        sync_folder(self._folder.parent)
 
 
 class Storage:

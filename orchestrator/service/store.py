@@ -19,6 +19,7 @@ from orchestrator.service.problems import Problem
 from orchestrator.service.rows import Ending
 
 DEATHS = 3
+SWEEPABLE = "FROM job WHERE folder != '' AND (expires <= ? OR state = ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,28 +250,31 @@ class Store:
 
         await self._base.write(change)
 
-    def sweepable(self, now: float, limit: int = 256) -> list[tuple[str, str]]:
-        """Ids and folders of jobs whose files may go."""
-        found = self._base.reader.execute(
-            "SELECT id, folder FROM job WHERE folder != '' AND"
-            " (expires <= ? OR state = ?) LIMIT ?",
-            (now, JobState.DELETED, limit),
-        )
-        return [(row[0], row[1]) for row in found]
+    def has_sweepable(self, now: float) -> bool:
+        """Whether there are jobs whose files may go."""
+        query = f"SELECT 1 {SWEEPABLE} LIMIT 1"
+        found = self._base.reader.execute(query, (now, JobState.DELETED))
+        return found.fetchone() is not None
 
-    async def expire(self, job_ids: Sequence[str]) -> None:
-        """Say that files are no longer given out, before they are removed."""
+    async def expire(self, now: float, limit: int = 256) -> list[tuple[str, str]]:
+        """End what has expired; return ids and folders of jobs whose files may go.
 
-        def change(db: sqlite3.Connection) -> None:
+        Both in one change: a job that is executed at this moment is one or the other.
+        """
+
+        def change(db: sqlite3.Connection) -> list[tuple[str, str]]:
+            query = f"SELECT id, folder {SWEEPABLE} LIMIT ?"
+            found = db.execute(query, (now, JobState.DELETED, limit)).fetchall()
             db.executemany(
                 "UPDATE job SET state = ? WHERE id = ? AND state IN (?, ?)",
                 [
-                    (JobState.EXPIRED, each, JobState.DONE, JobState.CREATED)
-                    for each in job_ids
+                    (JobState.EXPIRED, row["id"], JobState.DONE, JobState.CREATED)
+                    for row in found
                 ],
             )
+            return [(row["id"], row["folder"]) for row in found]
 
-        await self._base.write(change)
+        return await self._base.write(change)
 
     async def swept(self, job_ids: Sequence[str]) -> None:
         """Note that folders are gone."""

@@ -19,6 +19,8 @@ from orchestrator.wire.http import Body, Field, FilePart, Form, Json, Raw
 
 _OPEN_AT_ONCE = 16
 """Files of one form that are held open; further ones wait for their turn."""
+_SMALL = 64 << 10
+"""Pieces below this are joined: a small form is one call of the system, not three."""
 
 
 class Meter(Protocol):
@@ -204,7 +206,7 @@ class Outgoing(Payload):
         left = self._opened.size
         if not left:
             self._meter.hand_over(0, last=True)
-        async with aclosing(self._pieces()) as pieces:
+        async with aclosing(_joined(self._pieces())) as pieces:
             async for piece in pieces:
                 left -= len(piece)
                 self._meter.hand_over(len(piece), last=left == 0)
@@ -235,6 +237,23 @@ class Outgoing(Payload):
                 await writer.write(piece)
         except TimeoutError:
             raise Stalled from None
+
+
+async def _joined(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """The same bytes, with small pieces joined to their neighbours."""
+    held = b""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            is_small = len(piece) < _SMALL
+            if is_small:
+                held += piece
+            if held and (not is_small or len(held) >= _SMALL):
+                yield held
+                held = b""
+            if not is_small:
+                yield piece
+    if held:
+        yield held
 
 
 def inputs_of(body: Body) -> list[Input]:

@@ -15,6 +15,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 _LONGEST = 64 << 10
 _REMEMBERED = 10_000
+_FAREWELL = 1.0
+"""Seconds that a caller gets who is still sending what nobody reads."""
 
 Wake = Callable[[str], None]
 
@@ -114,7 +116,13 @@ class Inbox:
         app = web.Application(client_max_size=_LONGEST)
         app.router.add_route("*", "/{token}/{account}", self._answer)
         # No access log: it would show the secret path.
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=15.0)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=15.0,
+            lingering_time=_FAREWELL,
+            shutdown_timeout=_FAREWELL,
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -79,6 +80,21 @@ class PrivateService:
         return f"PrivateService({self.url!r})"
 
     async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def revive(self) -> None:
+        """Start it again after it died: same address, same secrets, same jobs.
+
+        Raises:
+            MachineError: it cannot be started.
+        """
+        if self._process is not None:
+            await self._leave(self._process)
+        self.died.clear()
+        await self._start()
+
+    async def _start(self) -> None:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -101,7 +117,6 @@ class PrivateService:
             raise
         self._tasks.append(asyncio.create_task(self._watch(process)))
         self._tasks.append(asyncio.create_task(_drain(process)))
-        return self
 
     async def __aexit__(
         self,
@@ -144,7 +159,12 @@ class PrivateService:
     async def _hand_over(self, process: Process) -> None:
         if process.stdin is None:
             raise RuntimeError("the child has no input")
-        said = {"key": self.key, "webhook_secret": self.webhook_secret}
+        said = {
+            "key": self.key,
+            "webhook_secret": self.webhook_secret,
+            # A revived service is found where it was.
+            "port": urlsplit(self.url).port or 0,
+        }
         with suppress(ConnectionError):  # an early end shows at its output
             process.stdin.write(msgspec.json.encode(said) + b"\n")
             await process.stdin.drain()

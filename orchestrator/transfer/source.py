@@ -16,6 +16,9 @@ from orchestrator.wire.outcome import SourceChanged
 PIECE = 1 << 20
 """Bytes read, hashed and handed over at a time."""
 
+EARLY = 64 << 10
+"""Up to so many bytes, a file is read as soon as it is open: one call of a thread."""
+
 OnHash = Callable[[Input, str], None]
 """Told the SHA-256 of an input, in hex, once all of it was read."""
 
@@ -30,6 +33,7 @@ class Source:
         self._opened: os.stat_result | None = None
         self._hash = hashlib.sha256()
         self._pending: asyncio.Future[bytes] | None = None
+        self._early: bytes = b""
 
     async def open(self) -> None:
         """Open the file and compare it with the plan.
@@ -60,14 +64,18 @@ class Source:
         await self.open()
         offset = 0
         while offset < self.input.size:
-            self._pending = self._pending or threads.start(self._read, offset)
-            piece = await threads.finish(self._pending)
+            piece = self._early or await self._next(offset)
+            self._early = b""
             offset += len(piece)
             more = offset < self.input.size
             self._pending = threads.start(self._read, offset) if more else None
             if not more:
                 self._tell_hash()
             yield piece
+
+    async def _next(self, offset: int) -> bytes:
+        self._pending = self._pending or threads.start(self._read, offset)
+        return await threads.finish(self._pending)
 
     async def close(self) -> None:
         """Close the file once no thread reads it any more."""
@@ -88,6 +96,8 @@ class Source:
         except OSError as error:
             raise self._unreadable(error) from None
         self._compare(self._opened)
+        if 0 < self.input.size <= EARLY:
+            self._early = self._read(0)
 
     def _probe(self) -> None:
         try:

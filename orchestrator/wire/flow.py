@@ -128,7 +128,8 @@ class Provider:
     Attributes:
         name: The word for it in manifests.
         flows: Mode -> phase -> step.
-        auth: Headers that carry the key, with ``{key}`` in their values.
+        auth: Headers that carry the key, with ``{key}`` in their values; those with
+            ``{secret}`` go only where the account has one.
         absence: What a lookup that finds nothing proves.
         settle: Seconds after an intent before a lookup may prove absence; the time in
             which the request itself could still arrive.
@@ -143,6 +144,9 @@ class Provider:
         release: Deletes the job once its results are safe.
         survey: Asks what the account can do; also tells a wrong key before any work.
         base_url: Where it lives when the manifest does not say.
+        fits: Whether one more document may go into a job that has some; ``None`` where
+            a job carries one document.
+        rates: Requests a second that the API allows in each lane of its requests.
     """
 
     name: str
@@ -161,3 +165,5 @@ class Provider:
     release: Step | None = None
     survey: Survey | None = None
     base_url: str | None = None
+    fits: Callable[[Sequence[Document], Document], bool] | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)

@@ -93,6 +93,7 @@ class Request:
         keyed: Whether the account's key goes with it at all.
         timeout: Seconds for the whole exchange; for bodies of unbounded length, the
             longest silence on the socket.
+        lane: Which of the provider's rates it counts against (``Provider.rates``).
         takes_file: Whether a good reply that is not JSON is a result to be streamed
             to disk; otherwise the reply is read into memory, within a limit.
     """
@@ -105,6 +106,7 @@ class Request:
     query: tuple[tuple[str, str], ...] = ()
     keyed: bool = True
     timeout: float = 60.0
+    lane: str = ""
     takes_file: bool = False
 
 

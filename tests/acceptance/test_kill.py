@@ -92,3 +92,17 @@ def test_a_killed_run_takes_its_private_service_along(tmp_path: Path) -> None:
     ended = command.run("run", manifest, folder=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert command.valid_pdfs(manifest.parent / "out") == COUNT
+
+
+def test_a_private_service_that_dies_is_started_again(tmp_path: Path) -> None:
+    """The run goes on by itself: same address, jobs taken from disk."""
+    import psutil
+
+    manifest = write(tmp_path, "version: 1\ndefaults: {to: pdf}\n")
+    run = command.start("run", manifest, folder=tmp_path)
+    for share in (0.2, 0.6):
+        wanted = share * COUNT
+        command.wait_for(lambda w=wanted: outputs(manifest.parent) >= w)
+        psutil.Process(run.pid).children()[0].kill()
+    assert run.wait(timeout=60) == 0
+    assert command.valid_pdfs(manifest.parent / "out") == COUNT

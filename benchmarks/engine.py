@@ -1,0 +1,205 @@
+"""Documents a second of the engine, next to a bare loop that sends the same.
+
+python -m benchmarks.engine --documents 2000 --rounds 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from statistics import median
+
+from benchmarks.bare import bare
+from benchmarks.ours import ACCOUNT, Ours, stage
+from benchmarks.server import Server, serving
+from benchmarks.table import Row, machine, show
+from orchestrator.model import Document, Input, Mode, Operation
+
+MODES = (Mode.SYNC, Mode.ASYNC)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that is timed; ``yardstick`` names what it is compared with."""
+
+    name: str
+    is_ours: bool
+    files: bool
+    ledger: bool = False
+    yardstick: str = ""
+
+
+CASES = (
+    Case("bare: wire", is_ours=False, files=False),
+    Case("engine: wire only", is_ours=True, files=False, yardstick="bare: wire"),
+    Case("bare: wire and files", is_ours=False, files=True),
+    Case("engine: + files", is_ours=True, files=True, yardstick="bare: wire and files"),
+    Case(
+        "engine: + files, ledger",
+        is_ours=True,
+        files=True,
+        ledger=True,
+        yardstick="bare: wire and files",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of one turn: on the clock, and of the server's processor."""
+
+    seconds: float
+    server: float
+
+
+class Bench:
+    """Runs the cases, each in a folder of its own."""
+
+    def __init__(self, server: Server, room: Path, *, documents: int, width: int):
+        self._server = server
+        self._room = room
+        self._documents = documents
+        self._width = width
+        self._turns = count()
+        self._input = room / "input.txt"
+        self._input.write_text("a tiny document\n")
+
+    def time(self, case: Case, mode: Mode) -> Timing:
+        """Carry all documents once."""
+        with self._folder() as folder:
+            documents = self._make(folder, mode)
+            ledger = folder / "ledger.sqlite" if case.ledger else None
+            if ledger is not None:
+                stage(ledger, documents)
+            before = self._server.spent()
+            began = time.perf_counter()
+            asyncio.run(self._carry(case, documents, ledger))
+            seconds = time.perf_counter() - began
+            self._check(case, documents)
+            return Timing(seconds, self._server.spent() - before)
+
+    async def _carry(
+        self, case: Case, documents: Sequence[Document], ledger: Path | None
+    ) -> None:
+        url, width = self._server.url, self._width
+        if case.is_ours:
+            ours = Ours(url, width=width)
+            await ours.carry(documents, files=case.files, ledger=ledger)
+        else:
+            await bare(documents, url, width=width, files=case.files)
+
+    def _check(self, case: Case, documents: Sequence[Document]) -> None:
+        if case.files and not all(Path(each.output).is_file() for each in documents):
+            raise RuntimeError(f"{case.name}: not every file was written")
+
+    def _make(self, folder: Path, mode: Mode) -> list[Document]:
+        found = self._input.stat()
+        path, size = str(self._input), found.st_size
+        source = Input(path, size, found.st_mtime_ns, found.st_ino)
+        return [
+            Document(
+                id=f"d{n:07}",
+                operation=Operation.CONVERT,
+                source="txt",
+                target="pdf",
+                output=str(folder / f"d{n:07}.pdf"),
+                provider=ACCOUNT,
+                inputs=(source,),
+                mode=mode,
+                n=n,
+            )
+            for n in range(self._documents)
+        ]
+
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        folder = self._room / f"turn{next(self._turns)}"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def measure(
+    *, documents: int, rounds: int, width: int = 8, folder: Path | None = None
+) -> list[Row]:
+    """Time every case in interleaved rounds, and compare the medians."""
+    timings: dict[tuple[Mode, str], list[Timing]] = {}
+    with tempfile.TemporaryDirectory(dir=folder) as room, serving() as server:
+        bench = Bench(server, Path(room), documents=documents, width=width)
+        warm = Bench(server, _sub(room), documents=min(documents, 100), width=width)
+        for mode in MODES:
+            for case in CASES:
+                warm.time(case, mode)
+        for turn in range(rounds):
+            # Every second round goes backwards: whoever comes first has no advantage.
+            for mode in MODES[:: -1 if turn % 2 else 1]:
+                for case in CASES[:: -1 if turn % 2 else 1]:
+                    timing = bench.time(case, mode)
+                    timings.setdefault((mode, case.name), []).append(timing)
+    return [_row(timings, mode, case, documents) for mode in MODES for case in CASES]
+
+
+def _sub(room: str) -> Path:
+    folder = Path(room, "warm")
+    folder.mkdir()
+    return folder
+
+
+def _row(
+    timings: dict[tuple[Mode, str], list[Timing]],
+    mode: Mode,
+    case: Case,
+    documents: int,
+) -> Row:
+    own = timings[mode, case.name]
+    rates = [documents / each.seconds for each in own]
+    ratio = None
+    if case.yardstick:
+        # Pairs of one round, so that what slows the whole machine slows both.
+        pairs = zip(own, timings[mode, case.yardstick], strict=True)
+        ratio = median(theirs.seconds / ours.seconds for ours, theirs in pairs)
+    busy = median(each.server / each.seconds for each in own)
+    return Row(
+        f"{mode} {case.name}",
+        rate=median(rates),
+        low=min(rates),
+        high=max(rates),
+        ratio=ratio,
+        note=f"server busy {busy:.0%}",
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--width", type=int, default=8, help="requests at a time")
+    parser.add_argument("--folder", type=Path, help="where to write [default: temp]")
+    given = parser.parse_args()
+    print(machine())
+    print(
+        f"{given.documents:,} documents a turn, {given.rounds} interleaved rounds, "
+        f"medians; width {given.width}"
+    )
+    rows = measure(
+        documents=given.documents,
+        rounds=given.rounds,
+        width=given.width,
+        folder=given.folder,
+    )
+    show(rows)
+
+
+if __name__ == "__main__":
+    main()

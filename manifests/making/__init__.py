@@ -1,0 +1,1 @@
+"""Draws the sample inputs of the manifests."""

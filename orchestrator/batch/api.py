@@ -1,0 +1,138 @@
+"""The Python API: the same words as the command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from orchestrator import manifest as manifests
+from orchestrator.batch.accounts import providers
+from orchestrator.batch.folder import BatchFolder, folder_of
+from orchestrator.batch.options import RunOptions
+from orchestrator.batch.planning import plan_of
+from orchestrator.batch.prepare import Prepared, prepared
+from orchestrator.batch.run import Run
+from orchestrator.clock import Clock, SystemClock
+from orchestrator.ledger.view import View, mark_missing, reopen_failed
+from orchestrator.manifest import Manifest
+from orchestrator.model import State, Verdict
+from orchestrator.plan.batch import Plan
+
+
+def load_manifest(
+    path: Path, *, environment: Mapping[str, str] | None = None
+) -> Manifest:
+    """Read the head of a manifest; its documents are read when they are asked for.
+
+    Args:
+        path: The YAML file.
+        environment: Where keys are looked for; ``None`` does not look for them.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+        ManifestError: its head has faults.
+    """
+    return manifests.load_manifest(
+        path, environment=environment, types=tuple(providers())
+    )
+
+
+def plan_batch(
+    manifest: Manifest, *, state: Path | None = None, overwrite: bool = False
+) -> Plan:
+    """What a run would do: a value that can be printed, priced and compared.
+
+    Sends nothing and creates nothing.
+
+    Args:
+        manifest: From ``load_manifest``.
+        state: Folder of the batch; ``STEM.batch`` beside the manifest if not given.
+        overwrite: Whether outputs may replace files that this batch did not make.
+
+    Raises:
+        ManifestError: the manifest has faults; all of them are in it.
+    """
+    folder = folder_of(manifest.settings.path, state)
+    with prepared(manifest, folder, overwrite=overwrite) as batch:
+        return plan_of(batch)
+
+
+async def run_batch(
+    manifest: Manifest,
+    *,
+    state: Path | None = None,
+    options: RunOptions | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[Verdict]:
+    """Run a batch, or go on with it; yields every document as it ends.
+
+    Leaving the iteration early stops the run at once; the ledger goes on from there.
+
+    Args:
+        manifest: From ``load_manifest``.
+        state: Folder of the batch; ``STEM.batch`` beside the manifest if not given.
+        options: What to start, and what is allowed.
+        environment: Where ``${env:NAME}`` is looked up; the process's own if not given.
+
+    Raises:
+        ManifestError: the manifest has faults, or asks for what an account cannot do.
+        AccountError: a key is missing, or a service cannot be reached.
+        MachineError: the batch is held by another process, or cannot be written.
+    """
+    options = options or RunOptions()
+    with ExitStack() as stack:
+        # Validating a large manifest takes its time: not in the caller's loop.
+        batch, folder = await asyncio.to_thread(
+            stack.enter_context, opened(manifest, state=state, options=options)
+        )
+        run = Run(
+            batch,
+            folder,
+            options=options,
+            environment=_own() if environment is None else environment,
+        )
+        async for verdict in run:
+            yield verdict
+
+
+@contextmanager
+def opened(
+    manifest: Manifest,
+    *,
+    state: Path | None = None,
+    options: RunOptions | None = None,
+    clock: Clock | None = None,
+) -> Iterator[tuple[Prepared, BatchFolder]]:
+    """Hold a batch whose manifest is valid and merged into its ledger.
+
+    Raises:
+        ManifestError: the manifest has faults; the ledger is untouched.
+        MachineError: the batch is held by another process, or cannot be written.
+    """
+    options = options or RunOptions()
+    folder = folder_of(manifest.settings.path, state)
+    with prepared(manifest, folder, overwrite=options.overwrite) as batch:
+        folder.make()
+        with folder.held(clock or SystemClock()):
+            batch.stage.merge()
+            if options.retries_failed:
+                reopen_failed(folder.ledger, code=options.code)
+            mark_missing(folder.ledger)
+            yield batch.merged(), folder
+
+
+def batch_status(manifest: Path, *, state: Path | None = None) -> dict[State, int]:
+    """Documents of a batch by state, also while a run holds it.
+
+    Raises:
+        UsageError: the manifest was never run.
+    """
+    with View(folder_of(manifest.absolute(), state).ledger) as view:
+        return view.states()
+
+
+def _own() -> Mapping[str, str]:
+    return os.environ

@@ -1,0 +1,1 @@
+"""Converters as they run in a worker process: one module each, with ``convert``."""

@@ -1,0 +1,370 @@
+"""The renderer: chooses who does a piece of work, and has it done."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from orchestrator.service.render import names, options, pool, routes
+from orchestrator.service.render.convert.look import UNCALCULATED
+from orchestrator.service.render.routes import Converter
+from orchestrator.service.render.task import Answer, Setup, Sheet, Task
+from orchestrator.service.render.typeset import Typesetter, made_by
+from orchestrator.service.render.work import (
+    Format,
+    Made,
+    Rendered,
+    RenderError,
+    Work,
+)
+
+# A bigger sheet is compiled where it can be killed.
+LARGE_SHEET = 2 << 20
+_FINAL = {"time_limit", "closing", "bad_params", "password_needed"}
+
+
+class Design(Protocol):
+    """What a design offers; ``orchestrator.designs`` has them."""
+
+    @property
+    def root(self) -> Path:
+        """Folder with the template and its assets."""
+        ...
+
+    @property
+    def main(self) -> str:
+        """File name of the template."""
+        ...
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it comes with the package, and is trusted."""
+        ...
+
+    @property
+    def standards(self) -> tuple[str, ...]:
+        """PDF standards that its documents follow."""
+        ...
+
+    def prepare(self, params: Mapping[str, Any]) -> Mapping[str, bytes]:
+        """Data files for the template; raises an error with ``problems``."""
+        ...
+
+    def timestamp(self, params: Mapping[str, Any]) -> int:
+        """Date of the document, in seconds since the epoch."""
+        ...
+
+
+Find = Callable[[str, Sequence[Path]], Design]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """Limits and places of a renderer.
+
+    Attributes:
+        scratch: Folder for what is made once (fonts, profiles); ``None`` for a
+            temporary one.
+        workers: Documents at work at once; ``None`` for the number of cores.
+        time_limit: Seconds for a document.
+        memory_limit: Address space of a worker process, in bytes.
+        recycle: Documents after which a worker process is replaced.
+        libreoffice: ``True`` to insist on it, ``False`` to leave it alone, ``None``
+            to use it where it is found.
+        designs: Folders with the user's designs.
+    """
+
+    scratch: Path | None = None
+    workers: int | None = None
+    time_limit: float = 120.0
+    memory_limit: int = 3 << 30
+    recycle: int = 500
+    libreoffice: bool | None = None
+    designs: tuple[Path, ...] = ()
+
+
+def office_program() -> str | None:
+    """Path of LibreOffice's program, if it is installed."""
+    for name in ("soffice", "libreoffice"):
+        found = shutil.which(name)
+        if found:
+            program = Path(found).resolve()
+            # The shell script beside it only starts it, and would outlive a kill.
+            direct = program.with_name("soffice.bin")
+            return str(direct if direct.is_file() else program)
+    return None
+
+
+class Rendering:
+    """A renderer with threads for designs and worker processes for the rest.
+
+    Args:
+        settings: Limits and places.
+        find: Finds a design by its reference; without it there is no ``generate``.
+    """
+
+    def __init__(self, settings: RenderSettings, find: Find | None = None) -> None:
+        self._settings = settings
+        self._find = find
+        self._workers = settings.workers or os.cpu_count() or 1
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._office = None if settings.libreoffice is False else office_program()
+        if settings.libreoffice and self._office is None:
+            raise RenderError("unsupported", "LibreOffice is asked for but not found")
+        self._present = frozenset(
+            each
+            for each in Converter
+            if self._office or each is not Converter.LIBREOFFICE
+        )
+        self._pool: pool.Pool | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._typesetter: Typesetter | None = None
+
+    async def start(self) -> None:
+        """Make ready; processes are started when they are first needed."""
+        scratch = self._settings.scratch
+        if scratch is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="orchestrator-")
+            scratch = Path(self._temporary.name)
+        # Workers have a current folder of their own: all paths are absolute.
+        scratch = scratch.absolute()
+        packages = scratch / "packages"
+        packages.mkdir(parents=True, exist_ok=True)
+        setup = Setup(
+            os.getpid(), self._settings.memory_limit, str(scratch), self._office
+        )
+        launch = pool.Launch(
+            pool.command(msgspec.json.encode(setup).decode()),
+            pool.environment(scratch),
+            scratch,
+        )
+        self._pool = pool.Pool(
+            launch,
+            size=self._workers,
+            limit=self._settings.time_limit,
+            recycle=self._settings.recycle,
+        )
+        self._threads = ThreadPoolExecutor(self._workers, "typst")
+        self._typesetter = Typesetter(packages)
+
+    def formats(self) -> Sequence[Format]:
+        """What this instance can do."""
+        generate = [Format("generate", "", "pdf", (Converter.TYPST,))]
+        return [*routes.formats(self._present), *(generate if self._find else [])]
+
+    def objection(self, work: Work) -> RenderError | None:
+        """Say at once why the work cannot be done here, or ``None``."""
+        try:
+            self._check(work)
+        except RenderError as error:
+            return error
+        return None
+
+    def _check(self, work: Work) -> None:
+        if work.operation == "generate":
+            self._design(work)
+            if work.target != "pdf":
+                raise self._unsupported(work, "")
+            return
+        sources = [work.source]
+        if work.operation == "merge":
+            sources = [names.source(work, n) for n in range(len(work.names))]
+        for source in sources or [work.source]:
+            if not self._can(work.operation, source, work.target):
+                raise self._unsupported(work, source)
+        if work.operation != "merge" and len(work.names) != 1:
+            raise RenderError(
+                "bad_request",
+                f"{work.operation} takes one file, {len(work.names)} were given",
+            )
+        if not work.names:
+            raise RenderError("bad_request", "merge takes at least one file")
+        options.read(
+            work.params, routes.knobs(work.operation, work.source, work.target)
+        )
+
+    def _can(self, operation: str, source: str, target: str) -> bool:
+        return any(
+            (each.operation, each.source, each.target) == (operation, source, target)
+            for each in routes.formats(self._present)
+        )
+
+    def _unsupported(self, work: Work, source: str) -> RenderError:
+        return routes.unsupported(work.operation, source, work.target, self._present)
+
+    async def make(self, work: Work) -> Rendered:
+        """Do it.
+
+        Raises:
+            RenderError: it cannot be done; only this work is concerned.
+        """
+        self._check(work)
+        if work.operation == "generate":
+            answer = await self._generate(work)
+        elif work.operation == "merge":
+            answer = await self._merge(work)
+        elif work.operation == "split":
+            answer = await self._run(self._task(work, Converter.PIKEPDF))
+        else:
+            answer = await self._convert(self._task(work, ""))
+        files = [
+            Made(Path(path), name)
+            for path, name in zip(
+                answer.files,
+                names.results(work, len(answer.files)),
+                strict=True,
+            )
+        ]
+        return Rendered(files, answer.made_by, answer.warnings)
+
+    def _task(self, work: Work, call: str) -> Task:
+        allowed = routes.knobs(work.operation, work.source, work.target)
+        return Task(
+            call,
+            str(work.folder.absolute()),
+            tuple(str(each.absolute()) for each in work.inputs),
+            work.source,
+            work.target,
+            options.read(work.params, allowed),
+        )
+
+    async def _run(self, task: Task) -> Answer:
+        if self._pool is None:
+            raise RenderError("closing", "the renderer is not started")
+        return await self._pool.run(task)
+
+    async def _convert(self, task: Task) -> Answer:
+        """Ask the converters in order, until one can."""
+        first: RenderError | None = None
+        for n, converter in enumerate(await self._order(task)):
+            folder = Path(task.folder) / f"try-{n}"
+            folder.mkdir(exist_ok=True)
+            try:
+                answer = await self._run(
+                    replace(task, call=converter, folder=str(folder))
+                )
+            except RenderError as error:
+                shutil.rmtree(folder, ignore_errors=True)
+                first = first or error
+                if error.code in _FINAL:
+                    break
+                continue
+            if first is None:
+                return answer
+            note = f"made by {converter}, because another failed: {first}"
+            return replace(answer, warnings=(*answer.warnings, note))
+        assert first is not None  # noqa: S101 -- the check found a converter
+        raise first
+
+    async def _order(self, task: Task) -> Sequence[Converter]:
+        order = routes.order(task.source, task.target, self._present)
+        if task.source == "xlsx" and Converter.LIBREOFFICE in order:
+            # What was never calculated prints empty, except by who calculates.
+            look = await self._run(replace(task, call="look"))
+            if UNCALCULATED in look.warnings:
+                return order[::-1]
+        return order
+
+    async def _merge(self, work: Work) -> Answer:
+        """Turn every input into a PDF, then join them."""
+        whole = self._task(work, Converter.PIKEPDF)
+        answers = await asyncio.gather(
+            *(self._part(whole, work, n) for n in range(len(work.inputs)))
+        )
+        joined = await self._run(
+            replace(
+                whole,
+                inputs=tuple(each.files[0] for each in answers),
+                source="merge",
+            )
+        )
+        makers = dict.fromkeys(
+            each.made_by for each in (*answers, joined) if each.made_by
+        )
+        notes = [note for each in answers for note in each.warnings]
+        return replace(joined, made_by=" + ".join(makers), warnings=tuple(notes))
+
+    async def _part(self, whole: Task, work: Work, n: int) -> Answer:
+        source, path = names.source(work, n), whole.inputs[n]
+        if source == "pdf":
+            return Answer((path,))
+        folder = Path(whole.folder) / f"part-{n}"
+        folder.mkdir(exist_ok=True)
+        try:
+            return await self._convert(
+                replace(whole, source=source, inputs=(path,), folder=str(folder))
+            )
+        except RenderError as error:
+            raise RenderError(error.code, f"{work.names[n]}: {error}") from None
+
+    def _design(self, work: Work) -> Design:
+        if self._find is None:
+            raise RenderError("unsupported", "this instance has no designs")
+        try:
+            return self._find(work.design or "", self._settings.designs)
+        except Exception as error:
+            if not hasattr(error, "problems"):
+                raise
+            raise RenderError("not_found", str(error)) from None
+
+    async def _generate(self, work: Work) -> Answer:
+        """Compile a design with its data: trusted ones in a thread."""
+        assert self._threads is not None  # noqa: S101 -- the check was passed
+        loop = asyncio.get_running_loop()
+        design = self._design(work)
+        sheet = await loop.run_in_executor(
+            self._threads, _prepared, design, work.params
+        )
+        size = sum(map(len, sheet.texts.values()))
+        if not design.shipped or size > LARGE_SHEET:
+            folder = str(work.folder.absolute())
+            return await self._run(
+                Task(Converter.TYPST, folder, target=work.target, sheet=sheet)
+            )
+        path = work.folder / f"made.{work.target}"
+        try:
+            async with asyncio.timeout(self._settings.time_limit):
+                return await loop.run_in_executor(
+                    self._threads, self._compiled, sheet, path
+                )
+        except TimeoutError:
+            raise RenderError("time_limit", "the design took too long") from None
+
+    def _compiled(self, sheet: Sheet, path: Path) -> Answer:
+        assert self._typesetter is not None  # noqa: S101 -- made with the threads
+        made, warnings = self._typesetter.compile(sheet)
+        path.write_bytes(made)
+        return Answer((str(path),), made_by(), warnings)
+
+    async def close(self) -> None:
+        """Stop at once, with every process that was started."""
+        if self._pool is not None:
+            await self._pool.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._temporary is not None:
+            self._temporary.cleanup()
+        self._pool = self._threads = self._temporary = None
+
+
+def _prepared(design: Design, params: Mapping[str, Any]) -> Sheet:
+    try:
+        files = design.prepare(params)
+        when = design.timestamp(params)
+    except Exception as error:
+        if not hasattr(error, "problems"):
+            raise
+        raise RenderError("bad_params", str(error)) from None
+    texts = {name: data.decode() for name, data in files.items()}
+    return Sheet(
+        str(design.root.absolute()), design.main, texts, when, design.standards
+    )

@@ -1,0 +1,1 @@
+"""Conversions for real, in worker processes."""
