@@ -19,6 +19,7 @@ from orchestrator.model import (
     Failure,
     Input,
     Job,
+    Mode,
     Phase,
     Progress,
     Remedy,
@@ -101,8 +102,7 @@ class Scene:
     def job(self, what: tuple[Document, ...]) -> Job:
         """A new job."""
         self.made += 1
-        one = job_of(what[0], self.made, self.clock.now())
-        return replace(one, documents=what)
+        return replace(job_of(what[0], self.made, self.clock.now()), documents=what)
 
     async def tell(self, verdicts: Sequence[Verdict]) -> None:
         """Hear how documents ended."""
@@ -327,3 +327,17 @@ async def test_small_ones_that_travel_together_take_no_place_of_the_large() -> N
     assert len(scene.told) == 28
     assert scene.dispatcher._sending == 0
     assert scene.carrier.most_large <= 2
+
+
+async def test_documents_that_fit_travel_in_one_job() -> None:
+    """As many as the provider says, in order, and never two modes in one job."""
+    modes = [Mode.SYNC] * 5 + [Mode.ASYNC] * 4
+    documents = [
+        replace(each, mode=mode) for each, mode in zip(small(9), modes, strict=True)
+    ]
+    scene = Scene(
+        *documents, limits=Limits(width=1), fits=lambda some, _: len(some) < 3
+    )
+    await scene.run()
+    assert sorted(scene.told) == [each.id for each in documents]
+    assert scene.carrier.order == ["small000", "small003", "small005", "small008"]
