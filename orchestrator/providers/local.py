@@ -327,7 +327,7 @@ def _remedy(status: int, error: dict[str, Any]) -> Remedy:
 
 
 def _unreadable(response: Response) -> Failure:
-    """A good status without the words that belong to it: nobody knows what was done."""
+    """A good status without the words that belong to it: it may have been done."""
     why = f"the reply is not the service's: {_line(response.excerpt(), 200)}"
     return Failure(
         "bad_reply", why, Blame.SERVICE, Remedy.LOOKUP, status=response.status

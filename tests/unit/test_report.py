@@ -92,14 +92,14 @@ def test_other_ways_to_a_mode() -> None:
     found = choose(5, Operation.CONVERT, None, Thresholds(), {}, once=once)
     assert found.mode is Mode.PRESIGNED
     found = choose(0, Operation.GENERATE, None, Thresholds(), {})
-    assert found.reason == "no file to send: sync"
+    assert found.reason == "no file to send"
 
 
 def plan(**changes: object) -> Plan:
     """A plan of two parts."""
     parts = [
-        Part("a", "local", "sync", 3, 600, "small", Decimal("0.30")),
-        Part("a", "local", "presigned", 1, 120_000_000, "large", None),
+        Part("a", "local", "sync", 3, 600, "d1", "small", Decimal("0.30")),
+        Part("a", "local", "presigned", 1, 120_000_000, "d2", "large", None),
     ]
     values: dict[str, object] = {
         "name": "batch",
@@ -124,7 +124,7 @@ def test_a_plan_in_words() -> None:
         "every document is new",
         "4 documents, 120.0 MB to send",
         "pre-signed",
-        "a (local): large",
+        "a (local), as d2: large",
         "about 0.30",
         "enough",
     ):
