@@ -14,6 +14,7 @@ from orchestrator.batch.accounts import Account, secret_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.rehearsal import Tab, root_of, tab_of
 from orchestrator.clock import Clock
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
@@ -78,6 +79,7 @@ class Opening:
         self._stack = stack
         self._allowance = Allowance(options.limit)
         self._watches: list[Dispatcher] = []
+        self._home: Endpoint | None = None
         self._log = (
             stack.enter_context(ExchangeLog(options.log_file))
             if options.log_file
@@ -92,18 +94,26 @@ class Opening:
             ManifestError: an account cannot do what it is asked for.
         """
         private = None
-        if any(each.settings.is_private for each in accounts):
-            private = await self._private()
+        is_rehearsed = self._options.rehearsal is not None
+        if is_rehearsed or any(each.settings.is_private for each in accounts):
+            private = self._home = await self._private()
         opened = []
         for account in accounts:
-            endpoint = (
-                private
-                if private and account.settings.is_private
-                else self._endpoint(account)
-            )
+            if private and account.settings.is_private:
+                endpoint = private
+            elif private and is_rehearsed:
+                endpoint = _dialect(private, account)
+            else:
+                endpoint = self._endpoint(account)
             opened.append(await self._open(account, endpoint, tell))
         self._watches.extend(each.dispatcher for each in opened)
         return opened
+
+    async def tab(self) -> Tab | None:
+        """What the private service counted, if there is one."""
+        if self._home is None:
+            return None
+        return await tab_of(self._home.url, self._home.key, self._clock)
 
     def _endpoint(self, account: Account) -> Endpoint:
         url = account.settings.url or account.provider.base_url
@@ -118,11 +128,11 @@ class Opening:
     async def _private(self) -> Endpoint:
         """Start the private service, and a receiver for its webhooks."""
         designs = self._batch.settings.designs
+        arguments = ("--designs", str(designs)) if designs else ()
+        if self._options.rehearsal is not None:
+            arguments = (*arguments, *self._options.rehearsal.arguments)
         service = await self._stack.enter_async_context(
-            PrivateService(
-                self._folder.service,
-                arguments=("--designs", str(designs)) if designs else (),
-            )
+            PrivateService(self._folder.service, arguments=arguments)
         )
         keeper = asyncio.create_task(_keep_alive(service))
         self._stack.callback(keeper.cancel)
@@ -206,6 +216,16 @@ class Opening:
             )
         wishes = [each for each in self._batch.wishes if each.account == account.name]
         self._batch.refuse(survey.objections(response, wishes))
+
+
+def _dialect(private: Endpoint, account: Account) -> Endpoint:
+    """Where the private service speaks the API of an account; any key of it opens."""
+    has_secret = account.settings.secret is not None
+    return Endpoint(
+        private.url + root_of(account.provider),
+        private.key,
+        private.key if has_secret else "",
+    )
 
 
 async def _keep_alive(service: PrivateService) -> None:

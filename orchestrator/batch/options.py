@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.batch.rehearsal import Rehearsal
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -18,6 +20,7 @@ class RunOptions:
         retries_failed: Whether failed documents are opened again first.
         code: Only those that failed with this code.
         log_file: Where every exchange is noted, a JSON line each.
+        rehearsal: Where to rehearse instead of running.
     """
 
     only: Sequence[str] = ()
@@ -26,3 +29,4 @@ class RunOptions:
     retries_failed: bool = False
     code: str | None = None
     log_file: Path | None = None
+    rehearsal: Rehearsal | None = None

@@ -48,6 +48,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.service.command:serve_command",
         "Run the embedded document service alone.",
     ),
+    "selftest": (
+        "orchestrator.cli.selftest:selftest_command",
+        "Show on this machine that nothing is lost and nothing paid twice.",
+    ),
     "schema": (
         "orchestrator.cli.plan:schema_command",
         "Print the JSON Schema of manifests.",
