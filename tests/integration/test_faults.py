@@ -14,6 +14,7 @@ import pytest
 from orchestrator.errors import ManifestError, UsageError
 from orchestrator.service.faults.injector import Injector
 from orchestrator.service.faults.load import load_script
+from orchestrator.service.faults.phases import place_of
 from orchestrator.service.faults.script import Call, Fault, Kind, Phase, Rule, Script
 from tests.integration import raw
 from tests.integration.serving import Client, running
@@ -323,6 +324,48 @@ def test_a_rule_looks_at_method_path_and_dialect() -> None:
     assert hits(path, calls(20)) == [2, *range(11, 21)]
     assert hits(Script(0, (Rule(reset, method="PUT", share=1.0),)), calls(3)) == []
     assert hits(Script(0, (Rule(reset, dialect="x", share=1.0),)), calls(3)) == []
+
+
+@pytest.mark.parametrize(
+    ("request_line", "place"),
+    [
+        ("PUT /v1/jobs/a", ("native", Phase.SUBMIT)),
+        ("POST /v1/jobs", ("native", Phase.SUBMIT)),
+        ("PUT /v1/uploads/a/0", ("native", Phase.UPLOAD)),
+        ("POST /v1/jobs/a/execute", ("native", Phase.EXECUTE)),
+        ("GET /v1/jobs/a", ("native", Phase.POLL)),
+        ("GET /v1/jobs/a/results/0", ("native", Phase.FETCH)),
+        ("DELETE /v1/jobs/a", ("native", Phase.DELETE)),
+        ("GET /v1/formats", ("native", Phase.OTHER)),
+        ("POST /server/v2/process/docx/pdf", ("compdf", Phase.SUBMIT)),
+        ("POST /server/v2/processAsync/pdf/merge", ("compdf", Phase.SUBMIT)),
+        ("POST /server/v2/presignedUrl", ("compdf", Phase.SUBMIT)),
+        ("GET /server/v1/task/docx/pdf", ("compdf", Phase.SUBMIT)),
+        ("GET /server/v2/execute/start", ("compdf", Phase.EXECUTE)),
+        ("GET /server/v2/task/taskInfo", ("compdf", Phase.POLL)),
+        ("GET /server/v2/task/list", ("compdf", Phase.POLL)),
+        ("PUT /server/storage/k", ("compdf", Phase.UPLOAD)),
+        ("GET /server/storage/k", ("compdf", Phase.FETCH)),
+        ("GET /server/v2/asset/info", ("compdf", Phase.OTHER)),
+        ("POST /convert/docx/to/pdf", ("convertapi", Phase.SUBMIT)),
+        ("POST /async/Convert/docx/to/pdf", ("convertapi", Phase.SUBMIT)),
+        ("POST /upload", ("convertapi", Phase.UPLOAD)),
+        ("GET /async/job/a", ("convertapi", Phase.POLL)),
+        ("DELETE /job/a", ("convertapi", Phase.DELETE)),
+        ("GET /d/a/b.pdf", ("convertapi", Phase.FETCH)),
+        ("GET /user", ("convertapi", Phase.OTHER)),
+        ("POST /v1/file/sync/single", ("reportflow", Phase.SUBMIT)),
+        ("GET /v1/file/download/a/b", ("reportflow", Phase.FETCH)),
+        ("HEAD /w/design/d/files/r", ("reportflow", Phase.FETCH)),
+        ("GET /v1/file/design/parameter/d", ("reportflow", Phase.OTHER)),
+    ],
+)
+def test_a_request_is_known_for_what_it_does(
+    request_line: str, place: tuple[str, Phase]
+) -> None:
+    """In every API that the service speaks."""
+    method, path = request_line.split()
+    assert place_of(method, path) == place
 
 
 # Scripts in files...

@@ -1,8 +1,12 @@
-"""Which dialect a path belongs to, and where in its flow a request stands; pure."""
+"""Which API a path belongs to, and where in its flow a request stands; pure.
+
+A table of its own, so that faults know nothing of how an API is served.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from orchestrator.service.faults.script import Phase
 
@@ -15,19 +19,51 @@ _NATIVE: tuple[_Row, ...] = (
     ("GET|HEAD", r"/v1/jobs/[^/]+/results/.+", Phase.FETCH),
     ("DELETE", r"/v1/jobs/.+", Phase.DELETE),
 )
-TABLE: dict[str, tuple[_Row, ...]] = {"native": _NATIVE}
-DIALECTS = tuple(TABLE)
+_COMPDF: tuple[_Row, ...] = (
+    ("POST", r"/server/v2/(process|processAsync|presignedUrl)(/.*)?", Phase.SUBMIT),
+    ("GET", r"/server/v[12]/task/(taskInfo|list)", Phase.POLL),
+    ("GET", r"/server/v1/task/.+", Phase.SUBMIT),
+    ("POST", r"/server/v1/file/upload", Phase.UPLOAD),
+    ("PUT", r"/server/storage/.+", Phase.UPLOAD),
+    ("GET|POST", r"/server/v[12]/execute/start", Phase.EXECUTE),
+    ("GET", r"/server/v[12]/file/fileInfo", Phase.POLL),
+    ("GET|HEAD", r"/server/storage/.+", Phase.FETCH),
+    ("POST", r"/server/v[12]/task/closeTask", Phase.DELETE),
+)
+_CONVERTAPI: tuple[_Row, ...] = (
+    ("GET|POST", r"(?i:/(async/)?convert/.+)", Phase.SUBMIT),
+    ("POST", r"(?i:/upload(-from-url)?)", Phase.UPLOAD),
+    ("GET", r"(?i:/(async/)?job/.+)", Phase.POLL),
+    ("DELETE", r"(?i:/(async/)?job/.+)", Phase.DELETE),
+    ("GET|HEAD", r"(?i:/d/.+)", Phase.FETCH),
+    ("DELETE", r"(?i:/d/.+)", Phase.DELETE),
+    ("GET|POST", r"(?i:/[a-z0-9]+/to/[a-z0-9]+)", Phase.SUBMIT),
+    ("GET", r"(?i:/(user|info)(/.*)?)", Phase.OTHER),
+)
+_REPORTFLOW: tuple[_Row, ...] = (
+    ("POST", r"/v1/file/(sync|async)/(single|multiple)", Phase.SUBMIT),
+    ("GET|HEAD", r"/v1/file/download/.+", Phase.FETCH),
+    ("GET|HEAD", r"/[^/]+/design/[^/]+/files/[^/]+", Phase.FETCH),
+    ("GET", r"/v1/file/.+", Phase.OTHER),
+)
+TABLE: Mapping[str, tuple[_Row, ...]] = {
+    "reportflow": _REPORTFLOW,
+    "compdf": _COMPDF,
+    "convertapi": _CONVERTAPI,
+    "native": _NATIVE,
+}
+DIALECTS = tuple(sorted(TABLE))
 
 
-def phase_of(dialect: str, method: str, path: str) -> Phase:
-    """Where a request stands; what belongs to no conversation is ``other``."""
-    for methods, pattern, phase in TABLE.get(dialect, ()):
-        if re.fullmatch(methods, method) and re.fullmatch(pattern, path):
-            return phase
-    return Phase.OTHER
+def place_of(method: str, path: str) -> tuple[str, Phase]:
+    """The API of a request, and where it stands in a conversation.
 
-
-def dialect_of(path: str) -> str:
-    """The dialect that a path belongs to."""
-    del path
-    return "native"
+    What belongs to no conversation is ``other``, and to the native API where no other
+    one knows the path.
+    """
+    for dialect, rows in TABLE.items():
+        for methods, pattern, phase in rows:
+            if re.fullmatch(methods, method) and re.fullmatch(pattern, path):
+                return dialect, phase
+    dialect = "compdf" if path.startswith("/server/") else "native"
+    return dialect, Phase.OTHER

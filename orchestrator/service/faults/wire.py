@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -11,11 +11,14 @@ from aiohttp.typedefs import Handler, Middleware
 
 from orchestrator.service.faults import line
 from orchestrator.service.faults.injector import Hit, Injector
-from orchestrator.service.faults.phases import dialect_of, phase_of
+from orchestrator.service.faults.phases import place_of
 from orchestrator.service.faults.script import Call, Fault, Kind, Phase
 from orchestrator.service.problems import Problem
 
 Perform = Callable[[web.Request, Handler, Hit], Coroutine[Any, Any, web.StreamResponse]]
+Tell = Callable[[web.Request, Problem], web.Response]
+"""Answers with a problem in the words of one API."""
+NO_WORDS: Mapping[str, Tell] = {}
 PAGE = (
     "<!DOCTYPE html>\n<html><head><title>{status}</title></head>"
     "<body><h1>{status}</h1><p>This page stands where an answer should be.</p>"
@@ -53,8 +56,13 @@ class Injected(Problem):
         return {} if after is None else {"Retry-After": str(after)}
 
 
-def faults(injector: Injector) -> Middleware:
-    """The middleware; it stands inside what turns problems into answers."""
+def faults(injector: Injector, words: Mapping[str, Tell] = NO_WORDS) -> Middleware:
+    """The middleware; it stands inside what tells problems in native words.
+
+    Args:
+        injector: What happens to whom.
+        words: How each dialect tells a problem.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -63,14 +71,31 @@ def faults(injector: Injector) -> Middleware:
             hit = injector.pick(_call(request))
         if hit is None:
             return await handler(request)
-        return await _PERFORM[hit.fault.kind](request, handler, hit)
+        try:
+            return await _PERFORM[hit.fault.kind](request, handler, hit)
+        except Injected as refusal:
+            return _told(words, request, hit, refusal)
 
     return middleware
 
 
+def _told(
+    words: Mapping[str, Tell], request: web.Request, hit: Hit, refusal: Injected
+) -> web.StreamResponse:
+    """A refusal in the words of the API that was asked, where it has any."""
+    tell = words.get(hit.call.dialect)
+    if tell is None and hit.call.dialect == "native":
+        raise refusal
+    response = tell(request, refusal) if tell is not None else None
+    if response is None or response.status != hit.fault.status:
+        response = _web_page(hit.fault.status)
+    response.headers.popall("Retry-After", None)
+    response.headers.update(refusal.headers())
+    return response
+
+
 def _call(request: web.Request) -> Call:
-    dialect = dialect_of(request.path)
-    phase = phase_of(dialect, request.method, request.path)
+    dialect, phase = place_of(request.method, request.path)
     return Call(phase, dialect, request.method, request.path)
 
 
@@ -136,15 +161,17 @@ async def _short(
     request: web.Request, handler: Handler, hit: Hit
 ) -> web.StreamResponse:
     response = await handler(request)
-    if _is_sent(response):
-        hit.note()
-        return response
-    if isinstance(response, web.Response) and isinstance(response.body, bytes):
-        is_good = 200 <= response.status < 300
-        if is_good and len(response.body) > 1:
-            hit.note()
-            response.body = response.body[: len(response.body) // 2]
+    if isinstance(response, web.Response) and not response.prepared:
+        _shorten(response, hit)
     return response
+
+
+def _shorten(response: web.Response, hit: Hit) -> None:
+    body = response.body
+    is_good = 200 <= response.status < 300
+    if is_good and isinstance(body, bytes) and len(body) > 1:
+        hit.note()
+        response.body = body[: len(body) // 2]
 
 
 async def _page(request: web.Request, handler: Handler, hit: Hit) -> web.StreamResponse:
