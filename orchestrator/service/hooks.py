@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from standardwebhooks import Webhook
 
 from orchestrator.clock import Clock
 from orchestrator.service.address import GuardedResolver, objection
+from orchestrator.service.faults.forge import forged
 from orchestrator.service.faults.injector import Injector
 from orchestrator.service.faults.script import Call, Kind, Phase
 from orchestrator.service.jobs import Job
@@ -29,7 +29,8 @@ Announce = Callable[[Job, Ending], bytes]
 AT_ONCE = 16
 LONGEST_SLEEP = 60.0
 RESCUE_EVERY = 2.0
-_FORGER = Webhook("whsec_" + b64encode(b"nobody gave this to us").decode())
+Dress = Callable[[Mapping[str, str]], dict[str, str]]
+"""What is done to the headers of a delivery before it goes."""
 
 
 def announce(job: Job, ending: Ending) -> bytes:
@@ -145,7 +146,7 @@ class Hooks:
                 await self._outbox.remove(each.id)
                 return True
             case Kind.HOOK_FORGED:
-                await self._post(session, each, signer=_FORGER)
+                await self._post(session, each, dress=forged)
             case Kind.HOOK_TWICE:
                 await self._post(session, each)
         return False
@@ -155,14 +156,14 @@ class Hooks:
         session: aiohttp.ClientSession,
         each: Delivery,
         *,
-        signer: Webhook | None = None,
+        dress: Dress = dict,
     ) -> str | None:
         """Send once; say why it was not taken, or ``None``."""
         allow = self._settings.allow_private_urls
         wrong = objection(each.url, allow_private=allow)
         if wrong is not None:
             return wrong
-        headers = self._headers(each, signer or self._signer)
+        headers = dress(self._headers(each))
         try:
             async with session.post(
                 each.url, data=each.body, headers=headers, allow_redirects=False
@@ -172,11 +173,11 @@ class Hooks:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return type(error).__name__
 
-    def _headers(self, each: Delivery, signer: Webhook) -> dict[str, str]:
+    def _headers(self, each: Delivery) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock.now()), UTC)
         return {
             "Content-Type": "application/json",
             "webhook-id": each.id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signer.sign(each.id, now, each.body.decode()),
+            "webhook-signature": self._signer.sign(each.id, now, each.body.decode()),
         }
