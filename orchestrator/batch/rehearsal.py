@@ -7,7 +7,8 @@ only make the rehearsal slow.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,12 +33,16 @@ _MARK = "rehearsal"
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """What the private service counted: its bill, and the faults that it injected."""
+    """What the private service counted: its bill, and the faults that it injected.
+
+    ``faults`` are by kind, ``phases`` by phase and kind.
+    """
 
     accepted: int = 0
     replays: int = 0
     jobs: int = 0
-    faults: tuple[tuple[str, int], ...] = ()
+    faults: Mapping[str, int] = field(default_factory=dict)
+    phases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +149,12 @@ async def tab_of(url: str, key: str, clock: Clock) -> Tab | None:
         faults = await _ask(transport, "/v1/faults")
     if not bill:
         return None
-    injected = faults.get("injected", {})
     return Tab(
         accepted=bill.get("accepted", 0),
         replays=bill.get("replays", 0),
         jobs=bill.get("jobs", 0),
-        faults=tuple(sorted(injected.items())),
+        faults=faults.get("injected", {}),
+        phases=faults.get("phases", {}),
     )
 
 

@@ -49,12 +49,13 @@ def show_rehearsal(
             "rehearsal",
             items=[_fields(each) for each in items],
             bill=None if tab is None else {"accepted": tab.accepted, "jobs": tab.jobs},
-            faults=dict(tab.faults) if tab else {},
+            faults=tab.faults if tab else {},
+            phases=tab.phases if tab else {},
         )
         return
     # Without deduplication, what is billed beyond the number of jobs is a repetition.
     bill = None if tab is None else (tab.accepted, tab.accepted - tab.jobs)
-    for line in lines(items, bill, dict(tab.faults) if tab else {}):
+    for line in lines(items, bill, tab.faults if tab else {}):
         click.echo(line)
 
 

@@ -180,7 +180,7 @@ class Tour:
         if (tab.accepted, tab.jobs) != (COUNT, COUNT):
             raise Untrue(f"{COUNT} documents, and {tab.accepted} billed")
         kinds = Counter[str]()
-        for name, count in tab.faults:
+        for name, count in tab.faults.items():
             kinds[name.partition("_")[0]] += count
         told = ", ".join(f"{count} {name}" for name, count in kinds.most_common())
         total = sum(kinds.values())

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.service.faults.script import NOTHING, Call, Fault, Rule, Script
+from orchestrator.service.faults.script import NOTHING, Call, Fault, Phase, Rule, Script
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Injector:
     def __init__(self, script: Script = NOTHING) -> None:
         self._seed = script.seed
         self._calls = 0
+        self._phases: dict[Phase, Counter[str]] = {}
         self._watches = [
             _Watch(rule, random.Random(f"{script.seed}/{n}"))  # noqa: S311  # dice
             for n, rule in enumerate(script.rules)
@@ -62,7 +63,8 @@ class Injector:
         hits = [(each, each.pick(call)) for each in self._watches]
         for watch, fault in hits:
             if fault is not None:
-                return Hit(watch, call, fault)
+                phase = self._phases.setdefault(call.phase, Counter())
+                return Hit(call, fault, (watch.done, phase))
         return None
 
     def view(self) -> dict[str, Any]:
@@ -74,6 +76,10 @@ class Injector:
             "seed": None if self.is_idle else self._seed,
             "calls": self._calls,
             "injected": dict(sorted(total.items())),
+            "phases": {
+                phase: dict(sorted(counts.items()))
+                for phase, counts in sorted(self._phases.items())
+            },
             "rules": [
                 {"seen": each.seen, "injected": dict(sorted(each.done.items()))}
                 for each in self._watches
@@ -85,15 +91,16 @@ class Injector:
 class Hit:
     """A call that is hit; ``note`` says that it really happened."""
 
-    watch: _Watch
     call: Call
     fault: Fault
+    counts: tuple[Counter[str], ...] = ()
 
     def note(self) -> None:
         """Count it, and say so in the log."""
         name = self.fault.kind.value
         if self.fault.status:
             name += f"_{self.fault.status}"
-        self.watch.done[name] += 1
+        for each in self.counts:
+            each[name] += 1
         call = self.call
         log.info("fault %s: %s %s (%s)", name, call.method, call.path, call.phase)

@@ -47,7 +47,7 @@ class Injected(Problem):
     """A refusal that was asked for; its Retry-After is the script's alone."""
 
     def __init__(self, code: str, retry_after: int | None) -> None:
-        super().__init__(code, "a fault on purpose; nothing was started")
+        super().__init__(code, "refused on purpose; nothing was started")
         self._retry_after = retry_after
 
     def headers(self) -> dict[str, str]:
