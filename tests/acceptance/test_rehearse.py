@@ -107,7 +107,9 @@ def test_a_storm_loses_nothing_and_pays_once(tmp_path: Path, case: Case) -> None
     states = summary["states"]
     spoiled = bill["faults"]["spoil"]
     assert sum(bill["faults"].values()) - spoiled >= COUNT // 20
-    assert spoiled == COUNT // 25
+    billed = bill["bill"]
+    assert billed["accepted"] == billed["jobs"] <= COUNT
+    assert spoiled == billed["accepted"] // 25
     found = [each for each in of(told, "document") if each["state"] != "done"]
     failed = [each for each in found if each["state"] == "failed"]
     doubted = [each for each in found if each["state"] == "in_doubt"]
@@ -115,8 +117,6 @@ def test_a_storm_loses_nothing_and_pays_once(tmp_path: Path, case: Case) -> None
     assert {reason(each) for each in failed} == {"a fault on purpose"}
     assert len(failed) <= spoiled
     check_doubts(case, doubted, bill["phases"].get("submit", {}))
-    billed = bill["bill"]
-    assert billed["accepted"] == billed["jobs"] <= COUNT
     assert billed["accepted"] >= COUNT - len(doubted)
     out = manifest.parent / "batch.rehearsal" / "out" / "out"
     assert command.valid_pdfs(out) == states["done"]
