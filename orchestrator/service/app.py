@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web import BaseRequest
 
 from orchestrator.service.auth import Keys
+from orchestrator.service.dialects import table
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
@@ -43,6 +44,8 @@ def make_app(context: Context) -> web.Application:
     app = web.Application(middlewares=[_errors, _guard(keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
+    for each in table.DIALECTS:
+        app.add_routes(each.routes)
     return app
 
 
@@ -67,7 +70,10 @@ def _guard(keys: Keys) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.path
-        if path.startswith("/v1/") and not path.startswith("/v1/uploads/"):
+        dialect = table.of(path)
+        if dialect is not None:
+            dialect.admit(request, keys)
+        elif path.startswith("/v1/") and not path.startswith("/v1/uploads/"):
             keys.check(request.headers.get("Authorization", ""))
         return await handler(request)
 
@@ -79,20 +85,26 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Problem as problem:
-        return _tell(problem)
+        return _tell(request, problem)
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        told = _tell(Problem(CODES.get(error.status, "bad_request"), error.reason))
+        told = _tell(
+            request, Problem(CODES.get(error.status, "bad_request"), error.reason)
+        )
         told.headers.update({k: v for k, v in error.headers.items() if k == "Allow"})
         return told
     except ConnectionError:
-        return _tell(Problem("bad_request", "the request did not arrive whole"))
+        return _tell(
+            request, Problem("bad_request", "the request did not arrive whole")
+        )
     except (OSError, sqlite3.Error) as error:
-        return _tell(_machine(error))
+        return _tell(request, _machine(error))
     except Exception:
         log.exception("%s %s", request.method, request.path)
-        return _tell(Problem("internal", "the service met a fault; its log has it"))
+        return _tell(
+            request, Problem("internal", "the service met a fault; its log has it")
+        )
 
 
 def _machine(error: OSError | sqlite3.Error) -> Problem:
@@ -103,7 +115,10 @@ def _machine(error: OSError | sqlite3.Error) -> Problem:
     return Problem("internal", "the service met a fault; its log has it")
 
 
-def _tell(problem: Problem) -> web.Response:
+def _tell(request: web.Request, problem: Problem) -> web.Response:
+    dialect = table.of(request.path)
+    if dialect is not None:
+        return dialect.tell(request, problem)
     response = answer({"error": problem.view()}, problem.kind.status)
     response.headers.update(problem.headers())
     return response
