@@ -60,11 +60,11 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     first, wanted = _first(request), request.match_info["file"]
     if wanted == filed.batch(first.request):
         return await send_zip(request, await _ready(request, _names(first)))
-    for name in _names(first):
-        job = request.app[CONTEXT].desk.find(name)
-        if _about(job).file == wanted:
-            return await send_file(request, (await _ready(request, [name]))[0])
-    raise Refused(404, NO_FILE)
+    n = filed.place(first, wanted)
+    if n is None:
+        raise Refused(404, NO_FILE)
+    name = filed.job_id(first.request, n)
+    return await send_file(request, (await _ready(request, [name]))[0])
 
 
 def count(request: web.Request, what: str, most: int) -> None:

@@ -86,7 +86,7 @@ def new(
                 request=str(request),
                 n=n,
                 count=len(wanted.contents),
-                file=str(uuid.uuid5(request, str(n))),
+                file=file_id(request, n),
                 name=each.name,
                 design=wanted.design,
                 version=wanted.version,
@@ -100,6 +100,18 @@ def new(
         )
         for n, each in enumerate(wanted.contents)
     ]
+
+
+def file_id(request: uuid.UUID, n: int) -> str:
+    """The id of a file: drawn from its request's, so that neither needs an index."""
+    return str(uuid.uuid5(request, str(n)))
+
+
+def place(about: Filed, file: str) -> int | None:
+    """Which file of the request has this id."""
+    request = uuid.UUID(about.request)
+    found = (n for n in range(about.count) if file_id(request, n) == file.lower())
+    return next(found, None)
 
 
 def job_id(request: str, n: int) -> str:

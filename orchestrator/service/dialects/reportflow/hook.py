@@ -20,11 +20,14 @@ def announce(job: Job, ending: Ending, find: Find) -> bytes | None:
     about = filed.of(job.order.extra)
     if about is None:
         return None
-    group = [find(filed.job_id(about.request, n)) for n in range(about.count)]
-    if any(each is not None and not each.state.is_ended for each in group):
-        return None
-    made = [each for each in group if each and each.state is JobState.DONE]
-    files = [each for job in made if (each := filed.of(job.order.extra))]
+    files: list[filed.Filed | None] = []
+    # Backwards, because files are made in order: the first look mostly settles it.
+    for n in reversed(range(about.count)):
+        each = find(filed.job_id(about.request, n))
+        if each is not None and not each.state.is_ended:
+            return None
+        if each is not None and each.state is JobState.DONE:
+            files.insert(0, filed.of(each.order.extra))
     if not files:
         return None
     when = datetime.fromtimestamp(ending.finished, UTC)
@@ -36,6 +39,6 @@ def announce(job: Job, ending: Ending, find: Find) -> bytes | None:
             "requestId": about.request,
             "designId": about.design,
             "version": about.version,
-            "files": [each.announced() for each in files],
+            "files": [each.announced() for each in files if each],
         }
     )
