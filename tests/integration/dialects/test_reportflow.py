@@ -69,6 +69,7 @@ async def test_a_current_url_is_a_zip_and_needs_the_key(tmp_path: Path) -> None:
         assert one.headers["File-ID"] == file["fileId"]
         with zipfile.ZipFile(io.BytesIO(packed.body)) as inside:
             assert inside.namelist() == ["invoice.pdf"]
+            assert inside.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
             assert inside.read("invoice.pdf") == one.body
         head = await flow.ask("HEAD", accepted["url"], CURRENT)
         assert int(head.headers["Content-Length"]) == len(packed.body)

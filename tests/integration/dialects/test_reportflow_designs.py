@@ -106,6 +106,9 @@ async def test_an_unknown_design_is_stood_in_for(tmp_path: Path) -> None:
         path = "/v1/file/design/parameter/0eGLPoUzbuBv5EEj"
         assert (await flow.ask("GET", path, LEGACY)).json == {}
         assert (await flow.ask("GET", path, CURRENT)).json == []
+        letters = {"🎉": "🎉 한국어 العربية \u0007", "x" * 400: "y" * 5000, "": [[]]}
+        odd = await flow.single(how="sync", design="other", params=letters)
+        assert odd.status == 201
         # A design that is here is checked as ever.
         assert (await flow.single(version=9)).refusal[0] == 404
         assert (await flow.single(params={})).refusal[0] == 400

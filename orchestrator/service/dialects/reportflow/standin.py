@@ -37,7 +37,8 @@ def _blocks(title: str, values: Mapping[str, Any]) -> Iterator[Block]:
         if pairs:
             yield _pairs(title, pairs)
             pairs = []
-        yield from _nested(f"{title}.{key}".removeprefix("."), value)
+        joined = f"{title}{key}" if key.startswith("[") else f"{title}.{key}"
+        yield from _nested(joined.removeprefix("."), value)
     if pairs:
         yield _pairs(title, pairs)
 
