@@ -327,7 +327,7 @@ def _remedy(status: int, error: dict[str, Any]) -> Remedy:
 
 
 def _unreadable(response: Response) -> Failure:
-    """A good status without the words that belong to it: nobody knows what was done."""
+    """A good status without the words that belong to it: it may have been done."""
     why = f"the reply is not the service's: {_line(response.excerpt(), 200)}"
     return Failure(
         "bad_reply", why, Blame.SERVICE, Remedy.LOOKUP, status=response.status
@@ -335,7 +335,7 @@ def _unreadable(response: Response) -> Failure:
 
 
 def _asked(progress: Progress, response: Response) -> Progress:
-    """A reply to a question about a job: one that refuses it says nothing of the job."""
+    """A reply to a question about a job: a refusal says nothing of the job itself."""
     failure = progress.failure
     if failure and failure.remedy is Remedy.FAIL and not response.is_success:
         return progress.failed(replace(failure, remedy=Remedy.RETRY))
@@ -441,6 +441,7 @@ def objections(
     known = {
         (_text(e.get("operation")), _text(e.get("source")), _text(e.get("target")))
         for e in formats
+        if _text(e.get("source")) and _text(e.get("target"))
     }
     return [
         (wish, _unsupported(wish, known))
