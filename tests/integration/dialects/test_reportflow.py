@@ -392,6 +392,19 @@ async def test_a_full_queue_takes_all_of_a_request_or_none(tmp_path: Path) -> No
         renderer.gate.set()
 
 
+async def test_the_log_opens_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The id in a link is as good as a key, so it is cut short."""
+    caplog.set_level("INFO", logger="orchestrator.service")
+    async with flowing(tmp_path) as flow:
+        accepted = (await flow.single(headers=LEGACY)).json
+        await flow.ask("GET", accepted["url"])
+        await flow.ask("GET", f"/v1/file/download/{accepted['requestId']}", LEGACY)
+    assert f"/files/{accepted['requestId'][:8]}… 200" in caplog.text
+    assert accepted["requestId"] not in caplog.text
+
+
 async def test_other_paths_and_methods(tmp_path: Path) -> None:
     """Errors have this API's shape; the native ones keep theirs."""
     async with flowing(tmp_path) as flow:
