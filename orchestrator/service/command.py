@@ -85,6 +85,21 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     help="Script of faults that happen on purpose; for tests and rehearsals.",
 )
 @click.option(
+    "--stand-in-designs",
+    is_flag=True,
+    help="Render designs that are not here by one that prints its parameters.",
+)
+@click.option(
+    "--rate-limits",
+    is_flag=True,
+    help="Count requests as the APIs do whose dialects are spoken.",
+)
+@click.option(
+    "--reportflow-webhook",
+    metavar="URL",
+    help="Where the ReportFlow dialect tells of finished requests.",
+)
+@click.option(
     "--workers",
     default=0,
     type=click.IntRange(0),
@@ -171,6 +186,9 @@ def _settings(
         designs=options["designs"],
         workers=options["workers"],
         faults=_faults_in(options["faults"]),
+        rate_limits=options["rate_limits"],
+        stand_in_designs=options["stand_in_designs"],
+        reportflow_webhook=options["reportflow_webhook"],
     )
 
 

@@ -14,6 +14,7 @@ from orchestrator.service.faults.injector import Injector
 from orchestrator.service.jobs import ID, Job
 from orchestrator.service.links import Links
 from orchestrator.service.problems import Problem
+from orchestrator.service.rates import Rates
 from orchestrator.service.settings import ServiceSettings
 
 
@@ -25,6 +26,7 @@ class Context:
     links: Links
     clock: Clock
     settings: ServiceSettings
+    rates: Rates
     injector: Injector = field(default_factory=Injector)
 
 
