@@ -102,6 +102,7 @@ def shown(request: Request) -> dict[str, Any]:
         "repeat": str(request.repeat),
         "keyed": request.keyed,
         "takes_file": request.takes_file,
+        "takes_json": request.takes_json,
     }
     match request.body:
         case Form(parts):

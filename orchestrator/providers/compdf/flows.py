@@ -128,10 +128,18 @@ def tasks(_job: Job, _: Progress) -> Request:
     return Request("GET", f"{V2}/task/list", Repeat.SAFE, query=query, timeout=30.0)
 
 
-def fetch(_: Job, progress: Progress) -> Request:
+def fetch(job: Job, progress: Progress) -> Request:
     """Fetch the next result, without our key: the link is its own."""
     result = next(each for each in progress.results if each.saved is None)
-    return Request("GET", result.url or "", Repeat.SAFE, keyed=False, takes_file=True)
+    wanted = job.documents[result.document].target
+    return Request(
+        "GET",
+        result.url or "",
+        Repeat.SAFE,
+        keyed=False,
+        takes_file=True,
+        takes_json=wanted == "json",
+    )
 
 
 # What was answered...

@@ -141,10 +141,18 @@ def look(job: Job, progress: Progress) -> Request:
     return Request("GET", path, Repeat.SAFE, headers=_JSON, timeout=60.0)
 
 
-def fetch(_: Job, progress: Progress) -> Request:
+def fetch(job: Job, progress: Progress) -> Request:
     """Fetch the next result, without our key: the id in the link is enough."""
     result = next(each for each in progress.results if each.saved is None)
-    return Request("GET", result.url or "", Repeat.SAFE, keyed=False, takes_file=True)
+    wanted = job.documents[result.document].target
+    return Request(
+        "GET",
+        result.url or "",
+        Repeat.SAFE,
+        keyed=False,
+        takes_file=True,
+        takes_json=wanted == "json",
+    )
 
 
 def delete(job: Job, progress: Progress) -> Request:
