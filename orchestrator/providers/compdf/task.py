@@ -106,6 +106,15 @@ def _stand_of_file(record: dict[str, Any]) -> Stand:
 # What came of it...
 
 
+_PACKED = Failure(
+    "packed",
+    "its results are one ZIP, which is not unpacked here; the provider's console has "
+    "it until the end of the next day",
+    Blame.SERVICE,
+    Remedy.FAIL,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Results, and failures by document; ``strays`` are files of nobody's."""
@@ -124,6 +133,8 @@ def outcome_of(job: Job, task: Task) -> Outcome:
         place = place_in(job, each.get("fileName"), each.get("downFileName"))
         if place is None:
             strays += 1
+        elif _is_packed(job, each, place):
+            rejected[place] = _PACKED
         elif link := _link(each):
             results.append(_result(job, each, link, place))
         else:
@@ -135,6 +146,11 @@ def outcome_of(job: Job, task: Task) -> Outcome:
     kept = tuple(sorted((i, f) for i, f in rejected.items() if i not in done))
     ordered = sorted(results, key=lambda each: each.document)
     return Outcome(tuple(ordered), kept, strays)
+
+
+def _is_packed(job: Job, record: dict[str, Any], place: int) -> bool:
+    name = text(record.get("downFileName")).lower()
+    return name.endswith(".zip") and job.documents[place].target != "zip"
 
 
 def _link(record: dict[str, Any]) -> str:
