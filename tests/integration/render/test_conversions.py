@@ -215,7 +215,8 @@ async def test_a_long_table_repeats_its_header(bench: Bench) -> None:
 def _type_size(page: Any) -> float:
     """The largest type on a page."""
     raw = pypdfium2.raw
-    return max(raw.FPDFText_GetFontSize(page, n) for n in range(page.count_chars()))
+    count = page.count_chars()
+    return max(float(raw.FPDFText_GetFontSize(page, n)) for n in range(count))
 
 
 @pytest.mark.parametrize(
