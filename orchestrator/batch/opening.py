@@ -38,10 +38,11 @@ REVIVALS = 5
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An account that is ready to work."""
+    """An account that is ready to work; ``balance`` as far as its API tells."""
 
     account: Account
     dispatcher: Dispatcher
+    balance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Opening:
                 on_hash=self._store.hashed,
             )
         )
-        await self._survey(account, transport)
+        balance = await self._survey(account, transport)
         limits = account.limits
         if account.settings.is_private and account.settings.limits.width is None:
             # Its work is bound by cores; more width would only wait in its queue.
@@ -183,7 +184,7 @@ class Opening:
             tell=tell,
             fits=account.provider.fits,
         )
-        return Opened(account, dispatcher)
+        return Opened(account, dispatcher, balance)
 
     def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(documents: tuple[Document, ...]) -> Job:
@@ -198,10 +199,10 @@ class Opening:
 
         return make
 
-    async def _survey(self, account: Account, transport: HttpTransport) -> None:
+    async def _survey(self, account: Account, transport: HttpTransport) -> float | None:
         survey = account.provider.survey
         if survey is None:
-            return
+            return None
         try:
             async with transport.send(survey.request) as reply:
                 response = reply.response
@@ -209,13 +210,15 @@ class Opening:
             raise AccountError(
                 f"account {account.name}: nobody answers ({error})"
             ) from None
-        if response.status in (401, 403):
+        standing = survey.standing(response)
+        if standing.refusal:
             raise AccountError(
-                f"account {account.name}: the key is refused (status "
-                f"{response.status}); check `key` in the manifest"
+                f"account {account.name}: {standing.refusal}; "
+                "check `key` in the manifest"
             )
         wishes = [each for each in self._batch.wishes if each.account == account.name]
         self._batch.refuse(survey.objections(response, wishes))
+        return standing.balance
 
 
 def _dialect(private: Endpoint, account: Account) -> Endpoint:

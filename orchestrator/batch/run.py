@@ -85,6 +85,12 @@ class Run:
         """Jobs that a provider works on, or that wait to be tried again."""
         return sum(each.dispatcher.waiting for each in self._opened)
 
+    @property
+    def balances(self) -> dict[str, float]:
+        """What accounts had left at the start of the run, as far as their APIs tell."""
+        known = ((each.account.name, each.balance) for each in self._opened)
+        return {name: left for name, left in known if left is not None}
+
     def phases(self) -> dict[str, int]:
         """How many jobs are carried in each phase."""
         counts: dict[str, int] = {}

@@ -239,6 +239,7 @@ def _summary(
             bytes=run.tally.bytes,
             seconds=round(seconds, 3),
             stopped={name: each.code for name, each in stopped.items()},
+            balances=run.balances,
             ledger=str(folder.ledger),
             exit=int(ended),
         )
@@ -252,5 +253,7 @@ def _summary(
         stopped=stopped,
     ):
         click.echo(line)
+    for name, left in run.balances.items():
+        click.echo(f"account {name}: {left:,.10g} units were left at the start")
     click.echo(f"ledger: {near(folder.ledger)}")
     return ended

@@ -48,6 +48,9 @@ from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, is_uns
 LAPS = 3
 """How often a job may go back in its flow (a link that died) before it fails."""
 
+RELEASES = 1000
+"""How many things of one job are deleted at the provider, at most."""
+
 _ENDINGS = {
     Remedy.FAIL: State.FAILED,
     Remedy.OVERDUE: State.OVERDUE,
@@ -398,20 +401,24 @@ class Driver:
         return ended
 
     async def release(self, work: Work) -> None:
-        """Delete the job at the provider, now that its results are safe here.
+        """Delete what is left at the provider, now that its results are safe here.
 
-        One try: what is left expires at the provider by itself.
+        One try each: what is left expires at the provider by itself.
         """
         step = self._provider.release
         if step is None or work.progress.phase is not Phase.RELEASE:
             return
-        request = step.build(work.job, work.progress)
-        try:
-            async with (
-                self._passage(request),
-                self._transport.send(request) as reply,
-            ):
-                work.progress = step.parse(work.job, work.progress, reply.response)
-        except (NotSent, Unanswered):
-            return
+        for _ in range(RELEASES):
+            request = step.build(work.job, work.progress)
+            try:
+                async with (
+                    self._passage(request),
+                    self._transport.send(request) as reply,
+                ):
+                    progress = step.parse(work.job, work.progress, reply.response)
+            except (NotSent, Unanswered):
+                return
+            work.progress = progress
+            if progress.phase is not Phase.RELEASE:
+                break
         await self._ledger.advance(work.job, work.progress.at(Phase.ENDED))

@@ -120,6 +120,8 @@ class Manifest:
         self._begin()
         for fault in self._first.kept:
             self.faults.add(fault.place, fault.message, fault.hint)
+        if self._names is not None:  # a pass that was left before its end
+            self._names.close()
         self._names = names = Names()
         folder = str(self.settings.folder)
         builder = Builder(folder, self.faults, names, self._options.many)

@@ -110,15 +110,43 @@ class Wish:
     target: str
 
 
+def no_objections(
+    response: Response,  # noqa: ARG001  # fits the signature
+    wishes: Collection[Wish],  # noqa: ARG001
+) -> Sequence[tuple[Wish, str]]:
+    """The answer of a survey that tells nothing of what an account can do."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an account is worth: ``refusal`` says why it cannot work at all.
+
+    ``balance`` is in the provider's units, as far as it tells.
+    """
+
+    refusal: str = ""
+    balance: float | None = None
+
+
+def by_status(response: Response) -> Standing:
+    """The standing where 401 and 403 are all that is known of it."""
+    is_refused = response.status in (401, 403)
+    why = f"the key is refused (status {response.status})" if is_refused else ""
+    return Standing(why)
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """Asks an account what it can do, before the first document is sent to it.
 
-    ``objections`` is total: a reply that it cannot read objects to nothing.
+    ``objections`` and ``standing`` are total: a reply that they cannot read objects to
+    nothing. An empty balance refuses nothing: what was paid for may be left to fetch.
     """
 
     request: Request
     objections: Callable[[Response, Collection[Wish]], Sequence[tuple[Wish, str]]]
+    standing: Callable[[Response], Standing] = by_status
 
 
 @dataclass(frozen=True, slots=True)

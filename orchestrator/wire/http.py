@@ -96,6 +96,7 @@ class Request:
         lane: Which of the provider's rates it counts against (``Provider.rates``).
         takes_file: Whether a good reply that is not JSON is a result to be streamed
             to disk; otherwise the reply is read into memory, within a limit.
+        takes_json: Whether a good reply that is JSON is such a result, too.
     """
 
     method: str
@@ -108,6 +109,7 @@ class Request:
     timeout: float = 60.0
     lane: str = ""
     takes_file: bool = False
+    takes_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,11 @@ class Response:
     def is_success(self) -> bool:
         """Whether the status is a 2xx."""
         return 200 <= self.status < 300
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a web page came: a gateway's, since no API answers with one."""
+        return self.headers.get("content-type", "").lower().startswith("text/html")
 
     def json(self) -> Any:
         """The body as JSON, or ``None`` where it is not JSON. Never raises."""

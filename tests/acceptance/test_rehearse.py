@@ -51,8 +51,9 @@ CASES = [
     if spoken(name)
 ]
 UNKNOWN = {"lose", "reset", "cut", "short", "page", "redirect", "refuse_500"}
-UNKNOWN |= {"refuse_502", "lose_500", "lose_502", "redirect_307"}
-"""Faults after which nobody can tell whether the request was accepted."""
+UNKNOWN |= {"refuse_502", "refuse_503", "lose_500", "lose_502", "redirect_307"}
+"""Faults after which nobody can tell whether the request was accepted: replies that
+were lost, and statuses that are outside of the table of refusals (503 of ComPDF)."""
 BLIND = {("compdf", "sync"), ("compdf", "async")}
 """Where a lost submit cannot be looked up: ComPDF's task list shows no names."""
 
