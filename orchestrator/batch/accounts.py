@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from orchestrator.errors import AccountError
-from orchestrator.providers import local
+from orchestrator.providers import local, reportflow
 from orchestrator.settings import AccountSettings, SecretMissing, SecretReference
 from orchestrator.wire.flow import Limits, Provider, Thresholds
 
@@ -24,7 +24,7 @@ def providers() -> Mapping[str, Provider]:
     Those of other packages come through entry points; ours cannot be replaced.
     """
     others: list[Provider] = [each.load() for each in entry_points(group=GROUP)]
-    return {each.name: each for each in (*others, local.provider)}
+    return {each.name: each for each in (*others, local.provider, reportflow.provider)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ def accounts_of(settings: Mapping[str, AccountSettings]) -> dict[str, Account]:
 
 def _account(settings: AccountSettings) -> Account:
     provider = providers()[settings.type]
+    if settings.secret is not None and provider.with_secret is not None:
+        provider = provider.with_secret
     return Account(
         settings=settings,
         provider=provider,
