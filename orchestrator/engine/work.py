@@ -18,7 +18,6 @@ from orchestrator.model import (
 from orchestrator.wire.http import Form, Raw, Request
 from orchestrator.wire.outcome import NotSent
 
-
 NOWHERE = Failure(
     "cut_reply",
     "the reply that carried the result was cut, and named no other way to it",

@@ -68,4 +68,6 @@ def message_of(response: Response) -> str:
     text = "; ".join(each for each in texts[:20] if isinstance(each, str))
     line = " ".join((text[:2000] or response.excerpt()).split())[:500]
     shown = "".join(each if each.isprintable() else "?" for each in line)
-    return f"status {response.status}: {shown}" if shown else f"status {response.status}"
+    return (
+        f"status {response.status}: {shown}" if shown else f"status {response.status}"
+    )
