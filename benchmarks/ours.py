@@ -186,12 +186,12 @@ class Ours:
             tell=self._tell,
         )
 
-    def _job(self, document: Document) -> Job:
+    def _job(self, documents: tuple[Document, ...]) -> Job:
         return Job(
             id=secrets.token_hex(16),
             account=ACCOUNT,
-            mode=document.mode,
-            documents=(document,),
+            mode=documents[0].mode,
+            documents=documents,
             created=self._clock.now(),
         )
 

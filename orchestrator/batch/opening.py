@@ -43,6 +43,7 @@ class Opened:
 
     account: Account
     dispatcher: Dispatcher
+    callback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class Opening:
             tell=tell,
             fits=account.provider.fits,
         )
-        return Opened(account, dispatcher)
+        return Opened(account, dispatcher, endpoint.callback)
 
     def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(documents: tuple[Document, ...]) -> Job:

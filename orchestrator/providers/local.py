@@ -335,7 +335,7 @@ def _unreadable(response: Response) -> Failure:
 
 
 def _asked(progress: Progress, response: Response) -> Progress:
-    """A reply to a question about a job: one that refuses it says nothing of the job."""
+    """A reply to a question about a job: a refusal says nothing of the job itself."""
     failure = progress.failure
     if failure and failure.remedy is Remedy.FAIL and not response.is_success:
         return progress.failed(replace(failure, remedy=Remedy.RETRY))

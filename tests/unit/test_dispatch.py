@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
-from orchestrator.engine.dispatch import Dispatcher
+from orchestrator.engine.dispatch import Dispatcher, Fits
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import AccountStopped, End, Wait, Work
@@ -18,6 +19,7 @@ from orchestrator.model import (
     Failure,
     Input,
     Job,
+    Mode,
     Phase,
     Progress,
     Remedy,
@@ -65,15 +67,20 @@ class Carrier:
 
     async def end(self, work: Work) -> End:
         """The document is done."""
-        verdict = Verdict(work.job.document, State.DONE)
-        await self.ledger.settle(work.job, Progress(Phase.ENDED), [verdict])
-        return End([verdict])
+        verdicts = [Verdict(each, State.DONE) for each in work.job.documents]
+        await self.ledger.settle(work.job, Progress(Phase.ENDED), verdicts)
+        return End(verdicts)
 
 
 class Scene:
     """A dispatcher over a ledger in memory."""
 
-    def __init__(self, *documents: Document, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *documents: Document,
+        limits: Limits | None = None,
+        fits: Fits | None = None,
+    ) -> None:
         limits = limits or Limits(width=2)
         self.clock = ManualClock()
         self.ledger = MemoryLedger(documents, clock=self.clock)
@@ -89,12 +96,13 @@ class Scene:
             limits=limits,
             make_job=self.job,
             tell=self.tell,
+            fits=fits,
         )
 
-    def job(self, what: Document) -> Job:
+    def job(self, what: tuple[Document, ...]) -> Job:
         """A new job."""
         self.made += 1
-        return job_of(what, self.made, self.clock.now())
+        return replace(job_of(what[0], self.made, self.clock.now()), documents=what)
 
     async def tell(self, verdicts: Sequence[Verdict]) -> None:
         """Hear how documents ended."""
@@ -305,3 +313,17 @@ async def test_what_was_left_goes_first_and_what_it_reopens_is_done() -> None:
     verdict = scene.ledger.entries["small000"].verdict
     assert verdict is not None
     assert verdict.document.params == {"new": True}
+
+
+async def test_documents_that_fit_travel_in_one_job() -> None:
+    """As many as the provider says, in order, and never two modes in one job."""
+    modes = [Mode.SYNC] * 5 + [Mode.ASYNC] * 4
+    documents = [
+        replace(each, mode=mode) for each, mode in zip(small(9), modes, strict=True)
+    ]
+    scene = Scene(
+        *documents, limits=Limits(width=1), fits=lambda some, _: len(some) < 3
+    )
+    await scene.run()
+    assert sorted(scene.told) == [each.id for each in documents]
+    assert scene.carrier.order == ["small000", "small003", "small005", "small008"]

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.model import Blame, Failure, Mode, Operation, Remedy, State
 from orchestrator.plan.batch import Part, Plan, needs_of
-from orchestrator.plan.modes import choose, of
+from orchestrator.plan.modes import choose
 from orchestrator.report import plan as report
 from orchestrator.report.summary import status_lines, summary_lines
 from orchestrator.report.units import number, size, span
@@ -60,13 +60,13 @@ def test_numbers() -> None:
 @pytest.mark.parametrize(
     ("count", "mode", "words"),
     [
-        (0, Mode.SYNC, "0 B is up to 10 MB"),
-        (10_000_000, Mode.SYNC, "10 MB is up to 10 MB"),
-        (10_000_001, Mode.ASYNC, "10,000,001 B is over 10 MB and up to 50 MB"),
+        (0, Mode.SYNC, "0 bytes is up to 10 MB"),
+        (10_000_000, Mode.SYNC, "10.0 MB is up to 10 MB"),
+        (10_000_001, Mode.ASYNC, "10,000,001 bytes is over 10 MB and up to 50 MB"),
         (10_400_000, Mode.ASYNC, "10.4 MB is over"),
-        (50_000_000, Mode.ASYNC, "50 MB is over 10 MB and up to 50 MB"),
-        (50_000_001, Mode.PRESIGNED, "50,000,001 B is over 50 MB"),
-        (120_000_000, Mode.PRESIGNED, "120 MB is over 50 MB"),
+        (50_000_000, Mode.ASYNC, "50.0 MB is over 10 MB and up to 50 MB"),
+        (50_000_001, Mode.PRESIGNED, "50,000,001 bytes is over 50 MB"),
+        (120_000_000, Mode.PRESIGNED, "120.0 MB is over 50 MB"),
     ],
 )
 def test_the_mode_goes_by_size_and_the_reason_is_true(
@@ -92,15 +92,14 @@ def test_other_ways_to_a_mode() -> None:
     found = choose(5, Operation.CONVERT, None, Thresholds(), {}, once=once)
     assert found.mode is Mode.PRESIGNED
     found = choose(0, Operation.GENERATE, None, Thresholds(), {})
-    assert found.reason == "no file to send: sync"
-    assert of(10_500_000) == "10.5 MB"
+    assert found.reason == "no file to send"
 
 
 def plan(**changes: object) -> Plan:
     """A plan of two parts."""
     parts = [
-        Part("a", "local", "sync", 3, 600, "small", Decimal("0.30")),
-        Part("a", "local", "presigned", 1, 120_000_000, "large", None),
+        Part("a", "local", "sync", 3, 600, "d1", "small", Decimal("0.30")),
+        Part("a", "local", "presigned", 1, 120_000_000, "d2", "large", None),
     ]
     values: dict[str, object] = {
         "name": "batch",
@@ -125,7 +124,7 @@ def test_a_plan_in_words() -> None:
         "every document is new",
         "4 documents, 120.0 MB to send",
         "pre-signed",
-        "a (local): large",
+        "a (local), as d2: large",
         "about 0.30",
         "enough",
     ):
