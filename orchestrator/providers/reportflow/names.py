@@ -60,4 +60,5 @@ def request_of(route: str) -> str:
 
 def is_id(value: object) -> bool:
     """Whether a value of a reply can be an id: opaque, short, printable."""
-    return isinstance(value, str) and bool(_SAFE_ID.fullmatch(value))
+    is_text = isinstance(value, str) and bool(_SAFE_ID.fullmatch(value))
+    return is_text and value not in (".", "..")
