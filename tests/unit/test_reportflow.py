@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from orchestrator.batch.accounts import accounts_of
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.work import AccountStopped, Wait, Work
@@ -27,6 +28,7 @@ from orchestrator.model import (
 )
 from orchestrator.providers import reportflow
 from orchestrator.providers.reportflow import ask, hear, names, params, refusals
+from orchestrator.settings import AccountSettings, SecretReference
 from orchestrator.testing import (
     Broken,
     Canned,
@@ -284,6 +286,13 @@ def test_what_fits_into_one_request() -> None:
 
 def test_credentials_of_both_generations() -> None:
     """A key alone is the newer one; a secret beside it makes the older one."""
+    key, secret = SecretReference("env", "K"), SecretReference("env", "S")
+    settings = AccountSettings("flow", "reportflow", key=key)
+    made = accounts_of({"flow": settings})["flow"]
+    assert made.auth("k", "") == (("appkey", "k"),)
+    both = accounts_of({"flow": replace(settings, secret=secret)})["flow"]
+    assert both.auth("k", "s") == (("AppKey", "k"), ("SecretKey", "s"))
+    assert both.provider.base_url is None
     older = reportflow.provider.with_secret
     assert reportflow.provider.auth == (("appkey", "{key}"),)
     assert older is not None

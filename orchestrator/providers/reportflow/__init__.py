@@ -60,7 +60,11 @@ _newer = Provider(
 )
 
 _older = replace(
-    _newer, auth=(("AppKey", "{key}"), ("SecretKey", "{secret}")), fits=None
+    _newer,
+    auth=(("AppKey", "{key}"), ("SecretKey", "{secret}")),
+    # Each workspace has a host of its own.
+    base_url=None,
+    fits=None,
 )
 
 provider = replace(_newer, with_secret=_older)
