@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import sqlite3
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web import BaseRequest
 
 from orchestrator.service.auth import Keys
+from orchestrator.service.dialects import table
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
@@ -34,6 +36,7 @@ ROUTES = [
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
 CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
+UUID = re.compile("([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -43,6 +46,8 @@ def make_app(context: Context) -> web.Application:
     app = web.Application(middlewares=[_errors, _guard(keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
+    for each in table.DIALECTS:
+        app.add_routes(each.routes)
     return app
 
 
@@ -56,18 +61,26 @@ class AccessLog(AbstractAccessLogger):
         self.logger.info(
             "%s %s %d %d %.1f ms",
             request.method,
-            request.path,
+            _shown(request.path),
             response.status,
             response.body_length,
             time * 1000,
         )
 
 
+def _shown(path: str) -> str:
+    """A path for the log: in dialects, an id may be all that opens a file."""
+    return path if table.of(path) is None else UUID.sub(r"\1…", path)
+
+
 def _guard(keys: Keys) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.path
-        if path.startswith("/v1/") and not path.startswith("/v1/uploads/"):
+        dialect = table.of(path)
+        if dialect is not None:
+            dialect.admit(request, keys)
+        elif path.startswith("/v1/") and not path.startswith("/v1/uploads/"):
             keys.check(request.headers.get("Authorization", ""))
         return await handler(request)
 
@@ -79,20 +92,26 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Problem as problem:
-        return _tell(problem)
+        return _tell(request, problem)
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        told = _tell(Problem(CODES.get(error.status, "bad_request"), error.reason))
+        told = _tell(
+            request, Problem(CODES.get(error.status, "bad_request"), error.reason)
+        )
         told.headers.update({k: v for k, v in error.headers.items() if k == "Allow"})
         return told
     except ConnectionError:
-        return _tell(Problem("bad_request", "the request did not arrive whole"))
+        return _tell(
+            request, Problem("bad_request", "the request did not arrive whole")
+        )
     except (OSError, sqlite3.Error) as error:
-        return _tell(_machine(error))
+        return _tell(request, _machine(error))
     except Exception:
         log.exception("%s %s", request.method, request.path)
-        return _tell(Problem("internal", "the service met a fault; its log has it"))
+        return _tell(
+            request, Problem("internal", "the service met a fault; its log has it")
+        )
 
 
 def _machine(error: OSError | sqlite3.Error) -> Problem:
@@ -103,7 +122,10 @@ def _machine(error: OSError | sqlite3.Error) -> Problem:
     return Problem("internal", "the service met a fault; its log has it")
 
 
-def _tell(problem: Problem) -> web.Response:
+def _tell(request: web.Request, problem: Problem) -> web.Response:
+    dialect = table.of(request.path)
+    if dialect is not None:
+        return dialect.tell(request, problem)
     response = answer({"error": problem.view()}, problem.kind.status)
     response.headers.update(problem.headers())
     return response

@@ -315,6 +315,20 @@ async def test_what_was_left_goes_first_and_what_it_reopens_is_done() -> None:
     assert verdict.document.params == {"new": True}
 
 
+async def test_small_ones_that_travel_together_take_no_place_of_the_large() -> None:
+    """Though their sum is large, their places stay what they are."""
+    few = [
+        document(f"small{n:03}", n=n, inputs=(Input("/in/x", 6_000_000),))
+        for n in range(20)
+    ]
+    limits = Limits(width=4, uploads=2)
+    scene = Scene(*few, *large(8), limits=limits, fits=lambda some, _: len(some) < 3)
+    await scene.run()
+    assert len(scene.told) == 28
+    assert scene.dispatcher._sending == 0
+    assert scene.carrier.most_large <= 2
+
+
 async def test_documents_that_fit_travel_in_one_job() -> None:
     """As many as the provider says, in order, and never two modes in one job."""
     modes = [Mode.SYNC] * 5 + [Mode.ASYNC] * 4
