@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.batch.rehearsal import Rehearsal
+from orchestrator.settings import HookSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,10 @@ class RunOptions:
         code: Only those that failed with this code.
         log_file: Where every exchange is noted, a JSON line each.
         rehearsal: Where to rehearse instead of running.
+        webhooks: Public address of webhooks; this and the two below win over the
+            manifest.
+        listen: ``HOST:PORT`` on which webhooks come in.
+        inbox: Folder of a durable inbox.
     """
 
     only: Sequence[str] = ()
@@ -30,3 +35,15 @@ class RunOptions:
     code: str | None = None
     log_file: Path | None = None
     rehearsal: Rehearsal | None = None
+    webhooks: str | None = None
+    listen: str | None = None
+    inbox: Path | None = None
+
+    def hooks(self, said: HookSettings) -> HookSettings:
+        """What the manifest says of webhooks, unless it was said for this run."""
+        return replace(
+            said,
+            url=self.webhooks or said.url,
+            listen=self.listen or said.listen,
+            inbox=self.inbox.absolute() if self.inbox else said.inbox,
+        )

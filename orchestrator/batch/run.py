@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.batch.folder import BatchFolder
@@ -166,7 +166,11 @@ class Run:
 
     async def _carry(self, opened: Opened, store: Store) -> None:
         name = opened.account.name
-        await opened.dispatcher.run([Work(*each) for each in store.open_jobs(name)])
+        left = [
+            Work(replace(job, callback=opened.callback), progress, intended)
+            for job, progress, intended in store.open_jobs(name)
+        ]
+        await opened.dispatcher.run(left)
         if opened.dispatcher.stopped:
             self.tally.stopped[name] = opened.dispatcher.stopped
 

@@ -52,6 +52,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.cli.selftest:selftest_command",
         "Show on this machine that nothing is lost and nothing paid twice.",
     ),
+    "listen": (
+        "orchestrator.cli.listen:listen_command",
+        "Keep webhooks on disk, also while nothing runs.",
+    ),
     "schema": (
         "orchestrator.cli.plan:schema_command",
         "Print the JSON Schema of manifests.",

@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from orchestrator.model import Document, Job, Mode, Operation, Phase, Progress
+from orchestrator.model import Document, Echo, Job, Mode, Operation, Phase, Progress
 from orchestrator.wire.http import Request, Response
 
 Build = Callable[[Job, Progress], Request]
@@ -108,6 +108,7 @@ class Wish:
     operation: Operation
     source: str
     target: str
+    design: str = ""
 
 
 def no_objections(
@@ -150,6 +151,34 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Asks an account about one design, before the first document is sent to it.
+
+    ``objection`` says what is against the design itself, ``problems`` what is against
+    a document of it; both are total. A reply that is neither good nor an objection
+    is asked for again, and then stops the account.
+    """
+
+    request: Request
+    objection: Callable[[Response], str | None]
+    problems: Callable[[Response], Callable[[Document], Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Takes a job over whose reply was lost, by what its webhook echoes.
+
+    For an API without lookups. ``read`` gives the progress that the echo speaks of, or
+    ``None``; ``confirm`` asks the account's own origin whether that is true, as a
+    ``Step.find`` does. An echo is waited for ``patience`` seconds after the intent.
+    """
+
+    read: Callable[[Job, Progress, Echo], Progress | None]
+    confirm: Step
+    patience: float
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """An API as data.
 
@@ -175,6 +204,11 @@ class Provider:
         fits: Whether one more document may go into a job that has some; ``None`` where
             a job carries one document.
         rates: Requests a second that the API allows in each lane of its requests.
+        inquire: What to ask about a design that documents name; ``None`` where its
+            parameters cannot be asked for.
+        adoption: Takes over a job whose reply was lost, by the echo of a webhook.
+        with_secret: The API as it is for accounts that have a second credential,
+            where that means another generation of it.
     """
 
     name: str
@@ -195,3 +229,6 @@ class Provider:
     base_url: str | None = None
     fits: Callable[[Sequence[Document], Document], bool] | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
+    inquire: Callable[[str], Inquiry] | None = None
+    adoption: Adoption | None = None
+    with_secret: Provider | None = None

@@ -33,6 +33,12 @@ def line(value: Any, limit: int = 200) -> str:
     return "".join(each if each.isprintable() else "?" for each in joined)[:limit]
 
 
+def whole(value: Any) -> int | None:
+    """A whole number that is not negative."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and 0 <= value < _MOST else None
+
+
 def number(value: Any) -> float | None:
     """A number, also one that was written as text."""
     if isinstance(value, str) and _NUMBER.fullmatch(value):
