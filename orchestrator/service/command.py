@@ -90,6 +90,11 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     help="Where the log goes.  [default: standard error]",
 )
 @click.option(
+    "--compdf-webhook",
+    metavar="URL",
+    help="Where the ComPDF dialect tells of all its tasks and files.",
+)
+@click.option(
     "--private",
     "is_private",
     is_flag=True,
@@ -164,6 +169,7 @@ def _settings(
         deduplicate=not options["no_deduplication"],
         designs=options["designs"],
         workers=options["workers"],
+        compdf_webhook=options["compdf_webhook"],
     )
 
 

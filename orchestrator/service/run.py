@@ -17,9 +17,20 @@ from aiohttp import web
 
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
+from orchestrator.service.address import objection
 from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database
 from orchestrator.service.desk import Desk
+from orchestrator.service.dialects.compdf.counter import (
+    Counter,
+    Parts as CompdfParts,
+)
+from orchestrator.service.dialects.compdf.events import Events
+from orchestrator.service.dialects.compdf.seals import end_of_next_day
+from orchestrator.service.dialects.compdf.tasks import (
+    DIALECT,
+    SCHEMA as COMPDF_SCHEMA,
+)
 from orchestrator.service.held import held, secret_file
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.links import Links
@@ -43,6 +54,7 @@ class Parts:
     runner: Runner
     hooks: Hooks
     context: Context
+    compdf: Counter
     width: int
 
 
@@ -77,7 +89,10 @@ async def _parts(
         store = Store(base, deduplicate=settings.deduplicate)
         storage = Storage(settings.data, max_body=settings.max_body)
         await storage.clear(store.has_folder)
-        hooks = Hooks(Outbox(base), settings, clock)
+        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
+        links = Links(link_secret.encode(), life=settings.link_life)
+        events = Events(links, settings.compdf_webhook)
+        hooks = Hooks(Outbox(base), settings, clock, {DIALECT: events.voice()})
         runner = Runner(
             store=store,
             storage=storage,
@@ -85,6 +100,7 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
+            lives={DIALECT: end_of_next_day},
         )
         desk = Desk(
             store=store,
@@ -94,12 +110,20 @@ async def _parts(
             clock=clock,
             settings=settings,
         )
-        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
-        links = Links(link_secret.encode(), life=settings.link_life)
+        compdf = Counter(
+            CompdfParts(
+                base=base,
+                desk=desk,
+                hooks=hooks,
+                events=events,
+                clock=clock,
+                settings=settings,
+            )
+        )
         context = Context(desk=desk, links=links, clock=clock, settings=settings)
         await renderer.start()
         await runner.recover()
-        yield Parts(desk, runner, hooks, context, width=2 * workers)
+        yield Parts(desk, runner, hooks, context, compdf, width=2 * workers)
         await runner.put_back()
     finally:
         await renderer.close()
@@ -108,7 +132,7 @@ async def _parts(
 
 def _open(path: Path) -> Database:
     try:
-        return Database(path, SCHEMA)
+        return Database(path, SCHEMA + COMPDF_SCHEMA)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
 
@@ -138,7 +162,7 @@ async def _serve(
     stop: asyncio.Event,
 ) -> None:
     server = web.AppRunner(
-        make_app(parts.context),
+        make_app(parts.context, parts.compdf),
         access_log_class=AccessLog,
         access_log=log,
         shutdown_timeout=1.0,
@@ -149,6 +173,7 @@ async def _serve(
         asyncio.create_task(parts.runner.run(parts.width)),
         asyncio.create_task(parts.hooks.run()),
         asyncio.create_task(parts.desk.run()),
+        asyncio.create_task(parts.compdf.run()),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -187,6 +212,11 @@ async def _end(tasks: list[asyncio.Task[object]]) -> None:
 def _check(settings: ServiceSettings) -> None:
     if not all(settings.keys) or not settings.keys:
         raise UsageError("the service needs a key, and none may be empty")
+    hook = settings.compdf_webhook
+    allow = settings.allow_private_urls
+    wrong = objection(hook, allow_private=allow) if hook is not None else None
+    if wrong is not None:
+        raise UsageError(f"--compdf-webhook: {wrong}")
     message = "the webhook secret must be whsec_ followed by base64"
     try:
         secret = b64decode(settings.webhook_secret.removeprefix("whsec_") + "==")

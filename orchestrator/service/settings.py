@@ -29,6 +29,7 @@ class ServiceSettings:
         grace: How long running jobs may go on after a request to stop.
         webhook_waits: Waits between deliveries of one webhook; then it is given up.
         webhook_timeout: How long a receiver of a webhook may take.
+        compdf_webhook: Where the ComPDF dialect tells of all its tasks and files.
     """
 
     data: Path
@@ -47,3 +48,4 @@ class ServiceSettings:
     grace: float = 10.0
     webhook_waits: tuple[float, ...] = WAITS
     webhook_timeout: float = 10.0
+    compdf_webhook: str | None = None

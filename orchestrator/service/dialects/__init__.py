@@ -1,0 +1,1 @@
+"""Document APIs of vendors, spoken over the same desk, jobs and renderer."""
