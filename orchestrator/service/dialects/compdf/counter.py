@@ -91,6 +91,7 @@ class Counter:
         Raises:
             Problem: it cannot be done here; then there is no task.
         """
+        tools.check_count(task.tool, len(trays))
         if task.tool.takes_many:
             tray = await _joined(trays)
             orders = [
@@ -161,6 +162,7 @@ class Counter:
             raise Refusal(NEEDS_FILE, "the task has no file")
         if any(not each.inputs[0].is_received for each in task.files):
             raise Refusal(NO_FILE, "a file of the task is not uploaded yet")
+        tools.check_count(task.tool, len(task.files))
         if task.tool.takes_many:
             await self._start_merge(task)
         else:

@@ -9,7 +9,6 @@ from orchestrator.service.dialects.compdf import codes, tools
 from orchestrator.service.dialects.compdf.codes import (
     EMPTY,
     INVALID,
-    MERGE_LIMIT,
     NEEDS_FILE,
     ONE_FILE_ONLY,
     Refusal,
@@ -102,7 +101,5 @@ def _check_files(tool: Tool, form: Form, mode: Mode) -> None:
         raise Refusal(NEEDS_FILE, "the form has no part named file")
     if mode is Mode.SYNC and len(form.trays) > 1 and not tool.takes_many:
         raise Refusal(ONE_FILE_ONLY, "this call takes one file")
-    if tool.takes_many and len(form.trays) < 2:
-        raise Refusal(MERGE_LIMIT, "a merge takes 2 to 5 files")
     if any(not each.inputs[0].size for each in form.trays):
         raise Refusal(EMPTY, "a file is empty")

@@ -17,6 +17,7 @@ import msgspec
 from orchestrator.service.dialects.compdf.codes import (
     BAD_PARAMETER,
     INVALID,
+    MERGE_LIMIT,
     NO_PAIR,
     NO_PICTURE,
     Refusal,
@@ -83,6 +84,16 @@ def check(what: Tool, formats: Iterable[Format]) -> Tool:
     if any(each["executeTypeUrl"] == what.name for each in supported(formats)):
         return what
     raise Refusal(NO_PAIR, f"{what.name} is not supported")
+
+
+def check_count(what: Tool, count: int) -> None:
+    """Check that a tool gets as many files as it needs.
+
+    Raises:
+        Refusal: it does not.
+    """
+    if what.takes_many and not 2 <= count <= MOST_FILES:
+        raise Refusal(MERGE_LIMIT, f"{what.name} takes 2 to {MOST_FILES} files")
 
 
 def supported(formats: Iterable[Format]) -> list[dict[str, str]]:
