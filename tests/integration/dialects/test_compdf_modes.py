@@ -51,19 +51,20 @@ async def test_sync_answers_in_every_documented_shape(tmp_path: Path) -> None:
 async def test_async_takes_several_files(tmp_path: Path) -> None:
     """A file that cannot be done fails alone, in a task that is finished."""
     async with speaking(tmp_path, real(tmp_path)) as (one, native):
-        letter = documents.letter()
-        data = form(("1.docx", letter), ("2.docx", b"no letter"), ("3.docx", letter))
-        begun = await one.good("POST", "v2/processAsync/docx/pdf", data=data)
+        page = pages(72)
+        data = form(("1.pdf", page), ("2.pdf", b"no PDF"), ("3.pdf", page))
+        begun = await one.good("POST", "v2/processAsync/pdf/png", data=data)
         assert (begun["taskStatus"], begun["taskFileNum"]) == ("TaskWaiting", 3)
         done = await one.until(begun["taskId"], "TaskFinish")
         counts = ("taskFileNum", "taskSuccessNum", "taskFailNum", "taskCost")
         assert [done[name] for name in counts] == [3, 2, 1, 3]
         first, second, third = done["fileInfoDTOList"]
-        assert (second["fileName"], second["status"]) == ("2.docx", "failed")
-        assert (second["failureCode"], second["downloadUrl"]) == ("02001", "")
+        assert (second["fileName"], second["status"]) == ("2.pdf", "failed")
+        assert (second["failureCode"], second["downloadUrl"]) == ("02203", "")
         assert second["failureReason"]
         for each in (first, third):
-            assert (await one.fetch(each["downloadUrl"])).startswith(b"%PDF")
+            body = await one.fetch(each["downloadUrl"])
+            assert Image.open(io.BytesIO(body)).width == 150
         assert await native.bill() == (3, 0, 3)
 
 
