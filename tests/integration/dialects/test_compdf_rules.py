@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from orchestrator.service.dialects.compdf.seals import end_of_next_day
 from tests.integration.dialects.compdf import (
@@ -376,3 +377,23 @@ async def test_tasks_survive_a_restart(tmp_path: Path) -> None:
             url = done["fileInfoDTOList"][0]["downloadUrl"]
             assert await one.fetch(url) == text
         assert await native.bill() == (2, 0, 2)
+
+
+async def test_a_form_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a file nor a task nor a line on the bill."""
+    head = (
+        f"POST /server/{SYNC} HTTP/1.1\r\nHost: here\r\nx-api-key: {KEY}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n"
+        "Content-Length: 9000000\r\n\r\n--b\r\n"
+        'Content-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+    )
+    async with speaking(tmp_path) as (one, native):
+        _, writer = await asyncio.open_connection("127.0.0.1", URL(one.url).port)
+        writer.write(head.encode() + b"x" * 3_000_000)
+        while not list((tmp_path / "receiving").rglob("*.part")):
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+        while list((tmp_path / "receiving").iterdir()):
+            await asyncio.sleep(0.01)
+        assert (await one.good("GET", "v2/task/list"))["total"] == 0
+        assert await native.bill() == (0, 0, 0)
