@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web import BaseRequest
 
 from orchestrator.service.auth import Keys
+from orchestrator.service.dialects import table
 from orchestrator.service.dialects.compdf.counter import Counter
 from orchestrator.service.dialects.compdf.mount import PREFIX, make_compdf
 from orchestrator.service.native import designs, jobs, results, submit
@@ -31,6 +34,7 @@ ROUTES = [
     web.get("/v1/designs", designs.list_designs),
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
+UUID = re.compile("([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def make_app(context: Context, compdf: Counter) -> web.Application:
@@ -39,6 +43,8 @@ def make_app(context: Context, compdf: Counter) -> web.Application:
     app = web.Application(middlewares=[shield(_tell), _guard(keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
+    for each in table.DIALECTS:
+        app.add_routes(each.routes)
     app.add_subapp(PREFIX, make_compdf(context, compdf))
     return app
 
@@ -53,25 +59,36 @@ class AccessLog(AbstractAccessLogger):
         self.logger.info(
             "%s %s %d %d %.1f ms",
             request.method,
-            request.path,
+            _shown(request.path),
             response.status,
             response.body_length,
             time * 1000,
         )
 
 
+def _shown(path: str) -> str:
+    """A path for the log: in dialects, an id may be all that opens a file."""
+    return path if table.of(path) is None else UUID.sub(r"\1…", path)
+
+
 def _guard(keys: Keys) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.path
-        if path.startswith("/v1/") and not path.startswith("/v1/uploads/"):
+        dialect = table.of(path)
+        if dialect is not None:
+            dialect.admit(request, keys)
+        elif path.startswith("/v1/") and not path.startswith("/v1/uploads/"):
             keys.check(request.headers.get("Authorization", ""))
         return await handler(request)
 
     return guard
 
 
-def _tell(problem: Problem) -> web.Response:
+def _tell(request: web.Request, problem: Problem) -> web.Response:
+    dialect = table.of(request.path)
+    if dialect is not None:
+        return dialect.tell(request, problem)
     response = answer({"error": problem.view()}, problem.kind.status)
     response.headers.update(problem.headers())
     return response

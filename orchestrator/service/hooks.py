@@ -9,12 +9,14 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import aiohttp
 import msgspec
 from standardwebhooks import Webhook
 
 from orchestrator.clock import Clock
+from orchestrator.service import rows
 from orchestrator.service.address import GuardedResolver, objection
 from orchestrator.service.jobs import Job
 from orchestrator.service.outbox import Delivery, Outbox
@@ -23,12 +25,14 @@ from orchestrator.service.settings import ServiceSettings
 from orchestrator.service.store import Deliveries
 
 log = logging.getLogger(__name__)
+Find = Callable[[str], Job | None]
+Announce = Callable[[Job, Ending, Find], bytes | None]
 AT_ONCE = 16
 LONGEST_SLEEP = 60.0
 RESCUE_EVERY = 2.0
 
 
-def announce(job: Job, ending: Ending) -> bytes:
+def announce(job: Job, ending: Ending, _: Find) -> bytes:
     """The body of a native webhook."""
     when = datetime.fromtimestamp(ending.finished, UTC)
     return msgspec.json.encode(
@@ -53,16 +57,23 @@ class Voice:
     headers: Callable[[Delivery, datetime], Mapping[str, str]]
 
 
-def native(secret: str) -> Voice:
-    """The native API tells whom the job names, as Standard Webhooks have it."""
+def standard(secret: str, body: Announce) -> Voice:
+    """Tells whom the job names, as Standard Webhooks have it.
+
+    The body is asked for inside the change that ends the job: it sees that change, so
+    that of several jobs of one request exactly one is the last.
+    """
     signer = Webhook(secret)
 
-    def deliveries(_: object, job: Job, ending: Ending) -> Sequence[Delivery]:
+    def deliveries(
+        db: sqlite3.Connection, job: Job, ending: Ending
+    ) -> Sequence[Delivery]:
         url = job.order.webhook
-        if url is None:
+        text = None if url is None else body(job, ending, partial(rows.find, db))
+        if url is None or text is None:
             return ()
         message = f"msg_{secrets.token_hex(16)}"
-        return (Delivery(message, url, announce(job, ending), due=ending.finished),)
+        return (Delivery(message, url, text, due=ending.finished),)
 
     def headers(each: Delivery, now: datetime) -> Mapping[str, str]:
         return {
@@ -74,6 +85,9 @@ def native(secret: str) -> Voice:
     return Voice(deliveries, headers)
 
 
+NATIVE: Mapping[str, Announce] = {"native": announce}
+
+
 class Hooks:
     """Delivers what is in the outbox; each dialect has a voice of its own."""
 
@@ -82,12 +96,14 @@ class Hooks:
         outbox: Outbox,
         settings: ServiceSettings,
         clock: Clock,
+        bodies: Mapping[str, Announce] = NATIVE,
         voices: Mapping[str, Voice] | None = None,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
         self._clock = clock
-        own = {"native": native(settings.webhook_secret)}
+        secret = settings.webhook_secret
+        own = {name: standard(secret, body) for name, body in bodies.items()}
         self._voices = {**own, **(voices or {})}
         self._news = asyncio.Event()
 

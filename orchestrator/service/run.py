@@ -21,6 +21,7 @@ from orchestrator.service.address import objection
 from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database
 from orchestrator.service.desk import Desk
+from orchestrator.service.dialects import table
 from orchestrator.service.dialects.compdf.counter import (
     Counter,
     Parts as CompdfParts,
@@ -36,6 +37,7 @@ from orchestrator.service.hooks import Hooks
 from orchestrator.service.links import Links
 from orchestrator.service.native.context import Context
 from orchestrator.service.outbox import Outbox
+from orchestrator.service.rates import Rates
 from orchestrator.service.render.work import Renderer
 from orchestrator.service.rows import SCHEMA
 from orchestrator.service.runner import Runner
@@ -92,7 +94,8 @@ async def _parts(
         link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
         links = Links(link_secret.encode(), life=settings.link_life)
         events = Events(links, settings.compdf_webhook)
-        hooks = Hooks(Outbox(base), settings, clock, {DIALECT: events.voice()})
+        voices = {DIALECT: events.voice()}
+        hooks = Hooks(Outbox(base), settings, clock, table.ANNOUNCE, voices)
         runner = Runner(
             store=store,
             storage=storage,
@@ -120,7 +123,13 @@ async def _parts(
                 settings=settings,
             )
         )
-        context = Context(desk=desk, links=links, clock=clock, settings=settings)
+        context = Context(
+            desk=desk,
+            links=links,
+            clock=clock,
+            settings=settings,
+            rates=Rates(clock, is_on=settings.rate_limits),
+        )
         await renderer.start()
         await runner.recover()
         yield Parts(desk, runner, hooks, context, compdf, width=2 * workers)
@@ -212,11 +221,7 @@ async def _end(tasks: list[asyncio.Task[object]]) -> None:
 def _check(settings: ServiceSettings) -> None:
     if not all(settings.keys) or not settings.keys:
         raise UsageError("the service needs a key, and none may be empty")
-    hook = settings.compdf_webhook
-    allow = settings.allow_private_urls
-    wrong = objection(hook, allow_private=allow) if hook is not None else None
-    if wrong is not None:
-        raise UsageError(f"--compdf-webhook: {wrong}")
+    _check_webhook(settings)
     message = "the webhook secret must be whsec_ followed by base64"
     try:
         secret = b64decode(settings.webhook_secret.removeprefix("whsec_") + "==")
@@ -224,3 +229,18 @@ def _check(settings: ServiceSettings) -> None:
         raise UsageError(message) from None
     if not secret:
         raise UsageError(message)
+
+
+def _check_webhook(settings: ServiceSettings) -> None:
+    url, allow = settings.compdf_webhook, settings.allow_private_urls
+    wrong = None if url is None else objection(url, allow_private=allow)
+    if wrong is not None:
+        raise UsageError(f"--compdf-webhook: {wrong}")
+    url = settings.reportflow_webhook
+    if url is None:
+        return
+    wrong = objection(url, allow_private=allow)
+    if wrong is None and not allow and not url.startswith("https://"):
+        wrong = "it must be an https URL"
+    if wrong is not None:
+        raise UsageError(f"the ReportFlow webhook: {wrong}")

@@ -14,10 +14,11 @@ from orchestrator.service.problems import Problem
 
 log = logging.getLogger(__name__)
 CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
+Tell = Callable[[web.Request, Problem], web.Response]
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def shield(tell: Callable[[Problem], web.Response]) -> Middleware:
+def shield(tell: Tell) -> Middleware:
     """What stands before handlers; every dialect tells problems in its own words."""
 
     @web.middleware
@@ -27,12 +28,14 @@ def shield(tell: Callable[[Problem], web.Response]) -> Middleware:
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            told = tell(Problem(CODES.get(error.status, "bad_request"), error.reason))
+            code = CODES.get(error.status, "bad_request")
+            told = tell(request, Problem(code, error.reason))
             allow = {k: v for k, v in error.headers.items() if k == "Allow"}
             told.headers.update(allow)
             return told
         except Exception as error:  # noqa: BLE001 -- it is logged below
-            return tell(problem_of(error, f"{request.method} {request.path}"))
+            where = f"{request.method} {request.path}"
+            return tell(request, problem_of(error, where))
 
     return shielded
 

@@ -104,6 +104,29 @@ class Store:
 
         return await self._base.write(change)
 
+    async def submit_all(
+        self, orders: Sequence[tuple[Order, str]], *, now: float
+    ) -> list[Job]:
+        """Accept new orders without inputs, each with its folder: all or none.
+
+        Raises:
+            Problem: an id belongs to another request.
+        """
+
+        def change(db: sqlite3.Connection) -> list[Job]:
+            jobs = []
+            for order, folder in orders:
+                self._charge(db, order.id, now, is_first=True)
+                if rows.find(db, order.id) is not None:
+                    raise Problem("id_in_use", "another request has this id")
+                state = JobState.QUEUED
+                jobs.append(
+                    rows.insert(db, order, [], state=state, folder=folder, now=now)
+                )
+            return jobs
+
+        return await self._base.write(change)
+
     async def create(
         self,
         order: Order,

@@ -1,1 +1,1 @@
-"""Document APIs of vendors, spoken over the same desk, jobs and renderer."""
+"""Other APIs that this service speaks, each over the same desk."""

@@ -102,7 +102,7 @@ class Counter:
                 (await self._order(task, each, found, mode), each) for each in trays
             ]
         keys = [order.id for order, _ in orders]
-        await self.desk.submit_all(orders, along=self._opening(task, keys))
+        await self.desk.take_all(orders, along=self._opening(task, keys))
         self._hooks.wake()
         return self.tasks.find(task.id)
 
@@ -229,7 +229,7 @@ class Counter:
                 rows.update(db, file.id, state=JobState.DELETED)
 
         try:
-            await self.desk.submit_all([(order, tray)], along=along)
+            await self.desk.take_all([(order, tray)], along=along)
         except BaseException:
             await asyncio.shield(tray.discard())
             raise

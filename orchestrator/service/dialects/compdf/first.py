@@ -37,7 +37,7 @@ async def oauth_token(request: web.Request) -> web.Response:
     context = request.app[WINDOW].context
     pair = await _pair(request)
     keys = Keys(context.settings.keys)
-    if pair is None or not keys.has(pair.public_key) or not keys.has(pair.secret_key):
+    if pair is None or not keys.fits(pair.public_key) or not keys.fits(pair.secret_key):
         raise Refusal(BAD_KEYS, "the keys are wrong")
     return success(
         {

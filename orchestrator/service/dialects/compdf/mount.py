@@ -60,7 +60,7 @@ def _guard(context: Context) -> Middleware:
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.path.removeprefix(PREFIX)
         if path.startswith("/v2/"):
-            if not keys.has(request.headers.get("x-api-key", "")):
+            if not keys.fits(request.headers.get("x-api-key", "")):
                 raise Problem("unauthorized", "the header x-api-key fails")
         elif path.startswith("/v1/") and path not in OPEN:
             _check_bearer(request, context)

@@ -54,7 +54,7 @@ def failed(number: str, message: str, data: object) -> web.Response:
     return _envelope(number, message, data)
 
 
-def tell(problem: Problem) -> web.Response:
+def tell(_: web.Request, problem: Problem) -> web.Response:
     """The envelope of what did not."""
     status = codes.status(problem)
     response = _envelope(codes.number(problem), problem.message, None, status)
