@@ -105,6 +105,11 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     help="Where the log goes.  [default: standard error]",
 )
 @click.option(
+    "--compdf-webhook",
+    metavar="URL",
+    help="Where the ComPDF dialect tells of all its tasks and files.",
+)
+@click.option(
     "--private",
     "is_private",
     is_flag=True,
@@ -182,6 +187,7 @@ def _settings(
         rate_limits=options["rate_limits"],
         stand_in_designs=options["stand_in_designs"],
         reportflow_webhook=options["reportflow_webhook"],
+        compdf_webhook=options["compdf_webhook"],
     )
 
 

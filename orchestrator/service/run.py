@@ -22,6 +22,16 @@ from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database
 from orchestrator.service.desk import Desk
 from orchestrator.service.dialects import table
+from orchestrator.service.dialects.compdf.counter import (
+    Counter,
+    Parts as CompdfParts,
+)
+from orchestrator.service.dialects.compdf.events import Events
+from orchestrator.service.dialects.compdf.seals import end_of_next_day
+from orchestrator.service.dialects.compdf.tasks import (
+    DIALECT,
+    SCHEMA as COMPDF_SCHEMA,
+)
 from orchestrator.service.held import held, secret_file
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.links import Links
@@ -46,6 +56,7 @@ class Parts:
     runner: Runner
     hooks: Hooks
     context: Context
+    compdf: Counter
     width: int
 
 
@@ -80,7 +91,11 @@ async def _parts(
         store = Store(base, deduplicate=settings.deduplicate)
         storage = Storage(settings.data, max_body=settings.max_body)
         await storage.clear(store.has_folder)
-        hooks = Hooks(Outbox(base), settings, clock, table.ANNOUNCE)
+        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
+        links = Links(link_secret.encode(), life=settings.link_life)
+        events = Events(links, settings.compdf_webhook)
+        voices = {DIALECT: events.voice()}
+        hooks = Hooks(Outbox(base), settings, clock, table.ANNOUNCE, voices)
         runner = Runner(
             store=store,
             storage=storage,
@@ -88,6 +103,7 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
+            lives={DIALECT: end_of_next_day},
         )
         desk = Desk(
             store=store,
@@ -97,8 +113,16 @@ async def _parts(
             clock=clock,
             settings=settings,
         )
-        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
-        links = Links(link_secret.encode(), life=settings.link_life)
+        compdf = Counter(
+            CompdfParts(
+                base=base,
+                desk=desk,
+                hooks=hooks,
+                events=events,
+                clock=clock,
+                settings=settings,
+            )
+        )
         context = Context(
             desk=desk,
             links=links,
@@ -108,7 +132,7 @@ async def _parts(
         )
         await renderer.start()
         await runner.recover()
-        yield Parts(desk, runner, hooks, context, width=2 * workers)
+        yield Parts(desk, runner, hooks, context, compdf, width=2 * workers)
         await runner.put_back()
     finally:
         await renderer.close()
@@ -117,7 +141,7 @@ async def _parts(
 
 def _open(path: Path) -> Database:
     try:
-        return Database(path, SCHEMA)
+        return Database(path, SCHEMA + COMPDF_SCHEMA)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
 
@@ -147,7 +171,7 @@ async def _serve(
     stop: asyncio.Event,
 ) -> None:
     server = web.AppRunner(
-        make_app(parts.context),
+        make_app(parts.context, parts.compdf),
         access_log_class=AccessLog,
         access_log=log,
         shutdown_timeout=1.0,
@@ -158,6 +182,7 @@ async def _serve(
         asyncio.create_task(parts.runner.run(parts.width)),
         asyncio.create_task(parts.hooks.run()),
         asyncio.create_task(parts.desk.run()),
+        asyncio.create_task(parts.compdf.run()),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -207,7 +232,11 @@ def _check(settings: ServiceSettings) -> None:
 
 
 def _check_webhook(settings: ServiceSettings) -> None:
-    url, allow = settings.reportflow_webhook, settings.allow_private_urls
+    url, allow = settings.compdf_webhook, settings.allow_private_urls
+    wrong = None if url is None else objection(url, allow_private=allow)
+    if wrong is not None:
+        raise UsageError(f"--compdf-webhook: {wrong}")
+    url = settings.reportflow_webhook
     if url is None:
         return
     wrong = objection(url, allow_private=allow)

@@ -34,6 +34,7 @@ class ServiceSettings:
             prints what it was given.
         reportflow_webhook: Where requests of that dialect are told of.
         reportflow_wait: How long that dialect holds a request for a file.
+        compdf_webhook: Where the ComPDF dialect tells of all its tasks and files.
     """
 
     data: Path
@@ -56,3 +57,4 @@ class ServiceSettings:
     stand_in_designs: bool = False
     reportflow_webhook: str | None = None
     reportflow_wait: float = 120.0
+    compdf_webhook: str | None = None
