@@ -13,6 +13,7 @@ from orchestrator.service.auth import Keys
 from orchestrator.service.dialects import table
 from orchestrator.service.dialects.compdf.counter import Counter
 from orchestrator.service.dialects.compdf.mount import PREFIX, make_compdf
+from orchestrator.service.faults.wire import faults
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
@@ -31,6 +32,7 @@ ROUTES = [
     web.get(r"/v1/jobs/{id}/results/{n:\d{1,6}}", results.get_result),
     web.delete("/v1/jobs/{id}", jobs.delete_job),
     web.get("/v1/bill", jobs.get_bill),
+    web.get("/v1/faults", jobs.get_faults),
     web.get("/v1/designs", designs.list_designs),
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
@@ -40,7 +42,9 @@ UUID = re.compile("([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 def make_app(context: Context, compdf: Counter) -> web.Application:
     """The application over the parts of a running service."""
     keys = Keys(context.settings.keys)
-    app = web.Application(middlewares=[shield(_tell), _guard(keys)])
+    words = {each.name: each.tell for each in table.DIALECTS}
+    rig = faults(context.injector, words)
+    app = web.Application(middlewares=[shield(_tell), rig, _guard(keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
     for each in table.DIALECTS:

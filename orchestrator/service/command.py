@@ -15,6 +15,7 @@ import click
 
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.service import private
+from orchestrator.service.faults.script import NOTHING, Script
 from orchestrator.service.held import new_key, new_webhook_secret, secret_file
 from orchestrator.service.settings import ServiceSettings
 
@@ -77,6 +78,11 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     "--designs",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Folder with your designs.",
+)
+@click.option(
+    "--faults",
+    type=A_FILE,
+    help="Script of faults that happen on purpose; for tests and rehearsals.",
 )
 @click.option(
     "--stand-in-designs",
@@ -184,11 +190,20 @@ def _settings(
         deduplicate=not options["no_deduplication"],
         designs=options["designs"],
         workers=options["workers"],
+        faults=_faults_in(options["faults"]),
         rate_limits=options["rate_limits"],
         stand_in_designs=options["stand_in_designs"],
         reportflow_webhook=options["reportflow_webhook"],
         compdf_webhook=options["compdf_webhook"],
     )
+
+
+def _faults_in(path: Path | None) -> Script:
+    if path is None:
+        return NOTHING
+    from orchestrator.service.faults.load import load_script  # noqa: PLC0415  # slow
+
+    return load_script(path)
 
 
 def _keys_in(path: Path | None) -> tuple[str, ...]:

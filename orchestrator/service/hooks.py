@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -18,6 +19,9 @@ from standardwebhooks import Webhook
 from orchestrator.clock import Clock
 from orchestrator.service import rows
 from orchestrator.service.address import GuardedResolver, objection
+from orchestrator.service.faults.forge import forged
+from orchestrator.service.faults.injector import Injector
+from orchestrator.service.faults.script import Call, Kind, Phase
 from orchestrator.service.jobs import Job
 from orchestrator.service.outbox import Delivery, Outbox
 from orchestrator.service.rows import Ending
@@ -30,6 +34,8 @@ Announce = Callable[[Job, Ending, Find], bytes | None]
 AT_ONCE = 16
 LONGEST_SLEEP = 60.0
 RESCUE_EVERY = 2.0
+Dress = Callable[[Mapping[str, str]], dict[str, str]]
+"""What is done to the headers of a delivery before it goes."""
 
 
 def announce(job: Job, ending: Ending, _: Find) -> bytes:
@@ -97,7 +103,9 @@ class Hooks:
         settings: ServiceSettings,
         clock: Clock,
         bodies: Mapping[str, Announce] = NATIVE,
+        *,
         voices: Mapping[str, Voice] | None = None,
+        injector: Injector | None = None,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
@@ -105,6 +113,7 @@ class Hooks:
         secret = settings.webhook_secret
         own = {name: standard(secret, body) for name, body in bodies.items()}
         self._voices = {**own, **(voices or {})}
+        self._injector = injector or Injector()
         self._news = asyncio.Event()
 
     def deliveries(
@@ -155,6 +164,8 @@ class Hooks:
         )
 
     async def _deliver(self, session: aiohttp.ClientSession, each: Delivery) -> None:
+        if each.tries == 0 and await self._misdeliver(session, each):
+            return
         why = await self._post(session, each)
         waits = self._settings.webhook_waits
         if why is None or each.tries >= len(waits):
@@ -165,13 +176,40 @@ class Hooks:
         if why is not None:
             log.warning("webhook %s try %d: %s", each.id, each.tries + 1, why)
 
-    async def _post(self, session: aiohttp.ClientSession, each: Delivery) -> str | None:
+    async def _misdeliver(self, session: aiohttp.ClientSession, each: Delivery) -> bool:
+        """Do what a fault script says; true if nothing is left to be done now."""
+        path = urlsplit(each.url).path
+        hit = self._injector.pick(Call(Phase.WEBHOOK, "webhook", "POST", path))
+        if hit is None:
+            return False
+        hit.note()
+        match hit.fault.kind:
+            case Kind.HOOK_LATE:
+                due = self._clock.now() + hit.fault.seconds
+                await self._outbox.postpone(each.id, due)
+                return True
+            case Kind.HOOK_MISSING:
+                await self._outbox.remove(each.id)
+                return True
+            case Kind.HOOK_FORGED:
+                await self._post(session, each, dress=forged)
+            case Kind.HOOK_TWICE:
+                await self._post(session, each)
+        return False
+
+    async def _post(
+        self,
+        session: aiohttp.ClientSession,
+        each: Delivery,
+        *,
+        dress: Dress = dict,
+    ) -> str | None:
         """Send once; say why it was not taken, or ``None``."""
         allow = self._settings.allow_private_urls
         wrong = objection(each.url, allow_private=allow)
         if wrong is not None:
             return wrong
-        headers = self._headers(each)
+        headers = dress(self._headers(each))
         try:
             async with session.post(
                 each.url, data=each.body, headers=headers, allow_redirects=False

@@ -32,6 +32,7 @@ from orchestrator.service.dialects.compdf.tasks import (
     DIALECT,
     SCHEMA as COMPDF_SCHEMA,
 )
+from orchestrator.service.faults.injector import Injector
 from orchestrator.service.held import held, secret_file
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.links import Links
@@ -95,7 +96,15 @@ async def _parts(
         links = Links(link_secret.encode(), life=settings.link_life)
         events = Events(links, settings.compdf_webhook)
         voices = {DIALECT: events.voice()}
-        hooks = Hooks(Outbox(base), settings, clock, table.ANNOUNCE, voices)
+        injector = Injector(settings.faults)
+        hooks = Hooks(
+            Outbox(base),
+            settings,
+            clock,
+            table.ANNOUNCE,
+            voices=voices,
+            injector=injector,
+        )
         runner = Runner(
             store=store,
             storage=storage,
@@ -104,6 +113,7 @@ async def _parts(
             clock=clock,
             keep=settings.keep_results,
             lives={DIALECT: end_of_next_day},
+            injector=injector,
         )
         desk = Desk(
             store=store,
@@ -129,6 +139,7 @@ async def _parts(
             clock=clock,
             settings=settings,
             rates=Rates(clock, is_on=settings.rate_limits),
+            injector=injector,
         )
         await renderer.start()
         await runner.recover()

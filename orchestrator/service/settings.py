@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.service.faults.script import NOTHING, Script
+
 WAITS = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)
 
 
@@ -29,6 +31,7 @@ class ServiceSettings:
         grace: How long running jobs may go on after a request to stop.
         webhook_waits: Waits between deliveries of one webhook; then it is given up.
         webhook_timeout: How long a receiver of a webhook may take.
+        faults: What goes wrong on purpose (docs/faults.md).
         rate_limits: Whether dialects count requests as the APIs they speak do.
         stand_in_designs: Whether a design that is not here is rendered by one that
             prints what it was given.
@@ -53,6 +56,7 @@ class ServiceSettings:
     grace: float = 10.0
     webhook_waits: tuple[float, ...] = WAITS
     webhook_timeout: float = 10.0
+    faults: Script = NOTHING
     rate_limits: bool = False
     stand_in_designs: bool = False
     reportflow_webhook: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from orchestrator.clock import Clock
 from orchestrator.model import Mode
 from orchestrator.service.desk import Desk
+from orchestrator.service.faults.injector import Injector
 from orchestrator.service.jobs import ID, Job
 from orchestrator.service.links import Links
 from orchestrator.service.problems import Problem
@@ -26,6 +27,7 @@ class Context:
     clock: Clock
     settings: ServiceSettings
     rates: Rates
+    injector: Injector = field(default_factory=Injector)
 
 
 CONTEXT = web.AppKey("context", Context)
