@@ -14,9 +14,9 @@ from orchestrator.service.render.work import RenderError
 
 
 def convert(task: Task, bench: Bench) -> Answer:
-    """Merge all inputs into one file, or split the only one."""
-    files = _merged(task) if task.source == "merge" else _split(task)
-    return Answer(tuple(files), versions("pikepdf"))
+    """Merge all inputs into one file, or split the only one, or keep some pages."""
+    do = {"merge": _merged, "pick": _picked}.get(task.source, _split)
+    return Answer(tuple(do(task)), versions("pikepdf"))
 
 
 @contextmanager
@@ -51,16 +51,27 @@ def _merged(task: Task) -> list[str]:
         return [_saved(whole, output(task))]
 
 
+def _picked(task: Task) -> list[str]:
+    with _opened(task.inputs[0]) as whole, pikepdf.new() as part:
+        for each in _ranges(task, len(whole.pages)):
+            part.pages.extend(whole.pages[each])
+        return [_saved(part, output(task))]
+
+
 def _split(task: Task) -> list[str]:
     with _opened(task.inputs[0]) as whole:
-        count = len(whole.pages)
-        ranges = task.options.pages or [(n, n) for n in range(1, count + 1)]
         files = []
-        for n, (first, last) in enumerate(ranges, 1):
-            stop = count if last is None else last
-            if first > count or stop > count:
-                raise RenderError("bad_params", f"pages: the document has {count}")
+        for n, each in enumerate(_ranges(task, len(whole.pages)), 1):
             with pikepdf.new() as part:
-                part.pages.extend(whole.pages[first - 1 : stop])
+                part.pages.extend(whole.pages[each])
                 files.append(_saved(part, output(task, n)))
         return files
+
+
+def _ranges(task: Task, count: int) -> Iterator[slice]:
+    """The pages that were asked for, or each of them alone."""
+    for first, last in task.options.pages or [(n, n) for n in range(1, count + 1)]:
+        stop = count if last is None else last
+        if first > count or stop > count:
+            raise RenderError("bad_params", f"pages: the document has {count}")
+        yield slice(first - 1, stop)
