@@ -14,7 +14,7 @@ import msgspec
 from standardwebhooks import Webhook
 
 from orchestrator.clock import Clock
-from orchestrator.service.address import GuardedResolver, objection
+from orchestrator.service.address import guarded_session, objection
 from orchestrator.service.jobs import Job
 from orchestrator.service.outbox import Delivery, Outbox
 from orchestrator.service.rows import Ending
@@ -74,7 +74,10 @@ class Hooks:
 
     async def run(self) -> None:
         """Deliver for ever."""
-        async with self._session() as session:
+        settings = self._settings
+        timeout = aiohttp.ClientTimeout(total=settings.webhook_timeout)
+        allow = settings.allow_private_urls
+        async with guarded_session(timeout, allow_private=allow) as session:
             while True:
                 self._news.clear()
                 try:
@@ -100,15 +103,6 @@ class Hooks:
         except TimeoutError:
             return
 
-    def _session(self) -> aiohttp.ClientSession:
-        resolver = None if self._settings.allow_private_urls else GuardedResolver()
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
-            timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        )
-
     async def _deliver(self, session: aiohttp.ClientSession, each: Delivery) -> None:
         why = await self._post(session, each)
         waits = self._settings.webhook_waits
@@ -126,10 +120,15 @@ class Hooks:
         wrong = objection(each.url, allow_private=allow)
         if wrong is not None:
             return wrong
-        headers = self._headers(each)
+        # A dialect without a body for its webhooks says all of it in the URL.
+        method = "POST" if each.body else "GET"
         try:
-            async with session.post(
-                each.url, data=each.body, headers=headers, allow_redirects=False
+            async with session.request(
+                method,
+                each.url,
+                data=each.body or None,
+                headers=self._headers(each),
+                allow_redirects=False,
             ) as reply:
                 is_taken = 200 <= reply.status < 300
                 return None if is_taken else f"answered {reply.status}"
@@ -138,8 +137,9 @@ class Hooks:
 
     def _headers(self, each: Delivery) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock.now()), UTC)
+        kind = {"Content-Type": "application/json"} if each.body else {}
         return {
-            "Content-Type": "application/json",
+            **kind,
             "webhook-id": each.id,
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._signer.sign(each.id, now, each.body.decode()),

@@ -6,6 +6,8 @@ import asyncio
 import errno
 import logging
 import sqlite3
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from orchestrator.clock import Clock
 from orchestrator.service.hooks import Hooks
@@ -19,6 +21,7 @@ from orchestrator.service.store import DEATHS, Store
 
 log = logging.getLogger(__name__)
 RESCUE_EVERY = 2.0
+FAULT = "the service met a fault; its log has it"
 
 
 class Runner:
@@ -37,6 +40,7 @@ class Runner:
         hooks: Hooks,
         clock: Clock,
         keep: float,
+        lives: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._storage = storage
@@ -44,6 +48,7 @@ class Runner:
         self._hooks = hooks
         self._clock = clock
         self._keep = keep
+        self._lives = lives
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._running: set[str] = set()
         self._is_draining = False
@@ -67,7 +72,7 @@ class Runner:
         """Take up what the last service left."""
         for job in await self._store.recover():
             message = f"the service died {DEATHS} times while this job ran"
-            await self._end(job, self._failed("converter_died", message))
+            await self._end(job, self._failed(job, "converter_died", message))
         for job_id in self._store.queued():
             self.put(job_id)
 
@@ -147,15 +152,15 @@ class Runner:
             rendered = await self._renderer.make(work)
             return await self._done(job, rendered)
         except RenderError as error:
-            return self._failed(error.code, str(error))
+            return self._failed(job, error.code, str(error))
         except OSError as error:
             log.exception("job %s", job.id)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return self._failed("disk_full", "no room for the result")
-            return self._failed("internal", "the service met a fault; its log has it")
+                return self._failed(job, "disk_full", "no room for the result")
+            return self._failed(job, "internal", FAULT)
         except Exception:
             log.exception("job %s", job.id)
-            return self._failed("internal", "the service met a fault; its log has it")
+            return self._failed(job, "internal", FAULT)
 
     async def _prepare(self, job: Job) -> Work:
         folder = await self._storage.prepare(job.folder)
@@ -180,16 +185,20 @@ class Runner:
         return Ending(
             JobState.DONE,
             finished=now,
-            expires=now + self._keep,
+            expires=now + self._life(job),
             converter=rendered.converter,
             warnings=tuple(rendered.warnings),
             results=results,
         )
 
-    def _failed(self, code: str, message: str) -> Ending:
+    def _life(self, job: Job) -> float:
+        """How long it can be asked for; a dialect may promise less than we do."""
+        return min(self._keep, self._lives.get(job.order.dialect, self._keep))
+
+    def _failed(self, job: Job, code: str, message: str) -> Ending:
         now = self._clock.now()
         error = (code, message)
-        expires = now + self._keep
+        expires = now + self._life(job)
         return Ending(JobState.FAILED, finished=now, expires=expires, error=error)
 
     async def _end(self, job: Job, ending: Ending) -> None:

@@ -64,11 +64,11 @@ def _headers(job: Job, result: Result) -> dict[str, str]:
         "ETag": f'"{result.sha256}"',
         "Accept-Ranges": "bytes",
         "Content-Type": TYPES.get(suffix, "application/octet-stream"),
-        "Content-Disposition": _disposition(result.name),
+        "Content-Disposition": disposition(result.name),
     }
 
 
-def _disposition(name: str) -> str:
+def disposition(name: str) -> str:
     """A name for every client: plain for the old ones, exact for the others."""
     plain = name.encode("ascii", "replace").decode()
     plain = plain.replace("\\", "_").replace('"', "_")
