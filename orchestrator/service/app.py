@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import sqlite3
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web import BaseRequest
 
+from orchestrator.service import dialects
 from orchestrator.service.auth import Keys
+from orchestrator.service.faults import problem_of
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
@@ -33,16 +33,14 @@ ROUTES = [
     web.get("/v1/designs", designs.list_designs),
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
-CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def make_app(context: Context) -> web.Application:
     """The application over the parts of a running service."""
-    keys = Keys(context.settings.keys)
-    app = web.Application(middlewares=[_errors, _guard(keys)])
+    app = web.Application(middlewares=[_errors, _guard(context.keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
+    dialects.setup(app)
     return app
 
 
@@ -78,29 +76,14 @@ def _guard(keys: Keys) -> Middleware:
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Problem as problem:
-        return _tell(problem)
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        told = _tell(Problem(CODES.get(error.status, "bad_request"), error.reason))
+        told = _tell(problem_of(error, request))
         told.headers.update({k: v for k, v in error.headers.items() if k == "Allow"})
         return told
-    except ConnectionError:
-        return _tell(Problem("bad_request", "the request did not arrive whole"))
-    except (OSError, sqlite3.Error) as error:
-        return _tell(_machine(error))
-    except Exception:
-        log.exception("%s %s", request.method, request.path)
-        return _tell(Problem("internal", "the service met a fault; its log has it"))
-
-
-def _machine(error: OSError | sqlite3.Error) -> Problem:
-    log.error("the disk: %s", error)
-    code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL:
-        return Problem("disk_full", "no room; nothing was started")
-    return Problem("internal", "the service met a fault; its log has it")
+    except Exception as error:  # noqa: BLE001 -- it is told, and logged if it is a bug
+        return _tell(problem_of(error, request))
 
 
 def _tell(problem: Problem) -> web.Response:

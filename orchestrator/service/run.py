@@ -17,11 +17,13 @@ from aiohttp import web
 
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
+from orchestrator.service import dialects
 from orchestrator.service.app import AccessLog, make_app
+from orchestrator.service.auth import Keys
 from orchestrator.service.database import Database
 from orchestrator.service.desk import Desk
 from orchestrator.service.held import held, secret_file
-from orchestrator.service.hooks import Hooks
+from orchestrator.service.hooks import NATIVE, Hooks
 from orchestrator.service.links import Links
 from orchestrator.service.native.context import Context
 from orchestrator.service.outbox import Outbox
@@ -29,6 +31,7 @@ from orchestrator.service.render.work import Renderer
 from orchestrator.service.rows import SCHEMA
 from orchestrator.service.runner import Runner
 from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.shelf import SCHEMA as SHELF, Shelf
 from orchestrator.service.storage import Storage
 from orchestrator.service.store import Store
 
@@ -77,7 +80,8 @@ async def _parts(
         store = Store(base, deduplicate=settings.deduplicate)
         storage = Storage(settings.data, max_body=settings.max_body)
         await storage.clear(store.has_folder)
-        hooks = Hooks(Outbox(base), settings, clock)
+        bodies = {**NATIVE, **dialects.BODIES}
+        hooks = Hooks(Outbox(base), settings, clock, bodies)
         runner = Runner(
             store=store,
             storage=storage,
@@ -85,6 +89,7 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
+            lives=dialects.LIVES,
         )
         desk = Desk(
             store=store,
@@ -96,7 +101,15 @@ async def _parts(
         )
         link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
         links = Links(link_secret.encode(), life=settings.link_life)
-        context = Context(desk=desk, links=links, clock=clock, settings=settings)
+        context = Context(
+            desk=desk,
+            links=links,
+            clock=clock,
+            settings=settings,
+            keys=Keys(settings.keys),
+            shelf=Shelf(base, settings, clock),
+        )
+        await context.shelf.clear()
         await renderer.start()
         await runner.recover()
         yield Parts(desk, runner, hooks, context, width=2 * workers)
@@ -108,7 +121,7 @@ async def _parts(
 
 def _open(path: Path) -> Database:
     try:
-        return Database(path, SCHEMA)
+        return Database(path, SCHEMA + SHELF)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
 
@@ -149,6 +162,7 @@ async def _serve(
         asyncio.create_task(parts.runner.run(parts.width)),
         asyncio.create_task(parts.hooks.run()),
         asyncio.create_task(parts.desk.run()),
+        asyncio.create_task(parts.context.shelf.run()),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -1,0 +1,1 @@
+"""The dialects of the service, over real sockets and with the vendors' own clients."""
