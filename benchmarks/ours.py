@@ -11,10 +11,11 @@ from pathlib import Path
 
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.dispatch import Dispatcher
-from orchestrator.engine.drive import Driver, Work
+from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed, Ledger, Outputs
 from orchestrator.engine.watch import Watch
+from orchestrator.engine.work import Work
 from orchestrator.ledger.feed import Pages
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
@@ -103,6 +104,10 @@ class Listed:
         begin, self._taken = self._taken, self._taken + limit
         return self.documents[begin : self._taken]
 
+    def rewind(self) -> None:
+        """Begin again at the top."""
+        self._taken = 0
+
 
 def stage(ledger: Path, documents: Sequence[Document]) -> None:
     """Write the documents into a new ledger, as a run does before it starts."""
@@ -181,12 +186,12 @@ class Ours:
             tell=self._tell,
         )
 
-    def _job(self, document: Document) -> Job:
+    def _job(self, documents: tuple[Document, ...]) -> Job:
         return Job(
             id=secrets.token_hex(16),
             account=ACCOUNT,
-            mode=document.mode,
-            documents=(document,),
+            mode=documents[0].mode,
+            documents=documents,
             created=self._clock.now(),
         )
 

@@ -125,9 +125,11 @@ def _price(euros: Decimal, currency: str) -> str:
 def _buyer(market: Market, chance: random.Random) -> Row:
     between = "" if market.language in ("ja", "zh") else " "
     name = chance.choice(market.kinds) + between + chance.choice(market.names)
-    postcode, city, *region = chance.choice(market.towns)
+    town = chance.randrange(len(market.towns))
+    postcode, city, *region = market.towns[town]
+    street = market.streets[town % len(market.streets)]
     address: Row = {
-        "lines": [_street(market, chance)],
+        "lines": [_street(market, street, chance.randint(1, 180))],
         "postcode": postcode,
         "city": city,
         "country": market.country,
@@ -140,8 +142,7 @@ def _buyer(market: Market, chance: random.Random) -> Row:
     return buyer
 
 
-def _street(market: Market, chance: random.Random) -> str:
-    street, number = chance.choice(market.streets), chance.randint(1, 180)
+def _street(market: Market, street: str, number: int) -> str:
     if market.language in ("fr", "en-GB", "en-US"):
         return f"{number} {street}"
     if market.language == "zh":

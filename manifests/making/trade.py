@@ -24,7 +24,8 @@ class Market:
     """A country: how it is taxed, what its papers look like, who buys.
 
     ``food`` and ``other`` are taxes. ``kinds`` and ``names`` make a buyer's name, a
-    town is a postcode, a city and perhaps a region. ``share`` is its weight.
+    town is a postcode, a city and perhaps a region, and has one of the streets.
+    ``share`` is the market's weight.
     """
 
     country: str
@@ -83,14 +84,16 @@ WARES = (
         "42.50",
     ),
     _ware(
-        "Green coffee, Huila Pitalito|Rohkaffee, Huila Pitalito|Café vert, Huila Pitalito|"
+        "Green coffee, Huila Pitalito|"
+        "Rohkaffee, Huila Pitalito|Café vert, Huila Pitalito|"
         "Café verde, Huila Pitalito|生豆 ウイラ・ピタリート|生豆 乌伊拉",
         "KGM",
         "7.85",
     ),
     _ware(
         "Drinking chocolate, 500 g|Trinkschokolade, 500 g|"
-        "Chocolat en poudre, 500 g|Chocolate a la taza, 500 g|ココア 500g|热可可粉 500 克",
+        "Chocolat en poudre, 500 g|"
+        "Chocolate a la taza, 500 g|ココア 500g|热可可粉 500 克",
         "H87",
         "9.40",
     ),
@@ -130,7 +133,8 @@ WARES = (
     ),
     _ware(
         "Delivery by carrier, pallet|Lieferung per Spedition, Palette|"
-        "Livraison par transporteur, palette|Entrega por transportista, palé|配送料(パレット)|托盘运输",
+        "Livraison par transporteur, palette|"
+        "Entrega por transportista, palé|配送料(パレット)|托盘运输",
         "C62",
         "64.00",
         is_food=False,
@@ -231,7 +235,7 @@ MARKETS = (
             "Weißdorn",
             "Käthe & Söhne",
         ),
-        ("Schanzenstraße", "Große Bleichen", "Kapuzinerweg", "Am Mühlbach"),
+        ("Schanzenstraße", "Ehrenfelder Weg", "Kapuzinerweg", "Am Mühlbach"),
         (
             ("20357", "Hamburg"),
             ("50667", "Köln"),
@@ -336,7 +340,7 @@ MARKETS = (
         _free("G", "export", "zh"),
         _free("G", "export", "zh"),
         (_HOME,),
-        ("上海", "杭州", "成都"),
+        ("",),
         ("晨光咖啡有限公司", "梧桐书店", "湖畔酒店管理有限公司", "小满烘焙工坊"),
         ("武康路", "南山路", "玉林西路"),
         (("200031", "上海市"), ("310002", "杭州市"), ("610041", "成都市")),

@@ -38,6 +38,7 @@ def _part(batch: Prepared, share: Share) -> Part:
         mode=share.mode,
         documents=share.documents,
         bytes=share.bytes,
+        example=share.example.id,
         reason=share.example.reason,
         cost=price * share.documents if price is not None else None,
     )

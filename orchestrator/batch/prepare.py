@@ -6,20 +6,25 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator import designs
 from orchestrator.batch.accounts import Account, accounts_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.errors import Fault, ManifestError, Place
 from orchestrator.ledger.stage import Diff, Share, Stage
 from orchestrator.manifest import Manifest
-from orchestrator.model import Document, State
-from orchestrator.plan.modes import choose
+from orchestrator.model import Document, Mode, Operation, State
+from orchestrator.plan.modes import Choice, choose
 from orchestrator.settings import BatchSettings
 from orchestrator.wire.flow import Wish
 
+if TYPE_CHECKING:
+    from orchestrator.designs import Design
+
 Objection = Callable[[Document], str | None]
+Choices = Callable[[str, int, Operation, Mode | None], Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,11 @@ def prepared(
     """
     accounts = accounts_of(manifest.settings.accounts)
     checks = _Checks(manifest.settings, accounts, objection)
+    choices = _choices(accounts)
     wishes: dict[Wish, Place] = {}
     with Stage(folder.ledger) as stage:
         for entry in manifest.entries():
-            document = _decided(entry.document, accounts, overwrite=overwrite)
+            document = _decided(entry.document, choices, overwrite=overwrite)
             for message in checks.of(document, stage):
                 manifest.fault(entry.place, message)
             wishes.setdefault(_wish(document), entry.place)
@@ -91,17 +97,29 @@ def prepared(
         yield Prepared(manifest.settings, accounts, stage, diff, stage.shares(), wishes)
 
 
-def _decided(
-    document: Document, accounts: Mapping[str, Account], *, overwrite: bool
-) -> Document:
-    account = accounts[document.provider]
-    choice = choose(
-        document.size,
-        document.operation,
-        document.asked,
-        account.thresholds,
-        account.provider.lacks,
-        once=account.provider.exactly_once if account.settings.prefer else None,
+def _choices(accounts: Mapping[str, Account]) -> Choices:
+    """Choices of modes, each made once: most documents are like another."""
+
+    @lru_cache(maxsize=1024)
+    def choice(
+        name: str, size: int, operation: Operation, asked: Mode | None
+    ) -> Choice:
+        account = accounts[name]
+        return choose(
+            size,
+            operation,
+            asked,
+            account.thresholds,
+            account.provider.lacks,
+            once=account.provider.exactly_once if account.settings.prefer else None,
+        )
+
+    return choice
+
+
+def _decided(document: Document, choices: Choices, *, overwrite: bool) -> Document:
+    choice = choices(
+        document.provider, document.size, document.operation, document.asked
     )
     return replace(
         document, mode=choice.mode, reason=choice.reason, overwrite=overwrite
@@ -124,7 +142,7 @@ class _Checks:
         self._accounts = accounts
         self._objection = objection
         self._folders = (settings.designs,) if settings.designs else ()
-        self._designs: dict[str, designs.Design | str] = {}
+        self._designs: dict[str, Design | str] = {}
 
     def of(self, document: Document, stage: Stage) -> Iterator[str]:
         provider = self._accounts[document.provider].provider
@@ -142,6 +160,9 @@ class _Checks:
         account = self._accounts[document.provider]
         if document.design is None or not account.settings.is_private:
             return
+        # Takes a third of a second: not for those who have no design.
+        from orchestrator import designs  # noqa: PLC0415
+
         design = self._designs.get(document.design)
         if design is None:
             try:

@@ -37,6 +37,12 @@ overwrite_option = click.option(
 )
 
 
+def near(path: Path) -> Path:
+    """A path as seen from here, if it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def environment() -> Mapping[str, str]:
     """The environment, where secrets are looked up."""
     return os.environ

@@ -20,8 +20,8 @@ from orchestrator.cli.common import (
 )
 from orchestrator.errors import Exit
 from orchestrator.manifest import json_schema
-from orchestrator.report.plan import lines
-from orchestrator.report.units import number, size
+from orchestrator.report.plan import document_line, lines
+from orchestrator.report.units import number
 
 
 @click.command("plan")
@@ -71,8 +71,7 @@ def _each(batch: Prepared, *, as_json: bool) -> None:
                 output=document.output,
             )
         else:
-            where = f"{document.id}  {document.mode}  {size(document.size)}"
-            click.echo(f"{where}  {state}/{fate}  {document.reason}")
+            click.echo(document_line(document, state, fate))
 
 
 @click.command("validate")

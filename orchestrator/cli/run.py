@@ -25,6 +25,7 @@ from orchestrator.cli.common import (
     faults_shown,
     json_option,
     manifest_argument,
+    near,
     overwrite_option,
     state_option,
 )
@@ -211,5 +212,5 @@ def _summary(
         stopped=stopped,
     ):
         click.echo(line)
-    click.echo(f"ledger: {folder.ledger}")
+    click.echo(f"ledger: {near(folder.ledger)}")
     return ended

@@ -89,6 +89,7 @@ class Dispatcher:
         # Counted before they are known: a page may be on its way for several workers.
         self._starting = 0
         self._sending = 0
+        self._placed: set[str] = set()
         self._held: deque[Work] = deque()
         self._active: dict[str, Work] = {}
         self._draining = False
@@ -162,14 +163,13 @@ class Dispatcher:
                 self._watch.stirred.set()
 
     async def _carry(self, work: Work) -> None:
-        sends = _sends_much(work)
         try:
             outcome = await self._driver.drive(work)
         except AccountStopped as stop:
             self.stopped = self.stopped or stop.failure
             return
         finally:
-            self._sending -= sends
+            self._give_place_back(work)
         match outcome:
             case Wait(seconds):
                 self._watch.park(work, seconds)
@@ -200,6 +200,7 @@ class Dispatcher:
                 return work
             if self._sending < self._places:
                 self._sending += 1
+                self._placed.add(work.name)
                 return work
             self._held.append(work)
         return None
@@ -230,10 +231,17 @@ class Dispatcher:
             return None
         # Either may have been said while the page was being read.
         work = Work(self._make_job(self._with_fitting(document)), Progress())
+        if document.is_large:
+            self._placed.add(work.name)
         if self._is_ending():
-            self._sending -= _sends_much(work)
+            self._give_place_back(work)
             return None
         return work
+
+    def _give_place_back(self, work: Work) -> None:
+        if work.name in self._placed:
+            self._placed.discard(work.name)
+            self._sending -= 1
 
     def _with_fitting(self, first: Document) -> tuple[Document, ...]:
         if self._fits is None:

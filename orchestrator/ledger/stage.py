@@ -17,8 +17,8 @@ from typing import Any, Self
 
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
+from orchestrator.ledger.opening import connect, uri
 from orchestrator.ledger.schema import TABLES
-from orchestrator.ledger.store import connect, uri
 from orchestrator.model import Document, State
 
 _STAGE = """

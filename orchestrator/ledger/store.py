@@ -23,15 +23,22 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
-from orchestrator.ledger.schema import TABLES, VERSION
+from orchestrator.ledger.opening import connect
+from orchestrator.ledger.rows import (
+    AS_IT_WAS,
+    Rows,
+    event_row,
+    job_row,
+    links_of,
+    settled_row,
+)
 from orchestrator.model import (
     Document,
     Input,
@@ -43,62 +50,6 @@ from orchestrator.model import (
     Verdict,
 )
 
-_JOBS = """
-INSERT INTO job(
-  id, account, mode, phase, intended, created, callback, progress, updated)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
-       value->>7, value->>8
-FROM json_each(?) WHERE true
-ON CONFLICT(id) DO UPDATE SET phase = excluded.phase,
-  intended = CASE WHEN excluded.intended < 0 THEN job.intended
-             ELSE excluded.intended END,
-  progress = excluded.progress, updated = excluded.updated
-"""
-_LINKS = """
-INSERT OR IGNORE INTO job_document(job, position, document)
-SELECT value->>0, value->>1, value->>2 FROM json_each(?)
-"""
-_TAKEN = """
-UPDATE document SET job = taken.job FROM (
-  SELECT value->>0 AS job, value->>2 AS id FROM json_each(?)
-) AS taken WHERE document.id = taken.id AND document.state <> 'done'
-  AND (document.job IS NULL OR document.job = taken.job)
-"""
-_SETTLED = """
-UPDATE document SET
-  state = CASE WHEN stale THEN 'open' ELSE new.state END,
-  job = CASE WHEN stale THEN NULL ELSE document.job END,
-  spec = CASE WHEN stale AND new.outputs IS NOT NULL
-              AND document.spec->>'$.output' = new.output
-         THEN json_set(document.spec, '$.overwrite', json('true'))
-         ELSE document.spec END,
-  outputs = CASE WHEN document.spec->>'$.output' <> new.output THEN NULL
-            ELSE coalesce(new.outputs, document.outputs) END,
-  failure = CASE WHEN stale THEN NULL ELSE new.failure END,
-  code = CASE WHEN stale THEN NULL ELSE new.code END,
-  made_by = new.made_by, updated = new.at, stale = 0
-FROM (
-  SELECT value->>0 AS id, value->>1 AS state, value->>2 AS outputs,
-         value->>3 AS failure, value->>4 AS code, value->>5 AS made_by,
-         value->>6 AS at, value->>7 AS output, value->>8 AS job
-  FROM json_each(?)
-) AS new WHERE document.id = new.id AND document.job = new.job
-"""
-_EVENTS = """
-INSERT INTO event(at, kind, account, job, document, detail)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
-FROM json_each(?)
-"""
-_TRUSTED = """
-INSERT OR REPLACE INTO account(name, trusted)
-SELECT value->>0, value->>1 FROM json_each(?)
-"""
-_HASHED = """
-INSERT OR REPLACE INTO input(path, sha256)
-SELECT value->>0, value->>1 FROM json_each(?)
-"""
-
-
 _LEFT = """
 SELECT id, mode, created, callback, progress, intended FROM job
 WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
@@ -108,91 +59,7 @@ WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
 ORDER BY created
 """
 
-_AS_IT_WAS = -1.0
-"""The time of an intent that stays what it is: its age decides what absence proves."""
-
-_Entry = tuple["Rows", asyncio.Future[None] | None]
-
-
-@dataclass(slots=True)
-class Rows:
-    """What one call writes; the rows of many calls make one commit."""
-
-    jobs: list[tuple[Any, ...]] = field(default_factory=list)
-    links: list[tuple[Any, ...]] = field(default_factory=list)
-    settled: list[tuple[Any, ...]] = field(default_factory=list)
-    hashed: list[tuple[Any, ...]] = field(default_factory=list)
-    trusted: list[tuple[Any, ...]] = field(default_factory=list)
-    events: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def take(self, other: Rows) -> None:
-        """Add the rows of another call."""
-        for name in self.__slots__:
-            getattr(self, name).extend(getattr(other, name))
-
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Run at most one statement for each kind of row (links take two)."""
-        for sql, rows in (
-            (_JOBS, self.jobs),
-            (_LINKS, self.links),
-            (_TAKEN, self.links),
-            (_HASHED, self.hashed),
-            (_SETTLED, self.settled),
-            (_TRUSTED, self.trusted),
-            (_EVENTS, self.events),
-        ):
-            if rows:
-                connection.execute(sql, (record.text(rows),))
-
-
-def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
-    """Open a ledger file.
-
-    Raises:
-        MachineError: it cannot be opened, or is not a ledger of this version.
-    """
-    try:
-        connection = sqlite3.connect(
-            uri(path, "ro" if readonly else "rwc"),
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=30,
-        )
-        if not readonly:
-            _prepare(connection, path)
-        _check_version(connection, path)
-    except sqlite3.Error as error:
-        raise MachineError(f"ledger {path}: {error}") from error
-    return connection
-
-
-def uri(path: Path, mode: str) -> str:
-    """A path as SQLite's URI: ``mode`` is ro, rw or rwc."""
-    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return f"file:{quoted}?mode={mode}"
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-    if mode != "wal":
-        raise MachineError(
-            f"ledger {path}: this file system cannot hold a write-ahead log "
-            f"(journal mode {mode!r}); choose a local disk with --state DIR"
-        )
-    connection.execute("PRAGMA synchronous=FULL")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
-        )
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found != VERSION:
-        raise MachineError(
-            f"ledger {path}: version {found} found, this program writes {VERSION}"
-        )
+_Entry = tuple[Rows, asyncio.Future[None] | None]
 
 
 class Store:
@@ -237,9 +104,9 @@ class Store:
         now = self._clock.now()
         await self._write(
             Rows(
-                jobs=[_job_row(job, progress, intended=now, at=now)],
-                links=_links(job),
-                events=[_event(now, "intent", job, progress.phase)],
+                jobs=[job_row(job, progress, intended=now, at=now)],
+                links=links_of(job),
+                events=[event_row(now, "intent", job, progress.phase)],
             )
         )
 
@@ -248,8 +115,8 @@ class Store:
         now = self._clock.now()
         await self._write(
             Rows(
-                jobs=[_job_row(job, progress, at=now)],
-                events=[_event(now, "not_sent", job, why)],
+                jobs=[job_row(job, progress, at=now)],
+                events=[event_row(now, "not_sent", job, why)],
             )
         )
 
@@ -262,9 +129,9 @@ class Store:
         is_over = progress.phase in (Phase.RELEASE, Phase.ENDED)
         await self._write(
             Rows(
-                jobs=[_job_row(job, progress, at=now)],
-                links=[] if is_over else _links(job),
-                events=[_event(now, "advance", job, detail)],
+                jobs=[job_row(job, progress, at=now)],
+                links=[] if is_over else links_of(job),
+                events=[event_row(now, "advance", job, detail)],
             )
         )
 
@@ -278,7 +145,7 @@ class Store:
         """
         now = self._clock.now()
         doubt = any(each.state is State.IN_DOUBT for each in verdicts)
-        intended = _AS_IT_WAS if doubt else None
+        intended = AS_IT_WAS if doubt else None
         events = [
             (
                 now,
@@ -292,9 +159,9 @@ class Store:
         ]
         await self._write(
             Rows(
-                jobs=[_job_row(job, progress, intended=intended, at=now)],
-                links=_links(job),
-                settled=[_settled_row(job, each, now) for each in verdicts],
+                jobs=[job_row(job, progress, intended=intended, at=now)],
+                links=links_of(job),
+                settled=[settled_row(job, each, now) for each in verdicts],
                 events=events,
             )
         )
@@ -430,44 +297,3 @@ def _resolve(
             each.set_result(None)
         else:
             each.set_exception(error)
-
-
-def _links(job: Job) -> list[tuple[Any, ...]]:
-    return [(job.id, place, each.id) for place, each in enumerate(job.documents)]
-
-
-def _job_row(
-    job: Job, progress: Progress, *, at: float, intended: float | None = None
-) -> tuple[Any, ...]:
-    kept = record.durable(progress)
-    return (
-        job.id,
-        job.account,
-        job.mode,
-        kept.phase,
-        intended,
-        job.created,
-        job.callback,
-        record.text(kept),
-        at,
-    )
-
-
-def _settled_row(job: Job, verdict: Verdict, at: float) -> tuple[Any, ...]:
-    failure = verdict.failure
-    return (
-        verdict.document.id,
-        verdict.state,
-        record.text(verdict.outputs) if verdict.outputs else None,
-        record.text(failure) if failure else None,
-        failure.code if failure else None,
-        verdict.made_by or None,
-        at,
-        verdict.document.output,
-        job.id,
-    )
-
-
-def _event(at: float, kind: str, job: Job, detail: str | Phase) -> tuple[Any, ...]:
-    document = job.documents[0].id if len(job.documents) == 1 else None
-    return (at, kind, job.account, job.id, document, str(detail))

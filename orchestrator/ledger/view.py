@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from orchestrator.errors import UsageError
 from orchestrator.ledger import record
-from orchestrator.ledger.store import connect
+from orchestrator.ledger.opening import connect
 from orchestrator.model import Document, Failure, Output, State
 
 COLUMNS = (

@@ -14,6 +14,7 @@ OUTPUT_GUESS = 200_000
 class Part:
     """What one account is to do in one mode.
 
+    ``reason`` is why the ``example``, the largest of its documents, takes the mode;
     ``cost`` is in the money of the account's price; ``None`` where it has none.
     """
 
@@ -22,6 +23,7 @@ class Part:
     mode: str
     documents: int
     bytes: int
+    example: str
     reason: str
     cost: Decimal | None
 

@@ -60,14 +60,14 @@ def choose(
 def _by_size(size: int, operation: Operation, thresholds: Thresholds) -> Choice:
     low, high = thresholds.sync, max(thresholds.sync, thresholds.asynchronous)
     if operation is Operation.GENERATE and size == 0:
-        return Choice(Mode.SYNC, "no file to send: sync")
+        return Choice(Mode.SYNC, "no file to send")
     found = _size(size, (low, high))
     if size <= low:
-        return Choice(Mode.SYNC, f"{found} is up to {_bound(low)}: sync")
+        return Choice(Mode.SYNC, f"{found} is up to {_bound(low)}")
     if size <= high:
-        reason = f"{found} is over {_bound(low)} and up to {_bound(high)}: async"
+        reason = f"{found} is over {_bound(low)} and up to {_bound(high)}"
         return Choice(Mode.ASYNC, reason)
-    return Choice(Mode.PRESIGNED, f"{found} is over {_bound(high)}: presigned")
+    return Choice(Mode.PRESIGNED, f"{found} is over {_bound(high)}")
 
 
 def _preferred(choice: Choice, once: Collection[Mode] | None) -> Choice:
@@ -77,7 +77,7 @@ def _preferred(choice: Choice, once: Collection[Mode] | None) -> Choice:
     named = next((mode for mode in _SAFEST if mode in once), None)
     if named is None:
         return Choice(choice.mode, f"{choice.reason}; no mode here is exactly once")
-    return Choice(named, f"{choice.reason}, but {named} is exactly once: {named}")
+    return Choice(named, f"{choice.reason}, but {named} is exactly once")
 
 
 def _size(size: int, bounds: tuple[int, int]) -> str:

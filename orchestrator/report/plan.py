@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.plan.batch import Plan
+from orchestrator.model import Document, State
+from orchestrator.plan.batch import Part, Plan
 from orchestrator.report.units import number, size
 
 _NAMES = {"presigned": "pre-signed"}
+_FATES = {"same": "", "touched": ""}
+
+
+def mode_name(mode: str) -> str:
+    """A mode as people write it."""
+    return _NAMES.get(mode, mode)
+
+
+def document_line(document: Document, state: State, fate: str) -> str:
+    """What ``plan --documents`` prints of a document."""
+    where = _FATES.get(fate, fate) or str(state).replace("_", " ")
+    return (
+        f"{mode_name(document.mode):<10}  {size(document.size):>9}  {where:<8}  "
+        f"{document.id}: {document.reason}"
+    )
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -20,11 +36,9 @@ def lines(plan: Plan) -> Iterator[str]:
     sent = f", {size(plan.bytes)} to send" if plan.bytes else ""
     yield f"  to do   {number(plan.todo, 'document')}{sent}"
     for part in plan.parts:
-        mode = _NAMES.get(part.mode, part.mode)
-        where = f"{part.account} ({part.provider})"
         yield (
-            f"    {mode:<10}  {part.documents:>7,}  {size(part.bytes):>9}  "
-            f"{where}: {part.reason}"
+            f"    {mode_name(part.mode):<10}  {part.documents:>7,}  "
+            f"{size(part.bytes):>9}  {_where(part)}, as {part.example}: {part.reason}"
         )
     cost = "nothing to pay" if plan.cost is None else f"about {plan.cost:f}"
     yield f"  cost    {cost}"
@@ -34,6 +48,11 @@ def lines(plan: Plan) -> Iterator[str]:
             f"  disk    {size(plan.room)} free, outputs may need "
             f"{size(plan.needs)}: {verdict}"
         )
+
+
+def _where(part: Part) -> str:
+    known = part.account == part.provider
+    return part.account if known else f"{part.account} ({part.provider})"
 
 
 def _known(plan: Plan) -> Iterator[str]:

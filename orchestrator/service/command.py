@@ -84,6 +84,21 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     help="Folder with your designs.",
 )
 @click.option(
+    "--stand-in-designs",
+    is_flag=True,
+    help="Render designs that are not here by one that prints its parameters.",
+)
+@click.option(
+    "--rate-limits",
+    is_flag=True,
+    help="Count requests as the APIs do whose dialects are spoken.",
+)
+@click.option(
+    "--reportflow-webhook",
+    metavar="URL",
+    help="Where the ReportFlow dialect tells of finished requests.",
+)
+@click.option(
     "--workers",
     default=0,
     type=click.IntRange(0),
@@ -170,6 +185,9 @@ def _settings(
         deduplicate=not options["no_deduplication"],
         designs=options["designs"],
         workers=options["workers"],
+        rate_limits=options["rate_limits"],
+        stand_in_designs=options["stand_in_designs"],
+        reportflow_webhook=options["reportflow_webhook"],
     )
 
 

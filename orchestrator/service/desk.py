@@ -102,6 +102,24 @@ class Desk:
             self._runner.put(order.id)
         return accepted
 
+    async def submit_all(self, orders: Sequence[Order]) -> list[Job]:
+        """Accept new orders without files, all or none; durable when it returns.
+
+        Raises:
+            Problem: they cannot be done here, or there is no room for all.
+        """
+        for order in {each.design: each for each in orders}.values():
+            self._check_able(order, [], self._storage.tray().token)
+        if self.is_closing:
+            raise Problem("closing", "the service is shutting down")
+        if self._runner.waiting + len(orders) > self._settings.max_queue:
+            raise Problem("too_many", "the queue is full; nothing was started")
+        placed = [(each, self._storage.tray().token) for each in orders]
+        jobs = await self._store.submit_all(placed, now=self._clock.now())
+        for job in jobs:
+            self._runner.put(job.id)
+        return jobs
+
     async def create(self, order: Order, inputs: Sequence[Input]) -> Accepted:
         """Note an order whose files will be uploaded; durable when it returns.
 

@@ -21,13 +21,14 @@ from orchestrator.service.rows import Ending
 from orchestrator.service.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
-Announce = Callable[[Job, Ending], bytes]
+Find = Callable[[str], Job | None]
+Announce = Callable[[Job, Ending, Find], bytes | None]
 AT_ONCE = 16
 LONGEST_SLEEP = 60.0
 RESCUE_EVERY = 2.0
 
 
-def announce(job: Job, ending: Ending) -> bytes:
+def announce(job: Job, ending: Ending, _: Find) -> bytes:
     """The body of a native webhook."""
     when = datetime.fromtimestamp(ending.finished, UTC)
     return msgspec.json.encode(
@@ -59,12 +60,18 @@ class Hooks:
         self._signer = Webhook(settings.webhook_secret)
         self._news = asyncio.Event()
 
-    def delivery(self, job: Job, ending: Ending) -> Delivery | None:
-        """What is to be delivered when this job ends this way."""
+    def delivery(self, job: Job, ending: Ending, find: Find) -> Delivery | None:
+        """What is to be delivered when this job ends this way.
+
+        It is asked inside the change that ends the job: ``find`` sees that change, so
+        that of several jobs of one request exactly one is the last.
+        """
         url = job.order.webhook
         if url is None:
             return None
-        body = self._bodies[job.order.dialect](job, ending)
+        body = self._bodies[job.order.dialect](job, ending, find)
+        if body is None:
+            return None
         message = f"msg_{secrets.token_hex(16)}"
         return Delivery(message, url, body, due=ending.finished)
 

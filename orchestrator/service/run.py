@@ -17,16 +17,17 @@ from aiohttp import web
 
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
-from orchestrator.service import dialects
+from orchestrator.service.address import objection
 from orchestrator.service.app import AccessLog, make_app
-from orchestrator.service.auth import Keys
 from orchestrator.service.database import Database
 from orchestrator.service.desk import Desk
+from orchestrator.service.dialects import table
 from orchestrator.service.held import held, secret_file
-from orchestrator.service.hooks import NATIVE, Hooks
+from orchestrator.service.hooks import Hooks
 from orchestrator.service.links import Links
 from orchestrator.service.native.context import Context
 from orchestrator.service.outbox import Outbox
+from orchestrator.service.rates import Rates
 from orchestrator.service.render.work import Renderer
 from orchestrator.service.rows import SCHEMA
 from orchestrator.service.runner import Runner
@@ -80,8 +81,7 @@ async def _parts(
         store = Store(base, deduplicate=settings.deduplicate)
         storage = Storage(settings.data, max_body=settings.max_body)
         await storage.clear(store.has_folder)
-        bodies = {**NATIVE, **dialects.BODIES}
-        hooks = Hooks(Outbox(base), settings, clock, bodies)
+        hooks = Hooks(Outbox(base), settings, clock, table.ANNOUNCE)
         runner = Runner(
             store=store,
             storage=storage,
@@ -89,7 +89,7 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
-            lives=dialects.LIVES,
+            lives=table.LIVES,
         )
         desk = Desk(
             store=store,
@@ -106,7 +106,7 @@ async def _parts(
             links=links,
             clock=clock,
             settings=settings,
-            keys=Keys(settings.keys),
+            rates=Rates(clock, is_on=settings.rate_limits),
             shelf=Shelf(base, settings, clock),
         )
         await context.shelf.clear()
@@ -201,6 +201,7 @@ async def _end(tasks: list[asyncio.Task[object]]) -> None:
 def _check(settings: ServiceSettings) -> None:
     if not all(settings.keys) or not settings.keys:
         raise UsageError("the service needs a key, and none may be empty")
+    _check_webhook(settings)
     message = "the webhook secret must be whsec_ followed by base64"
     try:
         secret = b64decode(settings.webhook_secret.removeprefix("whsec_") + "==")
@@ -208,3 +209,14 @@ def _check(settings: ServiceSettings) -> None:
         raise UsageError(message) from None
     if not secret:
         raise UsageError(message)
+
+
+def _check_webhook(settings: ServiceSettings) -> None:
+    url, allow = settings.reportflow_webhook, settings.allow_private_urls
+    if url is None:
+        return
+    wrong = objection(url, allow_private=allow)
+    if wrong is None and not allow and not url.startswith("https://"):
+        wrong = "it must be an https URL"
+    if wrong is not None:
+        raise UsageError(f"the ReportFlow webhook: {wrong}")

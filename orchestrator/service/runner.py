@@ -7,6 +7,7 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
 from orchestrator.clock import Clock
@@ -202,9 +203,9 @@ class Runner:
         return Ending(JobState.FAILED, finished=now, expires=expires, error=error)
 
     async def _end(self, job: Job, ending: Ending) -> None:
-        delivery = self._hooks.delivery(job, ending)
-        await self._store.finish(job.id, ending, delivery)
+        hook = partial(self._hooks.delivery, job, ending)
+        await self._store.finish(job.id, ending, hook)
         self.tell(job.id)
-        if delivery is not None:
+        if job.order.webhook is not None:
             self._hooks.wake()
         await self._storage.tidy(job.folder)

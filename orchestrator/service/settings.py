@@ -33,6 +33,11 @@ class ServiceSettings:
         grace: How long running jobs may go on after a request to stop.
         webhook_waits: Waits between deliveries of one webhook; then it is given up.
         webhook_timeout: How long a receiver of a webhook may take.
+        rate_limits: Whether dialects count requests as the APIs they speak do.
+        stand_in_designs: Whether a design that is not here is rendered by one that
+            prints what it was given.
+        reportflow_webhook: Where requests of that dialect are told of.
+        reportflow_wait: How long that dialect holds a request for a file.
     """
 
     data: Path
@@ -54,3 +59,7 @@ class ServiceSettings:
     grace: float = 10.0
     webhook_waits: tuple[float, ...] = WAITS
     webhook_timeout: float = 10.0
+    rate_limits: bool = False
+    stand_in_designs: bool = False
+    reportflow_webhook: str | None = None
+    reportflow_wait: float = 120.0

@@ -7,8 +7,9 @@ the change, so that two requests for one id can never both be the first.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from orchestrator.model import Mode
 from orchestrator.service import rows
@@ -18,6 +19,8 @@ from orchestrator.service.outbox import Delivery, post
 from orchestrator.service.problems import Problem
 from orchestrator.service.rows import Ending
 
+Find = Callable[[str], Job | None]
+Hook = Callable[[Find], Delivery | None]
 DEATHS = 3
 SWEEPABLE = "FROM job WHERE folder != '' AND (expires <= ? OR state = ?)"
 
@@ -96,6 +99,29 @@ class Store:
             state = JobState.QUEUED
             job = rows.insert(db, order, inputs, state=state, folder=folder, now=now)
             return Accepted(job, is_replay=False)
+
+        return await self._base.write(change)
+
+    async def submit_all(
+        self, orders: Sequence[tuple[Order, str]], *, now: float
+    ) -> list[Job]:
+        """Accept new orders without inputs, each with its folder: all or none.
+
+        Raises:
+            Problem: an id belongs to another request.
+        """
+
+        def change(db: sqlite3.Connection) -> list[Job]:
+            jobs = []
+            for order, folder in orders:
+                self._charge(db, order.id, now, is_first=True)
+                if rows.find(db, order.id) is not None:
+                    raise Problem("id_in_use", "another request has this id")
+                state = JobState.QUEUED
+                jobs.append(
+                    rows.insert(db, order, [], state=state, folder=folder, now=now)
+                )
+            return jobs
 
         return await self._base.write(change)
 
@@ -200,9 +226,7 @@ class Store:
 
         await self._base.write(change)
 
-    async def finish(
-        self, job_id: str, ending: Ending, delivery: Delivery | None
-    ) -> bool:
+    async def finish(self, job_id: str, ending: Ending, hook: Hook) -> bool:
         """Write how a running job ended, and whom to tell; false if it is gone."""
 
         def change(db: sqlite3.Connection) -> bool:
@@ -210,6 +234,7 @@ class Store:
             if job is None or job.state is not JobState.RUNNING:
                 return False
             rows.end(db, job_id, ending)
+            delivery = hook(partial(rows.find, db))
             if delivery is not None:
                 post(db, delivery)
             return True

@@ -18,7 +18,7 @@ left. A listener that raises ends the work there, as a power cut would::
         effect=journal.append,
     )
     ...
-    assert journal == ["intend submit", "send PUT /v1/jobs/9f", "advance poll"]
+    assert journal[:2] == ["intend submit", "send PUT /v1/jobs/9f?mode=async"]
 """
 
 from orchestrator.testing.clock import ManualClock

@@ -21,6 +21,10 @@ class MemoryOutputs:
         self.full = False
         self._effect = effect
 
+    def tell(self, effect: Effect) -> None:
+        """Tell another listener from now on."""
+        self._effect = effect
+
     async def receive(
         self,
         job: Job,

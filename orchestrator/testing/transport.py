@@ -152,3 +152,4 @@ async def _hang(answer: Hang) -> NoReturn:
         if not answer.sent:
             mark_unsent(error)
         raise
+    raise RuntimeError("nothing ends a hang but a cancellation")

@@ -276,6 +276,7 @@ def test_own_designs_come_first(tmp_path: Path) -> None:
         "letter@2",
         "letter@10",
         "sample@1",
+        "stand-in@1",
     ]
 
 
@@ -380,6 +381,7 @@ def test_the_command_lists_shows_and_checks(tmp_path: Path) -> None:
         "invoice@1",
         "letter@1",
         "sample@1",
+        "stand-in@1",
     ]
     code, output = _run("show", "sample")
     assert code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.service.app import _shown
 from orchestrator.service.dialects.convertapi.accept import form
 from orchestrator.service.dialects.convertapi.ids import (
     is_plain,
@@ -136,7 +137,23 @@ def test_every_problem_can_be_said() -> None:
     for code in KINDS:
         refusal = refusal_of(Problem(code, "why"))
         assert refusal.status >= 400
-        assert (refusal.code == 4000) is (refusal.invalid is not None)
-        assert (code in SAID) is (refusal.code != 4000)
+        assert (refusal.number == 4000) is (refusal.invalid is not None)
+        assert (code in SAID) is (refusal.number != 4000)
     told = refusal_of(Problem("bad_params", "pages: found 'x'"))
     assert list(told.invalid or ()) == ["PageRange"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/d/rwvd6vtq58eurfwv5zw5h2ci2pgno1pn/a.pdf", "/d/rwvd6vtq…/a.pdf"),
+        ("/JOB/D3BD2056-4330-4cf3-9b18-483a2412dd6b", "/JOB/D3BD2056…"),
+        ("/convert/docx/to/pdf", "/convert/docx/to/pdf"),
+        ("/v1/jobs/rwvd6vtq58eurfwv5zw5h2ci2pgno1pn", None),
+    ],
+)
+def test_ids_that_open_files_are_cut_short_in_the_log(
+    path: str, shown: str | None
+) -> None:
+    """In the native API an id opens nothing without a key."""
+    assert _shown(path) == (shown or path)

@@ -9,11 +9,11 @@ from aiohttp import web
 
 from orchestrator.clock import Clock
 from orchestrator.model import Mode
-from orchestrator.service.auth import Keys
 from orchestrator.service.desk import Desk
 from orchestrator.service.jobs import ID, Job
 from orchestrator.service.links import Links
 from orchestrator.service.problems import Problem
+from orchestrator.service.rates import Rates
 from orchestrator.service.settings import ServiceSettings
 from orchestrator.service.shelf import Shelf
 
@@ -26,7 +26,7 @@ class Context:
     links: Links
     clock: Clock
     settings: ServiceSettings
-    keys: Keys
+    rates: Rates
     shelf: Shelf
 
 

@@ -1,1 +1,1 @@
-"""The dialects of the service, over real sockets and with the vendors' own clients."""
+"""The APIs that the service speaks, asked as their own clients ask."""

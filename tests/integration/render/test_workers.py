@@ -81,9 +81,11 @@ async def test_one_that_is_killed_takes_only_its_document(
 async def test_an_idle_worker_may_die_unnoticed(bench: Bench) -> None:
     """The next document gets another process."""
     await bench.convert("a.txt", b"one")
-    for each in workers():
+    killed = workers()
+    for each in killed:
         each.kill()
-    await eventually(lambda: not workers(), 5)
+    # A zombie may still have threads that end: what counts is that it was reaped.
+    await eventually(lambda: not any(psutil.pid_exists(e.pid) for e in killed), 5)
     made = await bench.convert("a.txt", b"two")
     assert pages(made.files[0].path) == 1
 

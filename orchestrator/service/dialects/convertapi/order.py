@@ -16,6 +16,7 @@ from orchestrator.service.address import objection
 from orchestrator.service.dialects.convertapi.ids import job_id, new_plain, new_uuid
 from orchestrator.service.dialects.convertapi.params import flag, whole
 from orchestrator.service.dialects.convertapi.refusal import invalid
+from orchestrator.service.hooks import Find
 from orchestrator.service.jobs import Job, Order
 from orchestrator.service.params import encode
 from orchestrator.service.problems import Problem
@@ -178,9 +179,9 @@ def own_id(texts: Mapping[str, str]) -> str | None:
     return name
 
 
-def announce(job: Job, ending: Ending) -> bytes:
+def announce(job: Job, ending: Ending, find: Find) -> bytes:
     """The body of a webhook: none in the first generation, whose URL says it."""
-    del ending
+    del ending, find
     body = msgspec.json.encode({"JobId": job.id})
     return b"" if extra_of(job).generation == 1 else body
 

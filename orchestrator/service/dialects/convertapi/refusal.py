@@ -14,7 +14,7 @@ INVALID = "Parameter validation error."
 BUSY = "The service is overloaded. Please retry in a couple of seconds."
 
 
-class Refusal(Exception):
+class Refusal(Problem):
     """An answer with a code of this API.
 
     ``invalid`` is what is wrong with which parameter; only code 4000 has it.
@@ -27,10 +27,9 @@ class Refusal(Exception):
         message: str,
         invalid: Mapping[str, list[str]] | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__("refused", message)
         self.status = status
-        self.code = code
-        self.message = message
+        self.number = code
         self.invalid = invalid
 
 
@@ -44,6 +43,7 @@ class Said:
 
 
 SAID: Mapping[str, Said] = {
+    "wrong_method": Said(405, 405),
     "too_large": Said(413, 413),
     "unsupported": Said(415, 415),
     "time_limit": Said(500, 5000),
@@ -76,6 +76,8 @@ def invalid(name: str, text: str) -> Refusal:
 
 def refusal_of(problem: Problem) -> Refusal:
     """A problem of the service in this API's words."""
+    if isinstance(problem, Refusal):
+        return problem
     said = SAID.get(problem.code)
     if said is not None:
         return Refusal(said.status, said.code, said.message or problem.message)
@@ -85,13 +87,18 @@ def refusal_of(problem: Problem) -> Refusal:
     return invalid(name, problem.message)
 
 
-def tell(refusal: Refusal) -> web.Response:
-    """The answer."""
-    body: dict[str, object] = {"Code": refusal.code, "Message": refusal.message}
+def tell(_: web.Request, problem: Problem) -> web.Response:
+    """The answer; what is not there is told without a word."""
+    if problem.code in GONE:
+        return web.Response(status=404)
+    refusal = refusal_of(problem)
+    body: dict[str, object] = {"Code": refusal.number, "Message": refusal.message}
     if refusal.invalid is not None:
         body["InvalidParameters"] = refusal.invalid
-    return web.Response(
+    response = web.Response(
         body=msgspec.json.encode(body),
         status=refusal.status,
         content_type="application/json",
     )
+    response.headers.update(problem.headers())
+    return response

@@ -1,24 +1,24 @@
-"""The routes, matched without regard to case, and the words for what goes wrong."""
+"""The routes, matched without regard to case."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import wraps
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from orchestrator.service.dialects.convertapi import account, convert, files, info, poll
+from orchestrator.service.dialects.convertapi.access import admit
+from orchestrator.service.dialects.convertapi.order import JOB_LIFE, NAME, announce
 from orchestrator.service.dialects.convertapi.poll import POLLS, Polls
-from orchestrator.service.dialects.convertapi.refusal import (
-    GONE,
-    Refusal,
-    refusal_of,
-    tell,
-)
-from orchestrator.service.faults import problem_of
+from orchestrator.service.dialects.convertapi.refusal import tell
+from orchestrator.service.dialects.dialect import Dialect
 
+OURS = re.compile(
+    "/(?:convert|async|job|upload|upload-from-url|d|user|info)(?:/.*)?|/[^/]+/to/[^/]+",
+    re.IGNORECASE,
+)
 PAIR = "{source}/to/{target}"
 TABLE: list[tuple[str, str, Handler]] = [
     ("GET POST", f"/convert/{PAIR}", convert.convert),
@@ -46,19 +46,13 @@ TABLE: list[tuple[str, str, Handler]] = [
 ]
 
 
-def setup(app: web.Application) -> None:
-    """Add the routes, and the memory of who polls."""
-    app[POLLS] = Polls()
-    app.add_routes(_routes())
-
-
 def _routes() -> Iterator[web.RouteDef]:
     for methods, path, handler in TABLE:
         for method in methods.split():
             # A HEAD must not convert; where it makes sense, aiohttp makes it of GET.
             plain = {"allow_head": False} if handler is not files.get_file else {}
             more = plain if method == "GET" else {}
-            yield web.route(method, _any_case(path), _speaking(handler), **more)
+            yield web.route(method, _any_case(path), handler, **more)
 
 
 def _any_case(path: str) -> str:
@@ -70,21 +64,21 @@ def _any_case(path: str) -> str:
     )
 
 
-def _speaking(handler: Handler) -> Handler:
-    """A handler whose faults are told in the words of this API."""
+def _owns(path: str) -> bool:
+    return OURS.fullmatch(path) is not None
 
-    @wraps(handler)
-    async def speak(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except Refusal as refusal:
-            return tell(refusal)
-        except Exception as error:  # noqa: BLE001 -- it is told, and logged if it is a bug
-            problem = problem_of(error, request)
-            if problem.code in GONE:
-                return web.Response(status=404)
-            response = tell(refusal_of(problem))
-            response.headers.update(problem.headers())
-            return response
 
-    return speak
+def _setup(app: web.Application) -> None:
+    app[POLLS] = Polls()
+
+
+CONVERTAPI = Dialect(
+    name=NAME,
+    routes=[*_routes()],
+    owns=_owns,
+    admit=admit,
+    tell=tell,
+    announce=announce,
+    setup=_setup,
+    life=JOB_LIFE,
+)

@@ -1,0 +1,59 @@
+"""Opens ledger files: new ones are made, others checked."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from orchestrator.errors import MachineError
+from orchestrator.ledger.schema import TABLES, VERSION
+
+
+def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """Open a ledger file.
+
+    Raises:
+        MachineError: it cannot be opened, or is not a ledger of this version.
+    """
+    try:
+        connection = sqlite3.connect(
+            uri(path, "ro" if readonly else "rwc"),
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=30,
+        )
+        if not readonly:
+            _prepare(connection, path)
+        _check_version(connection, path)
+    except sqlite3.Error as error:
+        raise MachineError(f"ledger {path}: {error}") from error
+    return connection
+
+
+def uri(path: Path, mode: str) -> str:
+    """A path as SQLite's URI: ``mode`` is ro, rw or rwc."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{quoted}?mode={mode}"
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise MachineError(
+            f"ledger {path}: this file system cannot hold a write-ahead log "
+            f"(journal mode {mode!r}); choose a local disk with --state DIR"
+        )
+    connection.execute("PRAGMA synchronous=FULL")
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
+        )
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found != VERSION:
+        raise MachineError(
+            f"ledger {path}: version {found} found, this program writes {VERSION}"
+        )

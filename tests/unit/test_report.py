@@ -1,0 +1,171 @@
+"""Words for people: figures, plans, summaries."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from orchestrator.model import Blame, Failure, Mode, Operation, Remedy, State
+from orchestrator.plan.batch import Part, Plan, needs_of
+from orchestrator.plan.modes import choose
+from orchestrator.report import plan as report
+from orchestrator.report.summary import status_lines, summary_lines
+from orchestrator.report.units import number, size, span
+from orchestrator.wire.flow import Thresholds
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_960, "1.0 MB"),
+        (20_000_000, "20.0 MB"),
+        (3_000_000_000_000, "3.0 TB"),
+    ],
+)
+def test_sizes(count: int, text: str) -> None:
+    """In decimal units, and never 1000.0 of one."""
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (59.94, "59.9 s"),
+        (59.97, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.7, "1 h 00 min"),
+        (7800, "2 h 10 min"),
+    ],
+)
+def test_spans(seconds: float, text: str) -> None:
+    """As one says them."""
+    assert span(seconds) == text
+
+
+def test_numbers() -> None:
+    """One document, many documents."""
+    assert [number(n, "document") for n in (0, 1, 1000)] == [
+        "0 documents",
+        "1 document",
+        "1,000 documents",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "mode", "words"),
+    [
+        (0, Mode.SYNC, "0 bytes is up to 10 MB"),
+        (10_000_000, Mode.SYNC, "10.0 MB is up to 10 MB"),
+        (10_000_001, Mode.ASYNC, "10,000,001 bytes is over 10 MB and up to 50 MB"),
+        (10_400_000, Mode.ASYNC, "10.4 MB is over"),
+        (50_000_000, Mode.ASYNC, "50.0 MB is over 10 MB and up to 50 MB"),
+        (50_000_001, Mode.PRESIGNED, "50,000,001 bytes is over 50 MB"),
+        (120_000_000, Mode.PRESIGNED, "120.0 MB is over 50 MB"),
+    ],
+)
+def test_the_mode_goes_by_size_and_the_reason_is_true(
+    count: int, mode: Mode, words: str
+) -> None:
+    """Each threshold belongs to the mode below it."""
+    found = choose(count, Operation.CONVERT, None, Thresholds(), {})
+    assert found.mode is mode
+    assert words in found.reason
+
+
+def test_other_ways_to_a_mode() -> None:
+    """What the manifest says, what the API lacks, what is exactly once."""
+    one = choose(5, Operation.CONVERT, Mode.ASYNC, Thresholds(), {})
+    assert (one.mode, one.reason) == (Mode.ASYNC, "the manifest asks for it")
+    lacks = {Mode.SYNC: (Mode.ASYNC, "no such call"), Mode.ASYNC: (Mode.SYNC, "nor")}
+    assert choose(5, Operation.CONVERT, None, Thresholds(), lacks).mode in Mode
+    lacks = {Mode.SYNC: (Mode.ASYNC, "no such call")}
+    found = choose(5, Operation.CONVERT, None, Thresholds(), lacks)
+    assert found.mode is Mode.ASYNC
+    assert "no such call" in found.reason
+    once = {Mode.PRESIGNED}
+    found = choose(5, Operation.CONVERT, None, Thresholds(), {}, once=once)
+    assert found.mode is Mode.PRESIGNED
+    found = choose(0, Operation.GENERATE, None, Thresholds(), {})
+    assert found.reason == "no file to send"
+
+
+def plan(**changes: object) -> Plan:
+    """A plan of two parts."""
+    parts = [
+        Part("a", "local", "sync", 3, 600, "d1", "small", Decimal("0.30")),
+        Part("a", "local", "presigned", 1, 120_000_000, "d2", "large", None),
+    ]
+    values: dict[str, object] = {
+        "name": "batch",
+        "documents": 4,
+        "new": 4,
+        "changed": 0,
+        "same": 0,
+        "gone": 0,
+        "states": {},
+        "parts": parts,
+        "room": 10**9,
+        "needs": needs_of(parts),
+    }
+    return Plan(**(values | changes))  # type: ignore[arg-type]  # by name
+
+
+def test_a_plan_in_words() -> None:
+    """One line for each mode, with its reason; cost and room at the end."""
+    text = "\n".join(report.lines(plan()))
+    for words in (
+        "Plan of batch: 4 documents",
+        "every document is new",
+        "4 documents, 120.0 MB to send",
+        "pre-signed",
+        "a (local), as d2: large",
+        "about 0.30",
+        "enough",
+    ):
+        assert words in text, text
+    assert "MAY NOT BE ENOUGH" in "\n".join(report.lines(plan(room=1000)))
+
+
+def test_a_plan_of_nothing() -> None:
+    """Everything is in the ledger."""
+    done = plan(parts=[], new=0, same=4, states={"done": 4}, room=None)
+    text = "\n".join(report.lines(done))
+    assert "4 done" in text
+    assert "nothing to do" in text
+    assert done.cost is None
+
+
+def test_a_summary_says_what_to_do() -> None:
+    """Each state that needs somebody has its advice and its reasons."""
+    stop = Failure("unauthorized", "the key is refused", Blame.ACCOUNT, Remedy.STOP)
+    states = {State.DONE: 5, State.FAILED: 2, State.IN_DOUBT: 1}
+    reasons = [(State.FAILED, "damaged_file", 2, "d7", "it cannot be read")]
+    text = "\n".join(
+        summary_lines(
+            states,
+            reasons,
+            ended={State.DONE: 5, State.FAILED: 2},
+            written=5000,
+            seconds=3.5,
+            stopped={"a": stop},
+        )
+    )
+    for words in (
+        "7 documents in 3.5 s (2.0 a second), 5.0 kB written",
+        "5 done, 2 failed, 1 in doubt",
+        "account a stopped: unauthorized: the key is refused",
+        "retry --failed",
+        "damaged_file: it cannot be read (as in d7)",
+        "may have been billed",
+    ):
+        assert words in text, text
+    status = "\n".join(status_lines(states, reasons, {"poll": 3}, None))
+    assert "jobs in flight: 3 poll" in status
+    nothing = summary_lines({}, [], ended={}, written=0, seconds=0.2, stopped={})
+    assert list(nothing) == ["nothing to do, 0.2 s", "batch: no documents"]

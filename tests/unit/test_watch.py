@@ -1,0 +1,137 @@
+"""Waiting costs nothing, and nobody sleeps through what concerns them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from orchestrator.engine.watch import Watch
+from orchestrator.testing import ManualClock
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something with a name."""
+
+    name: str
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def watch(clock: ManualClock) -> Watch[Item]:
+    """An empty watch."""
+    return Watch(clock)
+
+
+def taken(watch: Watch[Item]) -> list[str]:
+    """Everything that is due."""
+    found = []
+    while item := watch.take():
+        found.append(item.name)
+    return found
+
+
+def test_due_in_order_of_time(watch: Watch[Item], clock: ManualClock) -> None:
+    """Not in the order in which they were parked."""
+    for name, seconds in (("c", 3.0), ("a", 1.0), ("b", 1.0)):
+        watch.park(Item(name), seconds)
+    assert taken(watch) == []
+    clock.skip(1)
+    assert taken(watch) == ["a", "b"]
+    assert len(watch) == 1
+    clock.skip(2)
+    assert taken(watch) == ["c"]
+    assert len(watch) == 0
+
+
+def test_a_webhook_makes_due(watch: Watch[Item], clock: ManualClock) -> None:
+    """Once, however often it comes; the stale place in the heap is nobody's."""
+    watch.park(Item("a"), 10)
+    watch.wake("a")
+    watch.wake("a")
+    assert taken(watch) == ["a"]
+    watch.park(Item("a"), 100)
+    clock.skip(10)
+    assert taken(watch) == [], "the old time is not that of the new wait"
+    clock.skip(90)
+    assert taken(watch) == ["a"]
+
+
+def test_an_early_webhook_is_remembered_once(watch: Watch[Item]) -> None:
+    """The job is being carried: its next wait is none."""
+    watch.wake("a", is_active=True)
+    watch.park(Item("a"), 10)
+    assert taken(watch) == ["a"]
+    watch.park(Item("a"), 10)
+    assert taken(watch) == []
+
+
+def test_a_webhook_for_nobody_is_forgotten(watch: Watch[Item]) -> None:
+    """Unknown names, and those of jobs that have ended, leave nothing behind."""
+    watch.wake("a")
+    watch.wake("b", is_active=True)
+    watch.forget("b")
+    for name in ("a", "b"):
+        watch.park(Item(name), 10)
+    assert taken(watch) == []
+    assert not watch._early
+
+
+async def rested(watch: Watch[Item]) -> asyncio.Task[None]:
+    """Somebody who rests."""
+    task = asyncio.create_task(watch.rest())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_who_rests_wakes_when_something_is_due(
+    watch: Watch[Item], clock: ManualClock
+) -> None:
+    """Also if what is due was parked later, and before what was due first."""
+    watch.park(Item("late"), 50)
+    first = await rested(watch)
+    await clock.advance(1)
+    assert not first.done()
+    watch.park(Item("soon"), 5)
+    await clock.advance(0)
+    assert first.done(), "something stirred"
+    second = await rested(watch)
+    third = await rested(watch)
+    await clock.advance(5)
+    assert second.done()
+    assert third.done()
+    assert taken(watch) == ["soon"]
+    watch.close()
+
+
+async def test_who_rests_wakes_at_a_webhook(watch: Watch[Item]) -> None:
+    """At once."""
+    watch.park(Item("a"), 50)
+    task = await rested(watch)
+    watch.wake("a")
+    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(watch.rest(), 1)  # what is due lets nobody rest
+    watch.close()
+
+
+async def test_thousands_wait_behind_one_alarm(
+    watch: Watch[Item], clock: ManualClock
+) -> None:
+    """A job that waits is an entry in a heap and no task."""
+    for number in range(5000):
+        watch.park(Item(str(number)), 1 + number)
+    resting = [await rested(watch) for _ in range(4)]
+    assert len(asyncio.all_tasks()) <= 6
+    await clock.advance(1)
+    assert taken(watch) == ["0"]
+    for each in resting:
+        each.cancel()
+    watch.close()
