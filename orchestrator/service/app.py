@@ -36,7 +36,11 @@ ROUTES = [
     web.get("/v1/designs", designs.list_designs),
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
-UUID = re.compile("([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+OPENS = re.compile(
+    "([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    "|(?<=/)([0-9a-z]{8})[0-9a-z]{24}(?=/|$)",
+    re.IGNORECASE,
+)
 
 
 def make_app(context: Context, compdf: Counter) -> web.Application:
@@ -49,6 +53,8 @@ def make_app(context: Context, compdf: Counter) -> web.Application:
     app.add_routes(ROUTES)
     for each in table.DIALECTS:
         app.add_routes(each.routes)
+        if each.setup is not None:
+            each.setup(app)
     app.add_subapp(PREFIX, make_compdf(context, compdf))
     return app
 
@@ -72,7 +78,7 @@ class AccessLog(AbstractAccessLogger):
 
 def _shown(path: str) -> str:
     """A path for the log: in dialects, an id may be all that opens a file."""
-    return path if table.of(path) is None else UUID.sub(r"\1…", path)
+    return path if table.of(path) is None else OPENS.sub(r"\1\2…", path)
 
 
 def _guard(keys: Keys) -> Middleware:

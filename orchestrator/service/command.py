@@ -55,7 +55,12 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 @click.option(
     "--allow-private-urls",
     is_flag=True,
-    help="Let webhooks go to private and loopback addresses.",
+    help="Let webhooks and fetched files be at private and loopback addresses.",
+)
+@click.option(
+    "--strict-uploads",
+    is_flag=True,
+    help="Ask for the key on ConvertAPI's /upload too, where the vendor asks none.",
 )
 @click.option(
     "--max-body",
@@ -187,6 +192,7 @@ def _settings(
         allow_private_urls=options["allow_private_urls"],
         max_body=options["max_body"],
         keep_results=options["keep_results"],
+        strict_uploads=options["strict_uploads"],
         deduplicate=not options["no_deduplication"],
         designs=options["designs"],
         workers=options["workers"],

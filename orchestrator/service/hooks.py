@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 
 from orchestrator.clock import Clock
 from orchestrator.service import rows
-from orchestrator.service.address import GuardedResolver, objection
+from orchestrator.service.address import guarded_session, objection
 from orchestrator.service.faults.forge import forged
 from orchestrator.service.faults.injector import Injector
 from orchestrator.service.faults.script import Call, Kind, Phase
@@ -128,7 +128,10 @@ class Hooks:
 
     async def run(self) -> None:
         """Deliver for ever."""
-        async with self._session() as session:
+        settings = self._settings
+        timeout = aiohttp.ClientTimeout(total=settings.webhook_timeout)
+        allow = settings.allow_private_urls
+        async with guarded_session(timeout, allow_private=allow) as session:
             while True:
                 self._news.clear()
                 try:
@@ -153,15 +156,6 @@ class Hooks:
                 await self._news.wait()
         except TimeoutError:
             return
-
-    def _session(self) -> aiohttp.ClientSession:
-        resolver = None if self._settings.allow_private_urls else GuardedResolver()
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
-            timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        )
 
     async def _deliver(self, session: aiohttp.ClientSession, each: Delivery) -> None:
         if each.tries == 0 and await self._misdeliver(session, each):
@@ -210,9 +204,15 @@ class Hooks:
         if wrong is not None:
             return wrong
         headers = dress(self._headers(each))
+        # A dialect without a body for its webhooks says all of it in the URL.
+        method = "POST" if each.body else "GET"
         try:
-            async with session.post(
-                each.url, data=each.body, headers=headers, allow_redirects=False
+            async with session.request(
+                method,
+                each.url,
+                data=each.body or None,
+                headers=headers,
+                allow_redirects=False,
             ) as reply:
                 is_taken = 200 <= reply.status < 300
                 return None if is_taken else f"answered {reply.status}"
@@ -222,4 +222,5 @@ class Hooks:
     def _headers(self, each: Delivery) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock.now()), UTC)
         headers = self._voices[each.dialect].headers(each, now)
-        return {"Content-Type": "application/json", **headers}
+        kind = {"Content-Type": "application/json"} if each.body else {}
+        return {**kind, **headers}

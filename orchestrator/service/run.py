@@ -41,8 +41,9 @@ from orchestrator.service.outbox import Outbox
 from orchestrator.service.rates import Rates
 from orchestrator.service.render.work import Renderer
 from orchestrator.service.rows import SCHEMA
-from orchestrator.service.runner import Runner
+from orchestrator.service.runner import Life, Runner
 from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.shelf import SCHEMA as SHELF, Shelf
 from orchestrator.service.storage import Storage
 from orchestrator.service.store import Store
 
@@ -112,7 +113,7 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
-            lives={DIALECT: end_of_next_day},
+            lives={**_lives(settings), DIALECT: end_of_next_day},
             injector=injector,
         )
         desk = Desk(
@@ -140,7 +141,9 @@ async def _parts(
             settings=settings,
             rates=Rates(clock, is_on=settings.rate_limits),
             injector=injector,
+            shelf=Shelf(base, settings, clock),
         )
+        await context.shelf.clear()
         await renderer.start()
         await runner.recover()
         yield Parts(desk, runner, hooks, context, compdf, width=2 * workers)
@@ -150,9 +153,18 @@ async def _parts(
         await base.close()
 
 
+def _lives(settings: ServiceSettings) -> dict[str, Life]:
+    """How long results of each dialect are kept: it may promise less than we do."""
+
+    def life(seconds: float) -> Life:
+        return lambda ended: ended + min(seconds, settings.keep_results)
+
+    return {name: life(seconds) for name, seconds in table.LIVES.items()}
+
+
 def _open(path: Path) -> Database:
     try:
-        return Database(path, SCHEMA + COMPDF_SCHEMA)
+        return Database(path, SCHEMA + COMPDF_SCHEMA + SHELF)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
 
@@ -194,6 +206,7 @@ async def _serve(
         asyncio.create_task(parts.hooks.run()),
         asyncio.create_task(parts.desk.run()),
         asyncio.create_task(parts.compdf.run()),
+        asyncio.create_task(parts.context.shelf.run()),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:
