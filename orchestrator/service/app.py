@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 import re
-import sqlite3
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
@@ -14,12 +11,14 @@ from aiohttp.web import BaseRequest
 
 from orchestrator.service.auth import Keys
 from orchestrator.service.dialects import table
+from orchestrator.service.dialects.compdf.counter import Counter
+from orchestrator.service.dialects.compdf.mount import PREFIX, make_compdf
 from orchestrator.service.faults.wire import faults
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
+from orchestrator.service.shield import shield
 
-log = logging.getLogger(__name__)
 ROUTES = [
     web.get("/healthz", jobs.get_health),
     web.get("/formats", jobs.get_formats),
@@ -37,21 +36,26 @@ ROUTES = [
     web.get("/v1/designs", designs.list_designs),
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
-CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
-UUID = re.compile("([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-FULL = (errno.ENOSPC, errno.EDQUOT)
+OPENS = re.compile(
+    "([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    "|(?<=/)([0-9a-z]{8})[0-9a-z]{24}(?=/|$)",
+    re.IGNORECASE,
+)
 
 
-def make_app(context: Context) -> web.Application:
+def make_app(context: Context, compdf: Counter) -> web.Application:
     """The application over the parts of a running service."""
     keys = Keys(context.settings.keys)
     words = {each.name: each.tell for each in table.DIALECTS}
     rig = faults(context.injector, words)
-    app = web.Application(middlewares=[_errors, rig, _guard(keys)])
+    app = web.Application(middlewares=[shield(_tell), rig, _guard(keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
     for each in table.DIALECTS:
         app.add_routes(each.routes)
+        if each.setup is not None:
+            each.setup(app)
+    app.add_subapp(PREFIX, make_compdf(context, compdf))
     return app
 
 
@@ -74,7 +78,7 @@ class AccessLog(AbstractAccessLogger):
 
 def _shown(path: str) -> str:
     """A path for the log: in dialects, an id may be all that opens a file."""
-    return path if table.of(path) is None else UUID.sub(r"\1…", path)
+    return path if table.of(path) is None else OPENS.sub(r"\1\2…", path)
 
 
 def _guard(keys: Keys) -> Middleware:
@@ -89,41 +93,6 @@ def _guard(keys: Keys) -> Middleware:
         return await handler(request)
 
     return guard
-
-
-@web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Problem as problem:
-        return _tell(request, problem)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        told = _tell(
-            request, Problem(CODES.get(error.status, "bad_request"), error.reason)
-        )
-        told.headers.update({k: v for k, v in error.headers.items() if k == "Allow"})
-        return told
-    except ConnectionError:
-        return _tell(
-            request, Problem("bad_request", "the request did not arrive whole")
-        )
-    except (OSError, sqlite3.Error) as error:
-        return _tell(request, _machine(error))
-    except Exception:
-        log.exception("%s %s", request.method, request.path)
-        return _tell(
-            request, Problem("internal", "the service met a fault; its log has it")
-        )
-
-
-def _machine(error: OSError | sqlite3.Error) -> Problem:
-    log.error("the disk: %s", error)
-    code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL:
-        return Problem("disk_full", "no room; nothing was started")
-    return Problem("internal", "the service met a fault; its log has it")
 
 
 def _tell(request: web.Request, problem: Problem) -> web.Response:

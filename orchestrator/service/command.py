@@ -55,7 +55,12 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 @click.option(
     "--allow-private-urls",
     is_flag=True,
-    help="Let webhooks go to private and loopback addresses.",
+    help="Let webhooks and fetched files be at private and loopback addresses.",
+)
+@click.option(
+    "--strict-uploads",
+    is_flag=True,
+    help="Ask for the key on ConvertAPI's /upload too, where the vendor asks none.",
 )
 @click.option(
     "--max-body",
@@ -109,6 +114,11 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     "--log-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the log goes.  [default: standard error]",
+)
+@click.option(
+    "--compdf-webhook",
+    metavar="URL",
+    help="Where the ComPDF dialect tells of all its tasks and files.",
 )
 @click.option(
     "--private",
@@ -182,6 +192,7 @@ def _settings(
         allow_private_urls=options["allow_private_urls"],
         max_body=options["max_body"],
         keep_results=options["keep_results"],
+        strict_uploads=options["strict_uploads"],
         deduplicate=not options["no_deduplication"],
         designs=options["designs"],
         workers=options["workers"],
@@ -189,6 +200,7 @@ def _settings(
         rate_limits=options["rate_limits"],
         stand_in_designs=options["stand_in_designs"],
         reportflow_webhook=options["reportflow_webhook"],
+        compdf_webhook=options["compdf_webhook"],
     )
 
 

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,7 +17,8 @@ import msgspec
 from standardwebhooks import Webhook
 
 from orchestrator.clock import Clock
-from orchestrator.service.address import GuardedResolver, objection
+from orchestrator.service import rows
+from orchestrator.service.address import guarded_session, objection
 from orchestrator.service.faults.forge import forged
 from orchestrator.service.faults.injector import Injector
 from orchestrator.service.faults.script import Call, Kind, Phase
@@ -23,6 +26,7 @@ from orchestrator.service.jobs import Job
 from orchestrator.service.outbox import Delivery, Outbox
 from orchestrator.service.rows import Ending
 from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.store import Deliveries
 
 log = logging.getLogger(__name__)
 Find = Callable[[str], Job | None]
@@ -46,11 +50,52 @@ def announce(job: Job, ending: Ending, _: Find) -> bytes:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a dialect tells of the end of a job.
+
+    Attributes:
+        deliveries: What is to be delivered; asked inside the change that ends the job.
+        headers: The headers of a delivery, which is sent at this moment.
+    """
+
+    deliveries: Deliveries
+    headers: Callable[[Delivery, datetime], Mapping[str, str]]
+
+
+def standard(secret: str, body: Announce) -> Voice:
+    """Tells whom the job names, as Standard Webhooks have it.
+
+    The body is asked for inside the change that ends the job: it sees that change, so
+    that of several jobs of one request exactly one is the last.
+    """
+    signer = Webhook(secret)
+
+    def deliveries(
+        db: sqlite3.Connection, job: Job, ending: Ending
+    ) -> Sequence[Delivery]:
+        url = job.order.webhook
+        text = None if url is None else body(job, ending, partial(rows.find, db))
+        if url is None or text is None:
+            return ()
+        message = f"msg_{secrets.token_hex(16)}"
+        return (Delivery(message, url, text, due=ending.finished),)
+
+    def headers(each: Delivery, now: datetime) -> Mapping[str, str]:
+        return {
+            "webhook-id": each.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signer.sign(each.id, now, each.body.decode()),
+        }
+
+    return Voice(deliveries, headers)
+
+
 NATIVE: Mapping[str, Announce] = {"native": announce}
 
 
 class Hooks:
-    """Delivers what is in the outbox; each dialect has a body of its own."""
+    """Delivers what is in the outbox; each dialect has a voice of its own."""
 
     def __init__(
         self,
@@ -58,30 +103,24 @@ class Hooks:
         settings: ServiceSettings,
         clock: Clock,
         bodies: Mapping[str, Announce] = NATIVE,
+        *,
+        voices: Mapping[str, Voice] | None = None,
         injector: Injector | None = None,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
         self._clock = clock
-        self._bodies = bodies
+        secret = settings.webhook_secret
+        own = {name: standard(secret, body) for name, body in bodies.items()}
+        self._voices = {**own, **(voices or {})}
         self._injector = injector or Injector()
-        self._signer = Webhook(settings.webhook_secret)
         self._news = asyncio.Event()
 
-    def delivery(self, job: Job, ending: Ending, find: Find) -> Delivery | None:
-        """What is to be delivered when this job ends this way.
-
-        It is asked inside the change that ends the job: ``find`` sees that change, so
-        that of several jobs of one request exactly one is the last.
-        """
-        url = job.order.webhook
-        if url is None:
-            return None
-        body = self._bodies[job.order.dialect](job, ending, find)
-        if body is None:
-            return None
-        message = f"msg_{secrets.token_hex(16)}"
-        return Delivery(message, url, body, due=ending.finished)
+    def deliveries(
+        self, db: sqlite3.Connection, job: Job, ending: Ending
+    ) -> Sequence[Delivery]:
+        """What is to be delivered when this job ends this way."""
+        return self._voices[job.order.dialect].deliveries(db, job, ending)
 
     def wake(self) -> None:
         """Say that there is something new in the outbox."""
@@ -89,7 +128,10 @@ class Hooks:
 
     async def run(self) -> None:
         """Deliver for ever."""
-        async with self._session() as session:
+        settings = self._settings
+        timeout = aiohttp.ClientTimeout(total=settings.webhook_timeout)
+        allow = settings.allow_private_urls
+        async with guarded_session(timeout, allow_private=allow) as session:
             while True:
                 self._news.clear()
                 try:
@@ -114,15 +156,6 @@ class Hooks:
                 await self._news.wait()
         except TimeoutError:
             return
-
-    def _session(self) -> aiohttp.ClientSession:
-        resolver = None if self._settings.allow_private_urls else GuardedResolver()
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
-            timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        )
 
     async def _deliver(self, session: aiohttp.ClientSession, each: Delivery) -> None:
         if each.tries == 0 and await self._misdeliver(session, each):
@@ -171,9 +204,15 @@ class Hooks:
         if wrong is not None:
             return wrong
         headers = dress(self._headers(each))
+        # A dialect without a body for its webhooks says all of it in the URL.
+        method = "POST" if each.body else "GET"
         try:
-            async with session.post(
-                each.url, data=each.body, headers=headers, allow_redirects=False
+            async with session.request(
+                method,
+                each.url,
+                data=each.body or None,
+                headers=headers,
+                allow_redirects=False,
             ) as reply:
                 is_taken = 200 <= reply.status < 300
                 return None if is_taken else f"answered {reply.status}"
@@ -182,9 +221,6 @@ class Hooks:
 
     def _headers(self, each: Delivery) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock.now()), UTC)
-        return {
-            "Content-Type": "application/json",
-            "webhook-id": each.id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(each.id, now, each.body.decode()),
-        }
+        headers = self._voices[each.dialect].headers(each, now)
+        kind = {"Content-Type": "application/json"} if each.body else {}
+        return {**kind, **headers}

@@ -22,6 +22,16 @@ from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database
 from orchestrator.service.desk import Desk
 from orchestrator.service.dialects import table
+from orchestrator.service.dialects.compdf.counter import (
+    Counter,
+    Parts as CompdfParts,
+)
+from orchestrator.service.dialects.compdf.events import Events
+from orchestrator.service.dialects.compdf.seals import end_of_next_day
+from orchestrator.service.dialects.compdf.tasks import (
+    DIALECT,
+    SCHEMA as COMPDF_SCHEMA,
+)
 from orchestrator.service.faults.injector import Injector
 from orchestrator.service.held import held, secret_file
 from orchestrator.service.hooks import Hooks
@@ -31,8 +41,9 @@ from orchestrator.service.outbox import Outbox
 from orchestrator.service.rates import Rates
 from orchestrator.service.render.work import Renderer
 from orchestrator.service.rows import SCHEMA
-from orchestrator.service.runner import Runner
+from orchestrator.service.runner import Life, Runner
 from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.shelf import SCHEMA as SHELF, Shelf
 from orchestrator.service.storage import Storage
 from orchestrator.service.store import Store
 
@@ -47,6 +58,7 @@ class Parts:
     runner: Runner
     hooks: Hooks
     context: Context
+    compdf: Counter
     width: int
 
 
@@ -81,8 +93,19 @@ async def _parts(
         store = Store(base, deduplicate=settings.deduplicate)
         storage = Storage(settings.data, max_body=settings.max_body)
         await storage.clear(store.has_folder)
+        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
+        links = Links(link_secret.encode(), life=settings.link_life)
+        events = Events(links, settings.compdf_webhook)
+        voices = {DIALECT: events.voice()}
         injector = Injector(settings.faults)
-        hooks = Hooks(Outbox(base), settings, clock, table.ANNOUNCE, injector)
+        hooks = Hooks(
+            Outbox(base),
+            settings,
+            clock,
+            table.ANNOUNCE,
+            voices=voices,
+            injector=injector,
+        )
         runner = Runner(
             store=store,
             storage=storage,
@@ -90,6 +113,7 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
+            lives={**_lives(settings), DIALECT: end_of_next_day},
             injector=injector,
         )
         desk = Desk(
@@ -100,8 +124,16 @@ async def _parts(
             clock=clock,
             settings=settings,
         )
-        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
-        links = Links(link_secret.encode(), life=settings.link_life)
+        compdf = Counter(
+            CompdfParts(
+                base=base,
+                desk=desk,
+                hooks=hooks,
+                events=events,
+                clock=clock,
+                settings=settings,
+            )
+        )
         context = Context(
             desk=desk,
             links=links,
@@ -109,19 +141,30 @@ async def _parts(
             settings=settings,
             rates=Rates(clock, is_on=settings.rate_limits),
             injector=injector,
+            shelf=Shelf(base, settings, clock),
         )
+        await context.shelf.clear()
         await renderer.start()
         await runner.recover()
-        yield Parts(desk, runner, hooks, context, width=2 * workers)
+        yield Parts(desk, runner, hooks, context, compdf, width=2 * workers)
         await runner.put_back()
     finally:
         await renderer.close()
         await base.close()
 
 
+def _lives(settings: ServiceSettings) -> dict[str, Life]:
+    """How long results of each dialect are kept: it may promise less than we do."""
+
+    def life(seconds: float) -> Life:
+        return lambda ended: ended + min(seconds, settings.keep_results)
+
+    return {name: life(seconds) for name, seconds in table.LIVES.items()}
+
+
 def _open(path: Path) -> Database:
     try:
-        return Database(path, SCHEMA)
+        return Database(path, SCHEMA + COMPDF_SCHEMA + SHELF)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
 
@@ -151,7 +194,7 @@ async def _serve(
     stop: asyncio.Event,
 ) -> None:
     server = web.AppRunner(
-        make_app(parts.context),
+        make_app(parts.context, parts.compdf),
         access_log_class=AccessLog,
         access_log=log,
         shutdown_timeout=1.0,
@@ -162,6 +205,8 @@ async def _serve(
         asyncio.create_task(parts.runner.run(parts.width)),
         asyncio.create_task(parts.hooks.run()),
         asyncio.create_task(parts.desk.run()),
+        asyncio.create_task(parts.compdf.run()),
+        asyncio.create_task(parts.context.shelf.run()),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -211,7 +256,11 @@ def _check(settings: ServiceSettings) -> None:
 
 
 def _check_webhook(settings: ServiceSettings) -> None:
-    url, allow = settings.reportflow_webhook, settings.allow_private_urls
+    url, allow = settings.compdf_webhook, settings.allow_private_urls
+    wrong = None if url is None else objection(url, allow_private=allow)
+    if wrong is not None:
+        raise UsageError(f"--compdf-webhook: {wrong}")
+    url = settings.reportflow_webhook
     if url is None:
         return
     wrong = objection(url, allow_private=allow)

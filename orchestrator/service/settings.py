@@ -20,11 +20,15 @@ class ServiceSettings:
         webhook_secret: What webhooks are signed with (``whsec_`` and base64).
         host: Address to listen on; loopback unless the user says otherwise.
         port: Port to listen on; 0 takes a free one.
-        allow_private_urls: Whether webhooks may go to private addresses.
+        allow_private_urls: Whether webhooks and fetched files may be at private
+            addresses.
         max_body: Largest file that is taken.
         max_queue: Jobs that may wait; one more is refused before anything starts.
         keep_results: How long results can be fetched after a job has ended.
+        keep_files: How long a stored file can be fetched, where a dialect stores them.
         link_life: How long a signed upload link works.
+        hold: How long a poll may be held, where a dialect holds them.
+        strict_uploads: Whether storing a file needs a key, where a dialect asks none.
         deduplicate: Whether a repeated submit is free; off only in tests.
         designs: Folder with the user's designs.
         workers: Documents rendered at the same time; 0 means one a core.
@@ -37,6 +41,7 @@ class ServiceSettings:
             prints what it was given.
         reportflow_webhook: Where requests of that dialect are told of.
         reportflow_wait: How long that dialect holds a request for a file.
+        compdf_webhook: Where the ComPDF dialect tells of all its tasks and files.
     """
 
     data: Path
@@ -48,7 +53,10 @@ class ServiceSettings:
     max_body: int = 2 * 1024**3
     max_queue: int = 10_000
     keep_results: float = 86_400.0
+    keep_files: float = 10_800.0
     link_life: float = 900.0
+    hold: float = 5.0
+    strict_uploads: bool = False
     deduplicate: bool = True
     designs: Path | None = None
     workers: int = 0
@@ -60,3 +68,4 @@ class ServiceSettings:
     stand_in_designs: bool = False
     reportflow_webhook: str | None = None
     reportflow_wait: float = 120.0
+    compdf_webhook: str | None = None

@@ -117,6 +117,36 @@ class Tray:
         sha256 = await incoming.save()
         self.inputs.append(Input(name, size=incoming.size, sha256=sha256))
 
+    def path(self, n: int, source: str) -> Path:
+        """Where a file of this tray is, until a job has it."""
+        return self._folder / input_name(n, source)
+
+    async def retype(self, n: int, source: str) -> None:
+        """Name a file that was received before its format was known."""
+        await to_thread.run_sync(self._retype, n, source)
+
+    async def adopt(self, known: Input, source: str, path: Path) -> None:
+        """Take one more file that is here already; it stays where it is, too."""
+        self._folder.mkdir(exist_ok=True)
+        mine = self._folder / input_name(len(self.inputs), source)
+        await to_thread.run_sync(os.link, path, mine)
+        self.inputs.append(known)
+
+    async def link(self, given: Input, path: Path) -> None:
+        """Take a file that is on disk already, under its name; it never changes.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        to = self._folder / input_name(len(self.inputs), "")
+        await to_thread.run_sync(self._link, path, to)
+        self.inputs.append(given)
+
+    async def arrange(self, order: Sequence[int], source: str) -> None:
+        """Put files that came without a format in this order, and give them one."""
+        await to_thread.run_sync(self._arrange, order, source)
+        self.inputs = [self.inputs[n] for n in order]
+
     async def seal(self) -> None:
         """Make all names durable."""
         if self.inputs:
@@ -125,6 +155,18 @@ class Tray:
     async def discard(self) -> None:
         """Remove everything."""
         await to_thread.run_sync(remove, self._folder)
+
+    def _retype(self, n: int, source: str) -> None:
+        self.path(n, "").rename(self.path(n, source))
+
+    def _link(self, path: Path, to: Path) -> None:
+        self._folder.mkdir(exist_ok=True)
+        to.hardlink_to(path)
+
+    def _arrange(self, order: Sequence[int], source: str) -> None:
+        for place, n in enumerate(order):
+            path = self._folder / input_name(n, "")
+            path.rename(self._folder / input_name(place, source))
 
     def _seal(self) -> None:
         sync_folder(self._folder)
@@ -153,6 +195,11 @@ class Storage:
     def input(self, token: str, n: int, source: str) -> Path:
         """An input of a job that is being worked on."""
         return self.folder(token) / input_name(n, source)
+
+    def held(self, token: str, n: int, source: str) -> Path:
+        """An input of a job that was not worked on yet, wherever it is."""
+        path = self.input(token, n, source)
+        return path if path.exists() else self._receiving / token / path.name
 
     def result(self, token: str, n: int) -> Path:
         """A result of a job that is done."""

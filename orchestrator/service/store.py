@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from orchestrator.model import Mode
 from orchestrator.service import rows
@@ -19,10 +18,18 @@ from orchestrator.service.outbox import Delivery, post
 from orchestrator.service.problems import Problem
 from orchestrator.service.rows import Ending
 
-Find = Callable[[str], Job | None]
-Hook = Callable[[Find], Delivery | None]
 DEATHS = 3
+Along = Callable[[sqlite3.Connection], None]
+"""What a dialect does in the same transaction, and before; it may refuse."""
+Submitted = tuple[Order, Sequence[Input], str]
+"""An order, its inputs and the name of the folder that holds them."""
+Deliveries = Callable[[sqlite3.Connection, Job, Ending], Sequence[Delivery]]
+"""Whom to tell of the end of a job; asked in the transaction that writes it."""
 SWEEPABLE = "FROM job WHERE folder != '' AND (expires <= ? OR state = ?)"
+
+
+def nothing(_: sqlite3.Connection) -> None:
+    """Do nothing along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +90,17 @@ class Store:
         return Bill(counts["accepted"], counts["replay"], jobs)
 
     async def submit(
-        self, order: Order, inputs: Sequence[Input], *, folder: str, now: float
-    ) -> Accepted:
-        """Accept an order with all its inputs for work: job and bill in one go.
+        self, batch: Sequence[Submitted], *, now: float, along: Along = nothing
+    ) -> list[Accepted]:
+        """Accept orders with all their inputs for work: jobs and bill in one go.
 
         Raises:
-            Problem: the id belongs to another request.
+            Problem: an id belongs to another request; then none is accepted.
         """
 
-        def change(db: sqlite3.Connection) -> Accepted:
-            job = rows.same(db, order, inputs)
-            self._charge(db, order.id, now, is_first=job is None)
-            if job is not None:
-                return Accepted(job, is_replay=True)
-            state = JobState.QUEUED
-            job = rows.insert(db, order, inputs, state=state, folder=folder, now=now)
-            return Accepted(job, is_replay=False)
+        def change(db: sqlite3.Connection) -> list[Accepted]:
+            along(db)
+            return [self._submit(db, each, now) for each in batch]
 
         return await self._base.write(change)
 
@@ -133,6 +135,7 @@ class Store:
         folder: str,
         now: float,
         expires: float,
+        along: Along = nothing,
     ) -> Accepted:
         """Note an order whose inputs will come; nothing is billed yet.
 
@@ -141,6 +144,7 @@ class Store:
         """
 
         def change(db: sqlite3.Connection) -> Accepted:
+            along(db)
             job = rows.same(db, order, inputs)
             if job is not None:
                 return Accepted(job, is_replay=True)
@@ -175,26 +179,19 @@ class Store:
 
         await self._base.write(change)
 
-    async def execute(self, job_id: str, *, now: float) -> Accepted:
-        """Accept a created job for work: state and bill in one go.
+    async def execute(
+        self, job_ids: Sequence[str], *, now: float, along: Along = nothing
+    ) -> list[Accepted]:
+        """Accept created jobs for work: states and bill in one go.
 
         Raises:
-            Problem: the job is gone, was not created for uploads, or lacks inputs.
+            Problem: a job is gone, was not created for uploads, or lacks inputs; then
+                none is accepted.
         """
 
-        def change(db: sqlite3.Connection) -> Accepted:
-            job = rows.known(db, job_id)
-            if job.state is not JobState.CREATED:
-                _check_executed(job)
-                self._charge(db, job_id, now, is_first=False)
-                return Accepted(job, is_replay=True)
-            missing = [n for n, each in enumerate(job.inputs) if not each.is_received]
-            if missing:
-                raise Problem("wrong_state", f"file {missing[0]} is not uploaded yet")
-            rows.update(db, job_id, state=JobState.QUEUED, expires=None)
-            self._charge(db, job_id, now, is_first=True)
-            job = replace(job, state=JobState.QUEUED, expires=None)
-            return Accepted(job, is_replay=False)
+        def change(db: sqlite3.Connection) -> list[Accepted]:
+            along(db)
+            return [self._execute(db, each, now) for each in job_ids]
 
         return await self._base.write(change)
 
@@ -226,18 +223,18 @@ class Store:
 
         await self._base.write(change)
 
-    async def finish(self, job_id: str, ending: Ending, hook: Hook) -> bool:
-        """Write how a running job ended, and whom to tell; false if it is gone."""
+    async def finish(self, job_id: str, ending: Ending, tell: Deliveries) -> bool:
+        """Write how a running job ended, and whom to tell; whether there is any."""
 
         def change(db: sqlite3.Connection) -> bool:
             job = rows.find(db, job_id)
             if job is None or job.state is not JobState.RUNNING:
                 return False
             rows.end(db, job_id, ending)
-            delivery = hook(partial(rows.find, db))
-            if delivery is not None:
-                post(db, delivery)
-            return True
+            deliveries = tell(db, job, ending)
+            for each in deliveries:
+                post(db, each)
+            return bool(deliveries)
 
         return await self._base.write(change)
 
@@ -309,6 +306,30 @@ class Store:
             db.executemany(query, [(each,) for each in job_ids])
 
         await self._base.write(change)
+
+    def _submit(self, db: sqlite3.Connection, each: Submitted, now: float) -> Accepted:
+        order, inputs, folder = each
+        job = rows.same(db, order, inputs)
+        self._charge(db, order.id, now, is_first=job is None)
+        if job is not None:
+            return Accepted(job, is_replay=True)
+        state = JobState.QUEUED
+        job = rows.insert(db, order, inputs, state=state, folder=folder, now=now)
+        return Accepted(job, is_replay=False)
+
+    def _execute(self, db: sqlite3.Connection, job_id: str, now: float) -> Accepted:
+        job = rows.known(db, job_id)
+        if job.state is not JobState.CREATED:
+            _check_executed(job)
+            self._charge(db, job_id, now, is_first=False)
+            return Accepted(job, is_replay=True)
+        missing = [n for n, each in enumerate(job.inputs) if not each.is_received]
+        if missing:
+            raise Problem("wrong_state", f"file {missing[0]} is not uploaded yet")
+        rows.update(db, job_id, state=JobState.QUEUED, expires=None)
+        self._charge(db, job_id, now, is_first=True)
+        job = replace(job, state=JobState.QUEUED, expires=None)
+        return Accepted(job, is_replay=False)
 
     def _charge(
         self, db: sqlite3.Connection, job_id: str, now: float, *, is_first: bool

@@ -16,6 +16,7 @@ from orchestrator.service.links import Links
 from orchestrator.service.problems import Problem
 from orchestrator.service.rates import Rates
 from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Context:
     clock: Clock
     settings: ServiceSettings
     rates: Rates
+    shelf: Shelf
     injector: Injector = field(default_factory=Injector)
 
 

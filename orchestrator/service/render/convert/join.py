@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from orchestrator.service.render.bench import Bench, output, versions
 from orchestrator.service.render.task import Answer, Task
 from orchestrator.service.render.work import RenderError
 
+Ranges = Sequence[tuple[int, int | None]]
+
 
 def convert(task: Task, bench: Bench) -> Answer:
-    """Merge all inputs into one file, or split the only one."""
-    files = _merged(task) if task.source == "merge" else _split(task)
-    return Answer(tuple(files), versions("pikepdf"))
+    """Merge all inputs into one file, or split the only one, or keep some pages."""
+    do = {"merge": _merged, "pick": _picked}.get(task.source, _split)
+    return Answer(tuple(do(task)), versions("pikepdf"))
 
 
 @contextmanager
@@ -44,23 +46,47 @@ def _saved(document: pikepdf.Pdf, path: Path) -> str:
 
 
 def _merged(task: Task) -> list[str]:
+    every = task.options.ranges or ((),) * len(task.inputs)
+    if len(every) != len(task.inputs):
+        raise RenderError("bad_params", "ranges: not as many as there are inputs")
     with pikepdf.new() as whole:
-        for each in task.inputs:
+        for each, ranges in zip(task.inputs, every, strict=True):
             with _opened(each) as part:
-                whole.pages.extend(part.pages)
+                for first, stop in _chosen(ranges, len(part.pages)):
+                    whole.pages.extend(part.pages[first:stop])
         return [_saved(whole, output(task))]
+
+
+def _chosen(ranges: Ranges, count: int) -> list[tuple[int, int]]:
+    """First index and the one behind the last; the whole document without ranges."""
+    chosen = []
+    for first, last in ranges or ((1, None),):
+        stop = count if last is None else last
+        if first > count or stop > count:
+            raise RenderError("bad_params", f"pages: the document has {count}")
+        chosen.append((first - 1, stop))
+    return chosen
+
+
+def _picked(task: Task) -> list[str]:
+    with _opened(task.inputs[0]) as whole, pikepdf.new() as part:
+        for each in _slices(task, len(whole.pages)):
+            part.pages.extend(whole.pages[each])
+        return [_saved(part, output(task))]
 
 
 def _split(task: Task) -> list[str]:
     with _opened(task.inputs[0]) as whole:
-        count = len(whole.pages)
-        ranges = task.options.pages or [(n, n) for n in range(1, count + 1)]
         files = []
-        for n, (first, last) in enumerate(ranges, 1):
-            stop = count if last is None else last
-            if first > count or stop > count:
-                raise RenderError("bad_params", f"pages: the document has {count}")
+        for n, each in enumerate(_slices(task, len(whole.pages)), 1):
             with pikepdf.new() as part:
-                part.pages.extend(whole.pages[first - 1 : stop])
+                part.pages.extend(whole.pages[each])
                 files.append(_saved(part, output(task, n)))
         return files
+
+
+def _slices(task: Task, count: int) -> Iterator[slice]:
+    """The pages that were asked for, or each of them alone."""
+    alone = [(n, n) for n in range(1, count + 1)]
+    for first, stop in _chosen(task.options.pages or alone, count):
+        yield slice(first, stop)
