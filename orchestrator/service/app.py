@@ -48,7 +48,7 @@ def make_app(context: Context, compdf: Counter) -> web.Application:
     """The application over the parts of a running service."""
     keys = Keys(context.settings.keys)
     words = {each.name: each.tell for each in table.DIALECTS}
-    words["compdf"] = lambda _, problem: tell_compdf(problem)
+    words["compdf"] = tell_compdf
     rig = faults(context.injector, words)
     app = web.Application(middlewares=[shield(_tell), rig, _guard(keys)])
     app[CONTEXT] = context
