@@ -19,6 +19,7 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database
+from orchestrator.service.depot import Depot, OwnDepot
 from orchestrator.service.desk import Desk
 from orchestrator.service.held import held, secret_file
 from orchestrator.service.hooks import Hooks
@@ -73,14 +74,18 @@ async def _parts(
     workers = settings.workers or os.cpu_count() or 1
     base = _open(settings.data / "service.sqlite")
     renderer = renderer or make_renderer(settings)
+    storage = Storage(settings.data, max_body=settings.max_body)
+    link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
+    links = Links(link_secret.encode(), life=settings.link_life)
+    depot = make_depot(settings, links, storage, clock)
     try:
         store = Store(base, deduplicate=settings.deduplicate)
-        storage = Storage(settings.data, max_body=settings.max_body)
         await storage.clear(store.has_folder)
         hooks = Hooks(Outbox(base), settings, clock)
         runner = Runner(
             store=store,
             storage=storage,
+            depot=depot,
             renderer=renderer,
             hooks=hooks,
             clock=clock,
@@ -89,20 +94,23 @@ async def _parts(
         desk = Desk(
             store=store,
             storage=storage,
+            depot=depot,
             runner=runner,
             renderer=renderer,
             clock=clock,
             settings=settings,
         )
-        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
-        links = Links(link_secret.encode(), life=settings.link_life)
-        context = Context(desk=desk, links=links, clock=clock, settings=settings)
+        context = Context(
+            desk=desk, links=links, depot=depot, clock=clock, settings=settings
+        )
+        await depot.start()
         await renderer.start()
         await runner.recover()
         yield Parts(desk, runner, hooks, context, width=2 * workers)
         await runner.put_back()
     finally:
         await renderer.close()
+        await depot.close()
         await base.close()
 
 
@@ -111,6 +119,23 @@ def _open(path: Path) -> Database:
         return Database(path, SCHEMA)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
+
+
+def make_depot(
+    settings: ServiceSettings, links: Links, storage: Storage, clock: Clock
+) -> Depot:
+    """Where pre-signed jobs hand their files over: a store, or our own disk."""
+    if settings.storage is None:
+        return OwnDepot(links, clock)
+    from orchestrator.service.s3.depot import S3Depot  # noqa: PLC0415  # an extra
+
+    return S3Depot(
+        settings.storage,
+        secret_file(settings.data / "instance", lambda: secrets.token_hex(8)),
+        storage=storage,
+        clock=clock,
+        life=settings.link_life,
+    )
 
 
 def make_renderer(settings: ServiceSettings) -> Renderer:

@@ -8,6 +8,7 @@ import logging
 import sqlite3
 
 from orchestrator.clock import Clock
+from orchestrator.service.depot import Depot
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.jobs import Job, JobState
 from orchestrator.service.params import decode
@@ -33,6 +34,7 @@ class Runner:
         *,
         store: Store,
         storage: Storage,
+        depot: Depot,
         renderer: Renderer,
         hooks: Hooks,
         clock: Clock,
@@ -40,6 +42,7 @@ class Runner:
     ) -> None:
         self._store = store
         self._storage = storage
+        self._depot = depot
         self._renderer = renderer
         self._hooks = hooks
         self._clock = clock
@@ -148,6 +151,8 @@ class Runner:
             return await self._done(job, rendered)
         except RenderError as error:
             return self._failed(error.code, str(error))
+        except Problem as problem:
+            return self._failed(problem.code, problem.message)
         except OSError as error:
             log.exception("job %s", job.id)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -159,6 +164,7 @@ class Runner:
 
     async def _prepare(self, job: Job) -> Work:
         folder = await self._storage.prepare(job.folder)
+        await self._depot.fetch(job)
         order = job.order
         return Work(
             operation=order.operation,
@@ -175,7 +181,8 @@ class Runner:
         )
 
     async def _done(self, job: Job, rendered: Rendered) -> Ending:
-        results = await self._storage.settle(job.folder, rendered.files)
+        settled = await self._storage.settle(job.folder, rendered.files)
+        results = await self._depot.keep(job, settled)
         now = self._clock.now()
         return Ending(
             JobState.DONE,
@@ -199,3 +206,4 @@ class Runner:
         if delivery is not None:
             self._hooks.wake()
         await self._storage.tidy(job.folder)
+        await self._depot.tidy(job)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.service.s3.bucket import Bucket
+
 WAITS = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)
 
 
@@ -29,6 +31,7 @@ class ServiceSettings:
         grace: How long running jobs may go on after a request to stop.
         webhook_waits: Waits between deliveries of one webhook; then it is given up.
         webhook_timeout: How long a receiver of a webhook may take.
+        storage: Store for the files of pre-signed jobs; our own disk if there is none.
     """
 
     data: Path
@@ -47,3 +50,4 @@ class ServiceSettings:
     grace: float = 10.0
     webhook_waits: tuple[float, ...] = WAITS
     webhook_timeout: float = 10.0
+    storage: Bucket | None = None

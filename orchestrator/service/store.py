@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from orchestrator.model import Mode
 from orchestrator.service import rows
@@ -28,6 +29,14 @@ class Accepted:
 
     job: Job
     is_replay: bool
+
+
+class Over(NamedTuple):
+    """A job whose files may go."""
+
+    id: str
+    folder: str
+    mode: Mode
 
 
 class Store:
@@ -149,8 +158,12 @@ class Store:
 
         await self._base.write(change)
 
-    async def execute(self, job_id: str, *, now: float) -> Accepted:
+    async def execute(
+        self, job_id: str, *, inputs: Sequence[Input], now: float
+    ) -> Accepted:
         """Accept a created job for work: state and bill in one go.
+
+        ``inputs`` are its inputs as they were found when it was asked for.
 
         Raises:
             Problem: the job is gone, was not created for uploads, or lacks inputs.
@@ -162,9 +175,8 @@ class Store:
                 _check_executed(job)
                 self._charge(db, job_id, now, is_first=False)
                 return Accepted(job, is_replay=True)
-            missing = [n for n, each in enumerate(job.inputs) if not each.is_received]
-            if missing:
-                raise Problem("wrong_state", f"file {missing[0]} is not uploaded yet")
+            job = rows.found(db, job, inputs)
+            _check_complete(job)
             rows.update(db, job_id, state=JobState.QUEUED, expires=None)
             self._charge(db, job_id, now, is_first=True)
             job = replace(job, state=JobState.QUEUED, expires=None)
@@ -247,6 +259,7 @@ class Store:
             gone = dict.fromkeys(("params", "webhook", "error"))
             rows.update(db, job_id, state=JobState.DELETED, **empty, **gone)
             db.execute("DELETE FROM input WHERE job = ?", (job.n,))
+            db.execute("DELETE FROM etag WHERE job = ?", (job.n,))
 
         await self._base.write(change)
 
@@ -256,14 +269,14 @@ class Store:
         found = self._base.reader.execute(query, (now, JobState.DELETED))
         return found.fetchone() is not None
 
-    async def expire(self, now: float, limit: int = 256) -> list[tuple[str, str]]:
-        """End what has expired; return ids and folders of jobs whose files may go.
+    async def expire(self, now: float, limit: int = 256) -> list[Over]:
+        """End what has expired; return the jobs whose files may go.
 
         Both in one change: a job that is executed at this moment is one or the other.
         """
 
-        def change(db: sqlite3.Connection) -> list[tuple[str, str]]:
-            query = f"SELECT id, folder {SWEEPABLE} LIMIT ?"
+        def change(db: sqlite3.Connection) -> list[Over]:
+            query = f"SELECT id, folder, mode {SWEEPABLE} LIMIT ?"
             found = db.execute(query, (now, JobState.DELETED, limit)).fetchall()
             db.executemany(
                 "UPDATE job SET state = ? WHERE id = ? AND state IN (?, ?)",
@@ -272,7 +285,7 @@ class Store:
                     for row in found
                 ],
             )
-            return [(row["id"], row["folder"]) for row in found]
+            return [Over(row["id"], row["folder"], Mode(row["mode"])) for row in found]
 
         return await self._base.write(change)
 
@@ -291,6 +304,16 @@ class Store:
         kind = "accepted" if is_first or not self._deduplicate else "replay"
         query = "INSERT INTO bill (job, at, kind) VALUES (?, ?, ?)"
         db.execute(query, (job_id, now, kind))
+
+
+def _check_complete(job: Job) -> None:
+    for n, each in enumerate(job.inputs):
+        if each.is_received:
+            continue
+        why = f"file {n} is not uploaded yet"
+        if each.size is not None:
+            why = f"file {n} has {each.size} bytes, {each.declared} were declared"
+        raise Problem("wrong_state", why)
 
 
 def _check_executed(job: Job) -> None:
