@@ -62,9 +62,7 @@ def _elsewhere(
         why = "the result is in a store that this instance was started without"
         raise Problem("storage_down", why)
     if request.method == "HEAD":
-        response = web.Response(headers=headers)
-        response.content_length = result.size
-        return response
+        return web.Response(headers={**headers, "Content-Length": str(result.size)})
     moved = {"Location": link, "Cache-Control": "no-store", "Job-Id": headers["Job-Id"]}
     return web.Response(status=307, headers=moved)
 
