@@ -145,7 +145,7 @@ async def test_an_expired_link_is_refused_and_renewed(
     """Links live as long as they say, and the job has new ones."""
     async with running(tmp_path, storage=bucket, link_life=1.0) as one:
         _, job, _ = await one.create("x1", len(TEXT))
-        await asyncio.sleep(2.2)
+        await asyncio.sleep(1.3)
         status, why = await put(job["uploads"][0]["url"], TEXT)
         assert (status, b"expired" in why.lower()) == (403, True)
         job = await one.job("x1")

@@ -14,6 +14,7 @@ from orchestrator.errors import UsageError
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9._/-]{0,512}")
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
+_ODD = {".", ".."}
 _WORDS = ("endpoint", "region")
 _FORM = "s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME]"
 
@@ -59,7 +60,7 @@ def bucket_of(text: str, credentials: Credentials) -> Bucket:
     if not _BUCKET.fullmatch(url.netloc):
         raise UsageError(f"storage: {url.netloc!r} cannot be the name of a bucket")
     prefix = url.path.strip("/")
-    if not _PREFIX.fullmatch(prefix) or {"", ".", ".."} & set(prefix.split("/")[1:]):
+    if not _PREFIX.fullmatch(prefix) or _ODD & set(prefix.split("/")):
         raise UsageError("storage: a prefix has letters, digits and . _ - / only")
     words = _words(url.query)
     region = words.get("region", "us-east-1")
