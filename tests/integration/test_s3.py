@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from yarl import URL
 
 from orchestrator.errors import MachineError
+from orchestrator.service.problems import Problem
 from orchestrator.service.s3.bucket import Bucket, bucket_of, credentials_of
 from orchestrator.service.s3.objects import Objects
 from orchestrator.service.s3.signer import Signer
@@ -266,6 +268,26 @@ async def test_jobs_from_before_the_store_are_finished(
         assert (await one.ask("POST", "/v1/jobs/o1/execute"))[0] == 202
         await one.until("o1", "done")
         assert (await one.ask("GET", "/v1/jobs/o1/results/0"))[1] == TEXT
+
+
+async def test_the_store_checks_what_arrives_and_tells_it_again(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    """A result with another hash is refused; a good one's hash is known there."""
+    path, key = tmp_path / "result", f"{bucket.prefix}checked"
+    path.write_bytes(TEXT)
+    right = hashlib.sha256(TEXT)
+    wrong = hashlib.sha256(b"other").hexdigest()
+    async with objects(bucket) as found:
+        with pytest.raises(Problem, match="400"):
+            await found.put(key, path, size=len(TEXT), sha256=wrong)
+        assert await found.head(key) is None
+        await found.put(key, path, size=len(TEXT), sha256=right.hexdigest())
+        told = await found.checksum(key)
+        assert told == b64encode(right.digest()).decode()
+        await found.delete(key)
+        await found.delete(key)
+        assert await found.checksum(key) is None
 
 
 @pytest.mark.parametrize("wrong", ["secret", "bucket", "endpoint"])
