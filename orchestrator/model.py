@@ -300,6 +300,21 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """What a webhook says of a job: a reason to ask, and never a result.
+
+    Attributes:
+        job: Our own id, where the API gives it back.
+        handle: The provider's name for the job.
+        files: Name of each file, and what finds it at the provider.
+    """
+
+    job: str = ""
+    handle: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """How one document ended, for now or for good."""
 

@@ -5,11 +5,22 @@ What the manifest leaves open is ``None`` here: the provider's own figures apply
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
+
+
+def address_of(text: str) -> tuple[str, int] | None:
+    """Host and port out of ``HOST:PORT``, or ``None``."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match[2]) > 65_535:
+        return None
+    return match[1].strip("[]"), int(match[2])
 
 
 class SecretMissing(Exception):
@@ -122,6 +133,7 @@ class AccountSettings:
             service where the type is ``local``.
         key: Where its key is kept.
         secret: Where its second credential is kept, for APIs that have two.
+        webhook_secret: Where the secret is kept that its webhooks are checked with.
         limits: Ceilings.
         thresholds: Sizes up to which a mode is chosen.
         prefer: What counts more than size.
@@ -133,6 +145,7 @@ class AccountSettings:
     url: str | None = None
     key: SecretReference | None = None
     secret: SecretReference | None = None
+    webhook_secret: SecretReference | None = None
     limits: LimitSettings = field(default_factory=LimitSettings)
     thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
     prefer: Prefer | None = None
@@ -145,6 +158,23 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HookSettings:
+    """Where webhooks come in, as far as it was said.
+
+    Attributes:
+        url: What the providers are told: the public address, without its secret part.
+        listen: ``HOST:PORT`` to listen on while a run lasts.
+        path: Where the secret part of the path is kept.
+        inbox: Folder of the durable inbox (``orchestrator listen``).
+    """
+
+    url: str | None = None
+    listen: str | None = None
+    path: SecretReference | None = None
+    inbox: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BatchSettings:
     """What a manifest says about all of its documents.
 
@@ -154,6 +184,7 @@ class BatchSettings:
         name: The batch's name.
         accounts: All accounts by name; ``local`` is always there.
         designs: Folder of the user's own designs.
+        webhooks: Where webhooks come in.
     """
 
     path: Path
@@ -161,3 +192,4 @@ class BatchSettings:
     name: str
     accounts: Mapping[str, AccountSettings]
     designs: Path | None = None
+    webhooks: HookSettings = field(default_factory=HookSettings)

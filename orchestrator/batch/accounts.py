@@ -9,12 +9,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from orchestrator.errors import AccountError
-from orchestrator.providers import local
+from orchestrator.providers import compdf, convertapi, local, reportflow
 from orchestrator.settings import AccountSettings, SecretMissing, SecretReference
 from orchestrator.wire.flow import Limits, Provider, Thresholds
 
 GROUP = "orchestrator.providers"
 """Entry points of this group name a ``Provider`` of another package."""
+
+OURS = (local.provider, reportflow.provider, compdf.provider, convertapi.provider)
 
 
 @cache
@@ -24,7 +26,7 @@ def providers() -> Mapping[str, Provider]:
     Those of other packages come through entry points; ours cannot be replaced.
     """
     others: list[Provider] = [each.load() for each in entry_points(group=GROUP)]
-    return {each.name: each for each in (*others, local.provider)}
+    return {each.name: each for each in (*others, *OURS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def accounts_of(settings: Mapping[str, AccountSettings]) -> dict[str, Account]:
 
 def _account(settings: AccountSettings) -> Account:
     provider = providers()[settings.type]
+    if settings.secret is not None and provider.with_secret is not None:
+        provider = provider.with_secret
     return Account(
         settings=settings,
         provider=provider,

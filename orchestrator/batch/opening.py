@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from orchestrator.batch.accounts import Account, secret_of
 from orchestrator.batch.folder import BatchFolder
+from orchestrator.batch.hooks import Hooks
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.survey import Survey
 from orchestrator.clock import Clock
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
@@ -23,13 +25,13 @@ from orchestrator.engine.work import Work
 from orchestrator.errors import AccountError, MachineError
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.store import Store
-from orchestrator.model import Document, Job
+from orchestrator.model import Document, Echo, Job
 from orchestrator.transfer.client import HttpTransport
+from orchestrator.transfer.door import Door
 from orchestrator.transfer.inbox import Inbox
 from orchestrator.transfer.log import ExchangeLog
 from orchestrator.transfer.private import PrivateService
 from orchestrator.transfer.sink import FileOutputs
-from orchestrator.wire.outcome import NotSent, Unanswered
 
 REVIVALS = 5
 """How often a private service that died is started again in one run."""
@@ -37,10 +39,12 @@ REVIVALS = 5
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An account that is ready to work."""
+    """An account that is ready to work; ``balance`` as far as its API tells."""
 
     account: Account
     dispatcher: Dispatcher
+    balance: float | None = None
+    callback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,13 @@ class Opening:
         self._stack = stack
         self._allowance = Allowance(options.limit)
         self._watches: list[Dispatcher] = []
+        self._hooks = Hooks(
+            options.hooks(batch.settings.webhooks),
+            hear=self._hear,
+            environment=environment,
+            base=batch.settings.folder,
+            clock=clock,
+        )
         self._log = (
             stack.enter_context(ExchangeLog(options.log_file))
             if options.log_file
@@ -91,6 +102,7 @@ class Opening:
             AccountError: a key is missing or wrong, or nobody answers.
             ManifestError: an account cannot do what it is asked for.
         """
+        await self._hooks.open(self._stack, accounts, self._folder)
         private = None
         if any(each.settings.is_private for each in accounts):
             private = await self._private()
@@ -103,7 +115,15 @@ class Opening:
             )
             opened.append(await self._open(account, endpoint, tell))
         self._watches.extend(each.dispatcher for each in opened)
+        await self._hooks.catch_up(self._left(accounts))
+        follower = asyncio.create_task(self._hooks.follow(), name="hooks")
+        self._stack.callback(follower.cancel)
         return opened
+
+    def _left(self, accounts: Sequence[Account]) -> set[str]:
+        """Ids and handles of the jobs that a former run left."""
+        left = [each for a in accounts for each in self._store.open_jobs(a.name)]
+        return {job.id for job, _, _ in left} | {p.handle or "" for _, p, _ in left}
 
     def _endpoint(self, account: Account) -> Endpoint:
         url = account.settings.url or account.provider.base_url
@@ -113,7 +133,7 @@ class Opening:
         settings = account.settings
         key = secret_of(account, settings.key, self._environment, folder)
         secret = secret_of(account, settings.secret, self._environment, folder)
-        return Endpoint(url, key, secret)
+        return Endpoint(url, key, secret, self._hooks.callback(account))
 
     async def _private(self) -> Endpoint:
         """Start the private service, and a receiver for its webhooks."""
@@ -126,15 +146,16 @@ class Opening:
         )
         keeper = asyncio.create_task(_keep_alive(service))
         self._stack.callback(keeper.cancel)
-        inbox = await self._stack.enter_async_context(
-            Inbox(self._wake, token=secrets.token_urlsafe(24))
-        )
-        callback = inbox.admit("local", "standard", service.webhook_secret)
+        inbox = Inbox(self._hear)
+        inbox.admit("local", service.webhook_secret)
+        token = secrets.token_urlsafe(24)
+        door = await self._stack.enter_async_context(Door(inbox.answer, token=token))
+        callback = f"{door.url}/{token}/local"
         return Endpoint(service.url, service.key, callback=callback)
 
-    def _wake(self, job: str) -> None:
+    def _hear(self, echo: Echo) -> None:
         for each in self._watches:
-            each.wake(job)
+            each.hear(echo)
 
     async def _open(self, account: Account, endpoint: Endpoint, tell: Tell) -> Opened:
         transport = await self._stack.enter_async_context(
@@ -147,7 +168,14 @@ class Opening:
                 on_hash=self._store.hashed,
             )
         )
-        await self._survey(account, transport)
+        survey = Survey(
+            account,
+            transport,
+            batch=self._batch,
+            clock=self._clock,
+            luck=self._luck,
+        )
+        balance = await survey.run()
         limits = account.limits
         if account.settings.is_private and account.settings.limits.width is None:
             # Its work is bound by cores; more width would only wait in its queue.
@@ -162,6 +190,7 @@ class Opening:
             clock=self._clock,
             luck=self._luck,
             trusted=self._store.is_trusted(account.name),
+            listens=self._hooks.listens(account),
         )
         dispatcher = Dispatcher(
             driver,
@@ -173,7 +202,7 @@ class Opening:
             tell=tell,
             fits=account.provider.fits,
         )
-        return Opened(account, dispatcher)
+        return Opened(account, dispatcher, balance, endpoint.callback)
 
     def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(documents: tuple[Document, ...]) -> Job:
@@ -187,25 +216,6 @@ class Opening:
             )
 
         return make
-
-    async def _survey(self, account: Account, transport: HttpTransport) -> None:
-        survey = account.provider.survey
-        if survey is None:
-            return
-        try:
-            async with transport.send(survey.request) as reply:
-                response = reply.response
-        except (NotSent, Unanswered) as error:
-            raise AccountError(
-                f"account {account.name}: nobody answers ({error})"
-            ) from None
-        if response.status in (401, 403):
-            raise AccountError(
-                f"account {account.name}: the key is refused (status "
-                f"{response.status}); check `key` in the manifest"
-            )
-        wishes = [each for each in self._batch.wishes if each.account == account.name]
-        self._batch.refuse(survey.objections(response, wishes))
 
 
 async def _keep_alive(service: PrivateService) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from orchestrator.settings import HookSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,10 @@ class RunOptions:
         retries_failed: Whether failed documents are opened again first.
         code: Only those that failed with this code.
         log_file: Where every exchange is noted, a JSON line each.
+        webhooks: Public address of webhooks; this and the two below win over the
+            manifest.
+        listen: ``HOST:PORT`` on which webhooks come in.
+        inbox: Folder of a durable inbox.
     """
 
     only: Sequence[str] = ()
@@ -26,3 +32,15 @@ class RunOptions:
     retries_failed: bool = False
     code: str | None = None
     log_file: Path | None = None
+    webhooks: str | None = None
+    listen: str | None = None
+    inbox: Path | None = None
+
+    def hooks(self, said: HookSettings) -> HookSettings:
+        """What the manifest says of webhooks, unless it was said for this run."""
+        return replace(
+            said,
+            url=self.webhooks or said.url,
+            listen=self.listen or said.listen,
+            inbox=self.inbox.absolute() if self.inbox else said.inbox,
+        )

@@ -37,6 +37,7 @@ class Prepared:
     diff: Diff
     shares: Sequence[Share]
     wishes: Mapping[Wish, Place]
+    manifest: Manifest
 
     def merged(self) -> Prepared:
         """The same batch beside the ledger as it is after the merge.
@@ -59,6 +60,14 @@ class Prepared:
         faults = [Fault(self.wishes[wish], why) for wish, why in objections]
         if faults:
             raise ManifestError(faults)
+
+    def recheck(self, check: Callable[[Document], Iterable[str]]) -> None:
+        """Check every document again, in a second pass over the manifest.
+
+        Raises:
+            ManifestError: there are faults, each at its document.
+        """
+        self.manifest.validate(check)
 
 
 @contextmanager
@@ -94,7 +103,9 @@ def prepared(
             stage.add(document)
         manifest.finish()
         diff = stage.compare()
-        yield Prepared(manifest.settings, accounts, stage, diff, stage.shares(), wishes)
+        shares = stage.shares()
+        settings = manifest.settings
+        yield Prepared(settings, accounts, stage, diff, shares, wishes, manifest)
 
 
 def _choices(accounts: Mapping[str, Account]) -> Choices:
@@ -127,7 +138,13 @@ def _decided(document: Document, choices: Choices, *, overwrite: bool) -> Docume
 
 
 def _wish(document: Document) -> Wish:
-    return Wish(document.provider, document.operation, document.source, document.target)
+    return Wish(
+        document.provider,
+        document.operation,
+        document.source,
+        document.target,
+        document.design or "",
+    )
 
 
 class _Checks:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.batch.folder import BatchFolder
@@ -83,6 +83,12 @@ class Run:
         """Jobs that a provider works on, or that wait to be tried again."""
         return sum(each.dispatcher.waiting for each in self._opened)
 
+    @property
+    def balances(self) -> dict[str, float]:
+        """What accounts had left at the start of the run, as far as their APIs tell."""
+        known = ((each.account.name, each.balance) for each in self._opened)
+        return {name: left for name, left in known if left is not None}
+
     def phases(self) -> dict[str, int]:
         """How many jobs are carried in each phase."""
         counts: dict[str, int] = {}
@@ -156,7 +162,11 @@ class Run:
 
     async def _carry(self, opened: Opened, store: Store) -> None:
         name = opened.account.name
-        await opened.dispatcher.run([Work(*each) for each in store.open_jobs(name)])
+        left = [
+            Work(replace(job, callback=opened.callback), progress, intended)
+            for job, progress, intended in store.open_jobs(name)
+        ]
+        await opened.dispatcher.run(left)
         if opened.dispatcher.stopped:
             self.tally.stopped[name] = opened.dispatcher.stopped
 

@@ -48,6 +48,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.service.command:serve_command",
         "Run the embedded document service alone.",
     ),
+    "listen": (
+        "orchestrator.cli.listen:listen_command",
+        "Keep webhooks on disk, also while nothing runs.",
+    ),
     "schema": (
         "orchestrator.cli.plan:schema_command",
         "Print the JSON Schema of manifests.",

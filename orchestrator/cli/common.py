@@ -14,6 +14,7 @@ import click
 from orchestrator.batch import folder_of, load_manifest
 from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.errors import Fault, ManifestError
+from orchestrator.settings import address_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +36,17 @@ overwrite_option = click.option(
     is_flag=True,
     help="Let outputs replace files that this batch did not make.",
 )
+
+
+def address_given(
+    context: click.Context,  # noqa: ARG001  # click's
+    parameter: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> str | None:
+    """Check an option that is an address to listen on."""
+    if value is not None and address_of(value) is None:
+        raise click.BadParameter("must be HOST:PORT, as in 127.0.0.1:8090")
+    return value
 
 
 def near(path: Path) -> Path:

@@ -20,6 +20,7 @@ from orchestrator.batch import (
 from orchestrator.batch.planning import plan_of
 from orchestrator.batch.prepare import Prepared
 from orchestrator.cli.common import (
+    address_given,
     echo_json,
     environment,
     faults_shown,
@@ -55,6 +56,24 @@ _LOG = click.option(
 )
 
 
+_WEBHOOKS = click.option(
+    "--webhooks",
+    metavar="URL",
+    help="Public address that providers may call when a job is done.",
+)
+_LISTEN = click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    callback=address_given,
+    help="Listen for webhooks here while the run lasts.",
+)
+_INBOX = click.option(
+    "--inbox",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Read webhooks from this durable inbox (see `orchestrator listen`).",
+)
+
+
 @click.command(
     "run",
     epilog="Exit codes: 0 all done, 1 fault in the manifest or usage, 2 a bug, "
@@ -66,6 +85,9 @@ _LOG = click.option(
 @_LIMIT
 @overwrite_option
 @_LOG
+@_WEBHOOKS
+@_LISTEN
+@_INBOX
 @state_option
 @json_option
 def run_command(
@@ -76,6 +98,9 @@ def run_command(
     limit: int | None,
     overwrite: bool,
     log_file: Path | None,
+    webhooks: str | None,
+    listen: str | None,
+    inbox: Path | None,
     as_json: bool,
 ) -> Exit:
     """Run a manifest, or go on where an earlier run stopped.
@@ -95,7 +120,15 @@ def run_command(
     Ctrl-C once starts nothing new and finishes what is in flight; twice stops at
     once. Both leave a ledger that goes on.
     """  # noqa: D301  # \b is click's mark for text that is not wrapped
-    options = RunOptions(only=only, limit=limit, overwrite=overwrite, log_file=log_file)
+    options = RunOptions(
+        only=only,
+        limit=limit,
+        overwrite=overwrite,
+        log_file=log_file,
+        webhooks=webhooks,
+        listen=listen,
+        inbox=inbox,
+    )
     return _run(manifest, state, options, as_json=as_json)
 
 
@@ -199,6 +232,7 @@ def _summary(
             bytes=run.tally.bytes,
             seconds=round(seconds, 3),
             stopped={name: each.code for name, each in stopped.items()},
+            balances=run.balances,
             ledger=str(folder.ledger),
             exit=int(ended),
         )
@@ -212,5 +246,7 @@ def _summary(
         stopped=stopped,
     ):
         click.echo(line)
+    for name, left in run.balances.items():
+        click.echo(f"account {name}: {left:,.10g} units were left at the start")
     click.echo(f"ledger: {near(folder.ledger)}")
     return ended

@@ -13,11 +13,21 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from orchestrator.engine.drive import Driver
+from orchestrator.engine.echoes import Echoes
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import AccountStopped, End, Wait, Work
-from orchestrator.model import LARGE, Document, Failure, Job, Phase, Progress, Verdict
+from orchestrator.model import (
+    LARGE,
+    Document,
+    Echo,
+    Failure,
+    Job,
+    Phase,
+    Progress,
+    Verdict,
+)
 from orchestrator.wire.flow import Limits
 
 MakeJob = Callable[[tuple[Document, ...]], Job]
@@ -92,6 +102,7 @@ class Dispatcher:
         self._placed: set[str] = set()
         self._held: deque[Work] = deque()
         self._active: dict[str, Work] = {}
+        self._echoes = Echoes()
         self._draining = False
         self.stopped: Failure | None = None
 
@@ -113,8 +124,13 @@ class Dispatcher:
         self._watch.stirred.set()
 
     def wake(self, job: str) -> None:
-        """A webhook named this job."""
-        self._watch.wake(job, is_active=job in self._active)
+        """A webhook named this job by our own id."""
+        self.hear(Echo(job=job))
+
+    def hear(self, echo: Echo) -> None:
+        """A webhook spoke of a job, which may be nobody's here, or not known yet."""
+        for name in self._echoes.hear(echo):
+            self._watch.wake(name, is_active=name in self._active)
 
     def phases(self) -> dict[str, int]:
         """How many jobs are carried in each phase."""
@@ -130,6 +146,7 @@ class Dispatcher:
             MachineError: the ledger or an output cannot be written.
         """
         for work in left:
+            self._echoes.follow(work)
             self._watch.park(work, 0.0)
         try:
             await self._pass()
@@ -156,6 +173,7 @@ class Dispatcher:
     async def _work(self) -> None:
         while (work := await self._next()) is not None:
             self._active[work.name] = work
+            self._echoes.follow(work)
             try:
                 await self._carry(work)
             finally:
@@ -172,9 +190,12 @@ class Dispatcher:
             self._give_place_back(work)
         match outcome:
             case Wait(seconds):
-                self._watch.park(work, seconds)
+                # Its handle may be new, and the webhook faster than the reply.
+                was_named = self._echoes.follow(work)
+                self._watch.park(work, 0.0 if was_named else seconds)
             case End(verdicts):
                 self._watch.forget(work.name)
+                self._echoes.forget(work)
                 await self._tell(verdicts)
 
     async def _next(self) -> Work | None:

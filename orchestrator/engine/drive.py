@@ -20,12 +20,14 @@ from orchestrator.engine.ending import Ending
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.work import (
+    NOWHERE,
     AccountStopped,
     End,
     Wait,
     Work,
     doubt,
     is_news,
+    is_nowhere,
     load_of,
     redirected,
     unsent,
@@ -52,6 +54,9 @@ LAPS = 3
 HOPS = 3
 """How many redirects in a row a download follows."""
 
+RELEASES = 1000
+"""How many things of one job are deleted at the provider, at most."""
+
 _ENDINGS = {
     Remedy.FAIL: State.FAILED,
     Remedy.OVERDUE: State.OVERDUE,
@@ -76,6 +81,7 @@ class Driver:
         clock: Clock,
         luck: random.Random,
         trusted: bool = False,
+        listens: bool = False,
     ) -> None:
         self._provider = provider
         self._transport = transport
@@ -85,6 +91,7 @@ class Driver:
         self._clock = clock
         self._luck = luck
         self._trusted = trusted
+        self._listens = listens
         after = Phase.RELEASE if provider.release else Phase.ENDED
         self._ending = Ending(ledger, outputs, after=after)
 
@@ -115,6 +122,9 @@ class Driver:
     # One turn...
 
     async def _turn(self, work: Work, step: Step) -> None:
+        if is_nowhere(work.progress):
+            work.progress = work.progress.failed(NOWHERE)
+            return
         request = step.build(work.job, work.progress)
         before = work.progress
         try:
@@ -163,7 +173,7 @@ class Driver:
     async def _answered(
         self, work: Work, step: Step, request: Request, reply: Reply
     ) -> None:
-        parsed = self._parse(step, work, reply.response)
+        parsed = self._parse(step, work, work.progress, reply.response)
         if parsed.failure is not None:
             await self._refused(work, request, parsed)
             return
@@ -173,9 +183,11 @@ class Driver:
         except Unanswered as error:
             self._cut(work, request, before, error, reply.response.status)
 
-    def _parse(self, step: Step, work: Work, response: Response) -> Progress:
+    def _parse(
+        self, step: Step, work: Work, before: Progress, response: Response
+    ) -> Progress:
         """Parse a reply; one that leads out of the flow says nothing that is known."""
-        before = replace(work.progress, failure=None)
+        before = replace(before, failure=None)
         parsed = step.parse(work.job, before, response)
         flow = self._provider.flows[work.job.mode]
         if parsed.failure or parsed.phase in flow or parsed.phase is Phase.ENDED:
@@ -282,29 +294,50 @@ class Driver:
     # Looking up...
 
     async def _look_up(self, work: Work) -> None:
-        find = self._step(work).find
+        find, asked = self._question(work)
         if find is None:
-            work.progress = work.progress.failed(doubt(work.progress.failure))
+            self._await_echo(work)
             return
-        asked = work.progress
         request = find.build(work.job, asked)
         try:
             async with (
                 self._passage(request),
                 self._transport.send(request) as reply,
             ):
-                found = self._parse(find, work, reply.response)
+                found = self._parse(find, work, asked, reply.response)
         except (NotSent, Unanswered) as error:
             silence = Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
-            work.progress = asked.failed(silence)
+            work.progress = work.progress.failed(silence)
             return
         if found.failure is None:
             await self._adopt(work, found)
-        elif found.failure.remedy is Remedy.ABSENT:
-            await self._absent(work)
-        else:
+        elif found.failure.remedy is not Remedy.ABSENT:
             self._tell_gates(found.failure)
-            work.progress = asked.failed(found.failure)
+            work.progress = work.progress.failed(found.failure)
+        elif self._step(work).find is None:
+            # The echo spoke of another job, or was forged.
+            work.echo = None
+            self._await_echo(work)
+        else:
+            await self._absent(work)
+
+    def _question(self, work: Work) -> tuple[Step | None, Progress]:
+        """What to ask about a job whose reply was lost, and from where."""
+        find, adoption = self._step(work).find, self._provider.adoption
+        if find is not None or adoption is None or work.echo is None:
+            return find, work.progress
+        said = adoption.read(work.job, work.progress, work.echo)
+        return (adoption.confirm, said) if said else (None, work.progress)
+
+    def _await_echo(self, work: Work) -> None:
+        """Wait for a webhook that names the job, where one may come; else doubt."""
+        age = max(0.0, self._clock.now() - (work.intended or 0.0))
+        adoption = self._provider.adoption
+        left = adoption.patience - age if adoption and self._listens else 0.0
+        if left > 0:
+            work.progress = replace(work.progress, failure=None, wait=left)
+        else:
+            work.progress = work.progress.failed(doubt(work.progress.failure))
 
     async def _adopt(self, work: Work, found: Progress) -> None:
         if not self._trusted:
@@ -366,7 +399,7 @@ class Driver:
     async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
         settle = self._ending.settle
         if failure.remedy is Remedy.LOOKUP:
-            can_ask = work.intended is not None and self._step(work).find is not None
+            can_ask = work.intended is not None and self._can_ask(work)
             return (can_ask and self._retry(work, failure)) or await settle(
                 work, State.IN_DOUBT, doubt(failure)
             )
@@ -375,6 +408,10 @@ class Driver:
         if failure.remedy is Remedy.STOP:
             raise AccountStopped(failure)
         return await settle(work, _ENDINGS[failure.remedy], failure)
+
+    def _can_ask(self, work: Work) -> bool:
+        hears = self._provider.adoption is not None and self._listens
+        return hears or self._step(work).find is not None
 
     async def _give_up(self, work: Work, failure: Failure) -> End:
         """End a job after its last try, with what was paid for still within reach."""
@@ -414,20 +451,24 @@ class Driver:
         return ended
 
     async def release(self, work: Work) -> None:
-        """Delete the job at the provider, now that its results are safe here.
+        """Delete what is left at the provider, now that its results are safe here.
 
-        One try: what is left expires at the provider by itself.
+        One try each: what is left expires at the provider by itself.
         """
         step = self._provider.release
         if step is None or work.progress.phase is not Phase.RELEASE:
             return
-        request = step.build(work.job, work.progress)
-        try:
-            async with (
-                self._passage(request),
-                self._transport.send(request) as reply,
-            ):
-                work.progress = step.parse(work.job, work.progress, reply.response)
-        except (NotSent, Unanswered):
-            return
+        for _ in range(RELEASES):
+            request = step.build(work.job, work.progress)
+            try:
+                async with (
+                    self._passage(request),
+                    self._transport.send(request) as reply,
+                ):
+                    progress = step.parse(work.job, work.progress, reply.response)
+            except (NotSent, Unanswered):
+                return
+            work.progress = progress
+            if progress.phase is not Phase.RELEASE:
+                break
         await self._ledger.advance(work.job, work.progress.at(Phase.ENDED))

@@ -77,7 +77,9 @@ class Ending:
         parts = [r.saved for r in progress.results if r.document == index and r.saved]
         if not parts:
             failure = dict(progress.rejected).get(index, _NOTHING)
-            return Verdict(document, State.FAILED, failure=failure)
+            is_lost = failure.remedy is Remedy.LOST
+            state = State.LOST if is_lost else State.FAILED
+            return Verdict(document, state, failure=failure)
         try:
             outputs = await self._outputs.keep(document, parts)
         except OutputExists as error:

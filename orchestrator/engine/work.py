@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.model import Blame, Failure, Job, Progress, Remedy, Verdict
+from orchestrator.model import (
+    Blame,
+    Echo,
+    Failure,
+    Job,
+    Phase,
+    Progress,
+    Remedy,
+    Verdict,
+)
 from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
 from orchestrator.wire.outcome import NotSent
+
+NOWHERE = Failure(
+    "cut_reply",
+    "the reply that carried the result was cut, and named no other way to it",
+    Blame.SERVICE,
+    Remedy.LOST,
+)
 
 
 class AccountStopped(Exception):
@@ -23,7 +39,8 @@ class Work:
     """A job in memory while it is carried.
 
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
-    the epoch); ``attempts`` and ``waited`` count for the step at hand.
+    the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
+    last word of a webhook about it.
     """
 
     job: Job
@@ -31,6 +48,7 @@ class Work:
     intended: float | None = None
     attempts: int = 0
     waited: float = 0.0
+    echo: Echo | None = None
 
     @property
     def name(self) -> str:
@@ -89,6 +107,12 @@ def redirected(request: Request, response: Response) -> Request | None:
     if not place.lower().startswith(("https://", "http://")):
         return None
     return replace(request, url=place, query=(), headers=(), keyed=False)
+
+
+def is_nowhere(progress: Progress) -> bool:
+    """Whether a result is to be fetched, and no reply said from where."""
+    lacking = (each.url for each in progress.results if each.saved is None)
+    return progress.phase is Phase.FETCH and next(lacking, "-") is None
 
 
 def load_of(request: Request) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orchestrator.invoices.units import UNITS
+
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh", "zh-Hant")
 _TRADITIONAL = {"hant", "tw", "hk", "mo"}
 
@@ -441,30 +443,6 @@ WORDS: dict[str, tuple[str, str, str, str, str, str, str]] = {
         "第 {0} 页，共 {1} 页",
         "第 {0} 頁，共 {1} 頁",
     ),
-    # Units of measure (UN/ECE Recommendation 20); ``:1`` for exactly one.
-    "SET:1": ("set", "Set", "lot", "juego", "式", "套", "組"),
-    "DAY:1": ("day", "Tag", "jour", "día", "日", "天", "天"),
-    "WEE:1": ("week", "Woche", "sem.", "sem.", "週", "周", "週"),
-    "MON:1": ("month", "Monat", "mois", "mes", "か月", "个月", "個月"),
-    "ANN:1": ("year", "Jahr", "an", "año", "年", "年", "年"),
-    "C62": ("", "", "", "", "", "", ""),
-    "H87": ("pcs", "Stk.", "pce", "uds.", "個", "件", "件"),
-    "EA": ("pcs", "Stk.", "pce", "ud.", "個", "件", "件"),
-    "SET": ("sets", "Sets", "lots", "juegos", "式", "套", "組"),
-    "HUR": ("h", "Std.", "h", "h", "時間", "小时", "小時"),
-    "DAY": ("days", "Tage", "jours", "días", "日", "天", "天"),
-    "WEE": ("weeks", "Wochen", "sem.", "sem.", "週", "周", "週"),
-    "MON": ("months", "Monate", "mois", "meses", "か月", "个月", "個月"),
-    "ANN": ("years", "Jahre", "ans", "años", "年", "年", "年"),
-    "KGM": ("kg", "kg", "kg", "kg", "kg", "kg", "kg"),
-    "GRM": ("g", "g", "g", "g", "g", "g", "g"),
-    "TNE": ("t", "t", "t", "t", "t", "t", "t"),
-    "MTR": ("m", "m", "m", "m", "m", "m", "m"),
-    "KMT": ("km", "km", "km", "km", "km", "km", "km"),
-    "MTK": ("m²", "m²", "m²", "m²", "m²", "m²", "m²"),
-    "MTQ": ("m³", "m³", "m³", "m³", "m³", "m³", "m³"),
-    "LTR": ("l", "l", "l", "l", "L", "L", "L"),
-    "KWH": ("kWh", "kWh", "kWh", "kWh", "kWh", "kWh", "kWh"),
 }
 
 
@@ -477,6 +455,6 @@ def language_of(tag: str) -> str:
 
 
 def words_in(language: str) -> Mapping[str, str]:
-    """Give all words in one of LANGUAGES."""
+    """Give all words in one of LANGUAGES, and the names of units by their codes."""
     column = LANGUAGES.index(language)
-    return {key: row[column] for key, row in WORDS.items()}
+    return {key: row[column] for table in (WORDS, UNITS) for key, row in table.items()}

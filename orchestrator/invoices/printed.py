@@ -19,6 +19,8 @@ from orchestrator.invoices.table import table
 
 _REGIONS = {"ja": "JP", "zh": "CN", "zh-Hant": "TW"}
 _HONOURED = ("御中", "様", "殿", "先生")
+_KEEP = "\N{NO-BREAK SPACE}"
+_ACCOUNT = ("bank", "account_holder", "iban", "bic", "account")
 
 
 def printed(invoice: Invoice, words: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -102,7 +104,10 @@ def _meta(page: Page) -> Iterator[list[str]]:
         text = each.number
         if each.date:
             day = page.format.short_day(each.date)
-            text = words["preceding_of"].replace("{0}", text).replace("{1}", day)
+            # The day stays in one piece, and keeps what stands before it.
+            day = day.replace(" ", _KEEP)
+            pattern = words["preceding_of"].replace(" {1}", f"{_KEEP}{{1}}")
+            text = pattern.replace("{0}", text).replace("{1}", day)
         yield [words["preceding"], soft(text)]
     for key in ("customer_number", "buyer_reference", "order", "contract", "project"):
         value = getattr(refs, key)
@@ -124,8 +129,8 @@ def _hero(page: Page) -> Iterator[list[str]]:
 
 def _payment(page: Page) -> Iterator[list[str]]:
     payment, words = page.invoice.payment, page.words
-    keys = ("means", "bank", "account_holder", "iban", "bic", "account")
-    for key in keys:
+    # The account is the seller's: on a credit note it would ask for money.
+    for key in ("means",) if page.is_credit else ("means", *_ACCOUNT):
         value = getattr(payment, key)
         if value and key == "iban":
             value = _spaced(value)

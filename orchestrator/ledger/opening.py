@@ -15,6 +15,7 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     Raises:
         MachineError: it cannot be opened, or is not a ledger of this version.
     """
+    connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(
             uri(path, "ro" if readonly else "rwc"),
@@ -26,8 +27,12 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         if not readonly:
             _prepare(connection, path)
         _check_version(connection, path)
-    except sqlite3.Error as error:
-        raise MachineError(f"ledger {path}: {error}") from error
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise MachineError(f"ledger {path}: {error}") from error
+        raise
     return connection
 
 

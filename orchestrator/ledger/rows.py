@@ -116,7 +116,8 @@ def job_row(
         kept.phase,
         intended,
         job.created,
-        job.callback,
+        # It holds the secret part of a path; a resume gives the job a new one.
+        None,
         record.text(kept),
         at,
     )

@@ -69,7 +69,11 @@ class Store:
         self.path = path
         self._clock = clock
         self._connection = connect(path)
-        self._reader = connect(path, readonly=True)
+        try:
+            self._reader = connect(path, readonly=True)
+        except MachineError:
+            self._connection.close()
+            raise
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ended = False

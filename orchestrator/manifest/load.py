@@ -24,6 +24,7 @@ from orchestrator.model import Document, Operation
 from orchestrator.settings import (
     AccountSettings,
     BatchSettings,
+    HookSettings,
     LimitSettings,
     SecretMissing,
     ThresholdSettings,
@@ -120,6 +121,8 @@ class Manifest:
         self._begin()
         for fault in self._first.kept:
             self.faults.add(fault.place, fault.message, fault.hint)
+        if self._names is not None:  # a pass that was left before its end
+            self._names.close()
         self._names = names = Names()
         folder = str(self.settings.folder)
         builder = Builder(folder, self.faults, names, self._options.many)
@@ -249,7 +252,10 @@ class Manifest:
             self.fault(self._place("designs"), message, nearby(designs))
         accounts = {name: _account(name, each) for name, each in said.providers.items()}
         accounts.setdefault(LOCAL, AccountSettings(LOCAL, LOCAL))
-        return BatchSettings(path, folder, said.name or path.stem, accounts, designs)
+        name = said.name or path.stem
+        return BatchSettings(
+            path, folder, name, accounts, designs, _webhooks(said.webhooks, folder)
+        )
 
     def _check_keys(self) -> None:
         """See that the keys of the accounts in use are there."""
@@ -258,7 +264,12 @@ class Manifest:
             return
         for name in sorted(self._used):
             account = self.settings.accounts[name]
-            for word, reference in (("key", account.key), ("secret", account.secret)):
+            references = (
+                ("key", account.key),
+                ("secret", account.secret),
+                ("webhook_secret", account.webhook_secret),
+            )
+            for word, reference in references:
                 try:
                     if reference is not None:
                         reference.resolve(environment, self.settings.folder)
@@ -274,6 +285,7 @@ def _account(name: str, said: schema.Account) -> AccountSettings:
         url=said.url,
         key=said.key,
         secret=said.secret,
+        webhook_secret=said.webhook_secret,
         limits=LimitSettings(
             width=limits.width,
             rate=limits.rate,
@@ -287,6 +299,11 @@ def _account(name: str, said: schema.Account) -> AccountSettings:
         prefer=modes.prefer,
         price=said.price,
     )
+
+
+def _webhooks(said: schema.Webhooks, folder: Path) -> HookSettings:
+    inbox = folder / said.inbox if said.inbox else None
+    return HookSettings(said.url, said.listen, said.path, inbox)
 
 
 def _said_of(clash: Clash) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from orchestrator.model import Mode, Operation
-from orchestrator.settings import Prefer, SecretReference
+from orchestrator.settings import Prefer, SecretReference, address_of
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 _UNITS = {
@@ -82,6 +82,12 @@ def _url(value: str) -> str:
             },
         )
     return value.rstrip("/")
+
+
+def _address(value: str) -> str:
+    if address_of(value) is None:
+        raise wrong("must be HOST:PORT", "as in 127.0.0.1:8090")
+    return value
 
 
 def _version(value: object) -> int:
@@ -202,10 +208,42 @@ class Account(Shape):
         description="Where the second credential is kept, for an API that has two.",
         examples=["${env:ARCHIVE_SECRET}"],
     )
+    webhook_secret: Reference | None = Field(
+        None,
+        description="Where the secret is kept that webhooks of this account are "
+        "checked with.",
+        examples=["${env:ARCHIVE_WEBHOOK_SECRET}"],
+    )
     limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
     modes: Modes = Field(default_factory=lambda: Modes.model_validate({}))
     price: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Money for a unit, for the estimate of plan.", examples=[0.01]
+    )
+
+
+class Webhooks(Shape):
+    """Where providers may call when a job is done, so that nobody has to ask."""
+
+    url: Annotated[str, AfterValidator(_url)] | None = Field(
+        None,
+        description="The public address that providers are told, without its secret "
+        "part.",
+        examples=["https://hooks.example.com"],
+    )
+    listen: Annotated[str, AfterValidator(_address)] | None = Field(
+        None,
+        description="HOST:PORT to listen on while a run lasts.",
+        examples=["127.0.0.1:8090"],
+    )
+    path: Reference | None = Field(
+        None,
+        description="Where the secret part of the path is kept. Left out, one is made.",
+        examples=["${env:HOOK_PATH}"],
+    )
+    inbox: Word | None = Field(
+        None,
+        description="Folder of a durable inbox, as kept by orchestrator listen.",
+        examples=["/var/lib/orchestrator/inbox"],
     )
 
 
@@ -343,6 +381,7 @@ class Manifest(Shape):
     designs: Word | None = Field(
         None, description="Folder of your own designs.", examples=["designs"]
     )
+    webhooks: Webhooks = Field(default_factory=lambda: Webhooks.model_validate({}))
 
 
 ASKED: dict[str | None, Mode | None] = {

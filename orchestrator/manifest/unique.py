@@ -63,6 +63,10 @@ class Names:
         self._ids: list[tuple[int, int, str]] = []
         self._paths: list[tuple[int, int, str | None]] = []
 
+    def __del__(self) -> None:
+        # A pass that nobody finishes leaves nothing open.
+        self.close()
+
     def claim(
         self, place: Place, name: str, output: str | None, inputs: Iterable[str]
     ) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import logging
-import sqlite3
+import re
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
@@ -12,11 +10,14 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web import BaseRequest
 
 from orchestrator.service.auth import Keys
+from orchestrator.service.dialects import table
+from orchestrator.service.dialects.compdf.counter import Counter
+from orchestrator.service.dialects.compdf.mount import PREFIX, make_compdf
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
+from orchestrator.service.shield import shield
 
-log = logging.getLogger(__name__)
 ROUTES = [
     web.get("/healthz", jobs.get_health),
     web.get("/formats", jobs.get_formats),
@@ -33,16 +34,18 @@ ROUTES = [
     web.get("/v1/designs", designs.list_designs),
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
-CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
-FULL = (errno.ENOSPC, errno.EDQUOT)
+UUID = re.compile("([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def make_app(context: Context) -> web.Application:
+def make_app(context: Context, compdf: Counter) -> web.Application:
     """The application over the parts of a running service."""
     keys = Keys(context.settings.keys)
-    app = web.Application(middlewares=[_errors, _guard(keys)])
+    app = web.Application(middlewares=[shield(_tell), _guard(keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
+    for each in table.DIALECTS:
+        app.add_routes(each.routes)
+    app.add_subapp(PREFIX, make_compdf(context, compdf))
     return app
 
 
@@ -56,54 +59,36 @@ class AccessLog(AbstractAccessLogger):
         self.logger.info(
             "%s %s %d %d %.1f ms",
             request.method,
-            request.path,
+            _shown(request.path),
             response.status,
             response.body_length,
             time * 1000,
         )
 
 
+def _shown(path: str) -> str:
+    """A path for the log: in dialects, an id may be all that opens a file."""
+    return path if table.of(path) is None else UUID.sub(r"\1…", path)
+
+
 def _guard(keys: Keys) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.path
-        if path.startswith("/v1/") and not path.startswith("/v1/uploads/"):
+        dialect = table.of(path)
+        if dialect is not None:
+            dialect.admit(request, keys)
+        elif path.startswith("/v1/") and not path.startswith("/v1/uploads/"):
             keys.check(request.headers.get("Authorization", ""))
         return await handler(request)
 
     return guard
 
 
-@web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Problem as problem:
-        return _tell(problem)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        told = _tell(Problem(CODES.get(error.status, "bad_request"), error.reason))
-        told.headers.update({k: v for k, v in error.headers.items() if k == "Allow"})
-        return told
-    except ConnectionError:
-        return _tell(Problem("bad_request", "the request did not arrive whole"))
-    except (OSError, sqlite3.Error) as error:
-        return _tell(_machine(error))
-    except Exception:
-        log.exception("%s %s", request.method, request.path)
-        return _tell(Problem("internal", "the service met a fault; its log has it"))
-
-
-def _machine(error: OSError | sqlite3.Error) -> Problem:
-    log.error("the disk: %s", error)
-    code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL:
-        return Problem("disk_full", "no room; nothing was started")
-    return Problem("internal", "the service met a fault; its log has it")
-
-
-def _tell(problem: Problem) -> web.Response:
+def _tell(request: web.Request, problem: Problem) -> web.Response:
+    dialect = table.of(request.path)
+    if dialect is not None:
+        return dialect.tell(request, problem)
     response = answer({"error": problem.view()}, problem.kind.status)
     response.headers.update(problem.headers())
     return response

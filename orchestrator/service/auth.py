@@ -14,6 +14,13 @@ class Keys:
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = [key.encode() for key in keys]
 
+    def fits(self, key: str) -> bool:
+        """Whether this is one of them."""
+        given = key.strip().encode("utf-8", "surrogateescape")
+        # Every key is compared: how many there are must not be told by the time.
+        fits = [hmac.compare_digest(each, given) for each in self._keys]
+        return any(fits)
+
     def check(self, authorization: str) -> None:
         """Let a request with this header pass or not.
 
@@ -21,8 +28,5 @@ class Keys:
             Problem: the key is missing or wrong.
         """
         scheme, _, key = authorization.partition(" ")
-        given = key.strip().encode("utf-8", "surrogateescape")
-        # Every key is compared: how many there are must not be told by the time.
-        fits = [hmac.compare_digest(each, given) for each in self._keys]
-        if scheme.lower() != "bearer" or not any(fits):
+        if not self.fits(key) or scheme.lower() != "bearer":
             raise Problem("unauthorized", "the header Authorization: Bearer KEY fails")

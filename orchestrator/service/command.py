@@ -97,6 +97,21 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     help="Folder with your designs.",
 )
 @click.option(
+    "--stand-in-designs",
+    is_flag=True,
+    help="Render designs that are not here by one that prints its parameters.",
+)
+@click.option(
+    "--rate-limits",
+    is_flag=True,
+    help="Count requests as the APIs do whose dialects are spoken.",
+)
+@click.option(
+    "--reportflow-webhook",
+    metavar="URL",
+    help="Where the ReportFlow dialect tells of finished requests.",
+)
+@click.option(
     "--workers",
     default=0,
     type=click.IntRange(0),
@@ -106,6 +121,11 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     "--log-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the log goes.  [default: standard error]",
+)
+@click.option(
+    "--compdf-webhook",
+    metavar="URL",
+    help="Where the ComPDF dialect tells of all its tasks and files.",
 )
 @click.option(
     "--private",
@@ -183,6 +203,10 @@ def _settings(
         designs=options["designs"],
         workers=options["workers"],
         storage=_storage(options["storage"], options["storage_credentials"]),
+        rate_limits=options["rate_limits"],
+        stand_in_designs=options["stand_in_designs"],
+        reportflow_webhook=options["reportflow_webhook"],
+        compdf_webhook=options["compdf_webhook"],
     )
 
 

@@ -24,7 +24,7 @@ from orchestrator.service.render.work import Format, Renderer, Work
 from orchestrator.service.runner import Runner
 from orchestrator.service.settings import ServiceSettings
 from orchestrator.service.storage import Storage, Tray
-from orchestrator.service.store import Accepted, Store
+from orchestrator.service.store import Accepted, Along, Store, nothing
 
 log = logging.getLogger(__name__)
 SWEEP_EVERY = 60.0
@@ -95,32 +95,82 @@ class Desk:
         Raises:
             Problem: it cannot be done here, or the id belongs to another request.
         """
-        self._check_able(order, tray.inputs, tray.token)
-        self.check_room(order.id)
-        await tray.seal()
-        now = self._clock.now()
-        token = tray.token
-        accepted = await self._store.submit(order, tray.inputs, folder=token, now=now)
-        if accepted.is_replay:
-            await tray.discard()
-        else:
-            self._runner.put(order.id)
-        return accepted
+        return (await self.take_all([(order, tray)]))[0]
 
-    async def create(self, order: Order, inputs: Sequence[Input]) -> Accepted:
-        """Note an order whose files will be uploaded; durable when it returns.
+    async def submit_all(self, orders: Sequence[Order]) -> list[Job]:
+        """Accept new orders without files, all or none; durable when it returns.
+
+        Raises:
+            Problem: they cannot be done here, or there is no room for all.
+        """
+        for order in {each.design: each for each in orders}.values():
+            self._check_able(order, [], self._storage.tray().token)
+        if self.is_closing:
+            raise Problem("closing", "the service is shutting down")
+        if self._runner.waiting + len(orders) > self._settings.max_queue:
+            raise Problem("too_many", "the queue is full; nothing was started")
+        placed = [(each, self._storage.tray().token) for each in orders]
+        jobs = await self._store.submit_all(placed, now=self._clock.now())
+        for job in jobs:
+            self._runner.put(job.id)
+        return jobs
+
+    async def take_all(
+        self, batch: Sequence[tuple[Order, Tray]], along: Along = nothing
+    ) -> list[Accepted]:
+        """Accept several orders, all or none; durable when it returns.
+
+        Raises:
+            Problem: one cannot be done here, or its id belongs to another request.
+        """
+        for order, tray in batch:
+            self._check_able(order, tray.inputs, tray.token)
+            self.check_room(order.id)
+            await tray.seal()
+        told = await self._store.submit(
+            [(order, tray.inputs, tray.token) for order, tray in batch],
+            now=self._clock.now(),
+            along=along,
+        )
+        for (order, tray), accepted in zip(batch, told, strict=True):
+            if accepted.is_replay:
+                await tray.discard()
+            else:
+                self._runner.put(order.id)
+        return told
+
+    async def create(
+        self,
+        order: Order,
+        inputs: Sequence[Input] = (),
+        *,
+        tray: Tray | None = None,
+        expires: float | None = None,
+        along: Along = nothing,
+    ) -> Accepted:
+        """Note an order whose files will be uploaded, or wait in a tray already.
+
+        It is durable when it returns.
 
         Raises:
             Problem: it cannot be done here, or the id belongs to another request.
         """
         if self.is_closing:
             raise Problem("closing", "the service is shutting down")
-        token = self._storage.tray().token
+        if tray is not None:
+            await tray.seal()
+            inputs = tray.inputs
+        token = (tray or self.tray()).token
         self._check_able(order, inputs, token)
         now = self._clock.now()
-        expires = now + self._settings.keep_results
+        life = now + self._settings.keep_results
         return await self._store.create(
-            order, inputs, folder=token, now=now, expires=expires
+            order,
+            inputs,
+            folder=token,
+            now=now,
+            expires=life if expires is None else expires,
+            along=along,
         )
 
     async def receive(
@@ -162,13 +212,33 @@ class Desk:
             self._runner.waiting >= self._settings.max_queue
         ):
             raise Problem("too_many", "the queue is full; nothing was started")
-        job = await self.look(job)
-        self._check_sizes(job)
-        now = self._clock.now()
-        accepted = await self._store.execute(job_id, inputs=job.inputs, now=now)
-        if not accepted.is_replay:
-            self._runner.put(job_id)
-        return accepted
+        return (await self.execute_all([job_id]))[0]
+
+    async def execute_all(
+        self, job_ids: Sequence[str], along: Along = nothing
+    ) -> list[Accepted]:
+        """Accept several created jobs, all or none; durable when it returns.
+
+        Raises:
+            Problem: one cannot start.
+        """
+        jobs = [await self.look(self.find(each)) for each in job_ids]
+        for job in jobs:
+            self._check_sizes(job)
+        told = await self._store.execute(jobs, now=self._clock.now(), along=along)
+        for accepted in told:
+            if not accepted.is_replay:
+                self._runner.put(accepted.job.id)
+        return told
+
+    async def gather(self, jobs: Sequence[Job]) -> Tray:
+        """A tray with the files of jobs that were created and not executed."""
+        tray = self.tray()
+        for job in jobs:
+            for n, each in enumerate(job.inputs):
+                path = self._storage.held(job.folder, n, job.order.source)
+                await tray.adopt(each, job.order.source, path)
+        return tray
 
     def find(self, job_id: str) -> Job:
         """A job as it stands.
@@ -183,7 +253,7 @@ class Desk:
 
     async def look(self, job: Job) -> Job:
         """A job with its inputs as they are now, wherever callers put them."""
-        is_waiting = job.is_presigned and job.state is JobState.CREATED
+        is_waiting = job.uses_depot and job.state is JobState.CREATED
         return await self._depot.look(job) if is_waiting else job
 
     async def ended(self, job_id: str) -> Job:

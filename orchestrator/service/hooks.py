@@ -6,28 +6,33 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import aiohttp
 import msgspec
 from standardwebhooks import Webhook
 
 from orchestrator.clock import Clock
+from orchestrator.service import rows
 from orchestrator.service.address import GuardedResolver, objection
 from orchestrator.service.jobs import Job
 from orchestrator.service.outbox import Delivery, Outbox
 from orchestrator.service.rows import Ending
 from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.store import Deliveries
 
 log = logging.getLogger(__name__)
-Announce = Callable[[Job, Ending], bytes]
+Find = Callable[[str], Job | None]
+Announce = Callable[[Job, Ending, Find], bytes | None]
 AT_ONCE = 16
 LONGEST_SLEEP = 60.0
 RESCUE_EVERY = 2.0
 
 
-def announce(job: Job, ending: Ending) -> bytes:
+def announce(job: Job, ending: Ending, _: Find) -> bytes:
     """The body of a native webhook."""
     when = datetime.fromtimestamp(ending.finished, UTC)
     return msgspec.json.encode(
@@ -39,11 +44,52 @@ def announce(job: Job, ending: Ending) -> bytes:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a dialect tells of the end of a job.
+
+    Attributes:
+        deliveries: What is to be delivered; asked inside the change that ends the job.
+        headers: The headers of a delivery, which is sent at this moment.
+    """
+
+    deliveries: Deliveries
+    headers: Callable[[Delivery, datetime], Mapping[str, str]]
+
+
+def standard(secret: str, body: Announce) -> Voice:
+    """Tells whom the job names, as Standard Webhooks have it.
+
+    The body is asked for inside the change that ends the job: it sees that change, so
+    that of several jobs of one request exactly one is the last.
+    """
+    signer = Webhook(secret)
+
+    def deliveries(
+        db: sqlite3.Connection, job: Job, ending: Ending
+    ) -> Sequence[Delivery]:
+        url = job.order.webhook
+        text = None if url is None else body(job, ending, partial(rows.find, db))
+        if url is None or text is None:
+            return ()
+        message = f"msg_{secrets.token_hex(16)}"
+        return (Delivery(message, url, text, due=ending.finished),)
+
+    def headers(each: Delivery, now: datetime) -> Mapping[str, str]:
+        return {
+            "webhook-id": each.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signer.sign(each.id, now, each.body.decode()),
+        }
+
+    return Voice(deliveries, headers)
+
+
 NATIVE: Mapping[str, Announce] = {"native": announce}
 
 
 class Hooks:
-    """Delivers what is in the outbox; each dialect has a body of its own."""
+    """Delivers what is in the outbox; each dialect has a voice of its own."""
 
     def __init__(
         self,
@@ -51,22 +97,21 @@ class Hooks:
         settings: ServiceSettings,
         clock: Clock,
         bodies: Mapping[str, Announce] = NATIVE,
+        voices: Mapping[str, Voice] | None = None,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
         self._clock = clock
-        self._bodies = bodies
-        self._signer = Webhook(settings.webhook_secret)
+        secret = settings.webhook_secret
+        own = {name: standard(secret, body) for name, body in bodies.items()}
+        self._voices = {**own, **(voices or {})}
         self._news = asyncio.Event()
 
-    def delivery(self, job: Job, ending: Ending) -> Delivery | None:
+    def deliveries(
+        self, db: sqlite3.Connection, job: Job, ending: Ending
+    ) -> Sequence[Delivery]:
         """What is to be delivered when this job ends this way."""
-        url = job.order.webhook
-        if url is None:
-            return None
-        body = self._bodies[job.order.dialect](job, ending)
-        message = f"msg_{secrets.token_hex(16)}"
-        return Delivery(message, url, body, due=ending.finished)
+        return self._voices[job.order.dialect].deliveries(db, job, ending)
 
     def wake(self) -> None:
         """Say that there is something new in the outbox."""
@@ -138,9 +183,5 @@ class Hooks:
 
     def _headers(self, each: Delivery) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock.now()), UTC)
-        return {
-            "Content-Type": "application/json",
-            "webhook-id": each.id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(each.id, now, each.body.decode()),
-        }
+        headers = self._voices[each.dialect].headers(each, now)
+        return {"Content-Type": "application/json", **headers}

@@ -152,6 +152,11 @@ class Job:
         """Whether its files are handed over through links."""
         return self.order.mode is Mode.PRESIGNED
 
+    @property
+    def uses_depot(self) -> bool:
+        """Whether they lie at the depot; dialects play stores of their own."""
+        return self.is_presigned and self.order.dialect == "native"
+
     def has_expired(self, now: float) -> bool:
         """Whether its files are no longer given out."""
         return self.state is JobState.EXPIRED or (

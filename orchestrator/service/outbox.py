@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from orchestrator.service.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook on its way; ``due`` in seconds since the epoch."""
+    """A webhook on its way; ``due`` in seconds since the epoch.
+
+    ``dialect`` is the API that it speaks for, and so says what signs it.
+    """
 
     id: str
     url: str
     body: bytes
     due: float
     tries: int = 0
+    dialect: str = "native"
 
 
 def post(db: sqlite3.Connection, delivery: Delivery) -> None:
     """Put a webhook in, inside the change that it tells of."""
     db.execute(
-        "INSERT INTO delivery (id, url, body, due, tries) VALUES (?, ?, ?, ?, ?)",
-        (delivery.id, delivery.url, delivery.body, delivery.due, delivery.tries),
+        "INSERT INTO delivery (id, url, body, due, tries, dialect)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        astuple(delivery),
     )
 
 
@@ -36,7 +41,7 @@ class Outbox:
     def due(self, now: float, limit: int = 16) -> list[Delivery]:
         """Webhooks to be sent now, the longest overdue first."""
         rows = self._base.reader.execute(
-            "SELECT id, url, body, due, tries FROM delivery WHERE due <= ?"
+            "SELECT id, url, body, due, tries, dialect FROM delivery WHERE due <= ?"
             " ORDER BY due LIMIT ?",
             (now, limit),
         )

@@ -17,15 +17,28 @@ from aiohttp import web
 
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
+from orchestrator.service.address import objection
 from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database
 from orchestrator.service.depot import Depot, OwnDepot
 from orchestrator.service.desk import Desk
+from orchestrator.service.dialects import table
+from orchestrator.service.dialects.compdf.counter import (
+    Counter,
+    Parts as CompdfParts,
+)
+from orchestrator.service.dialects.compdf.events import Events
+from orchestrator.service.dialects.compdf.seals import end_of_next_day
+from orchestrator.service.dialects.compdf.tasks import (
+    DIALECT,
+    SCHEMA as COMPDF_SCHEMA,
+)
 from orchestrator.service.held import held, secret_file
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.links import Links
 from orchestrator.service.native.context import Context
 from orchestrator.service.outbox import Outbox
+from orchestrator.service.rates import Rates
 from orchestrator.service.render.work import Renderer
 from orchestrator.service.rows import SCHEMA
 from orchestrator.service.runner import Runner
@@ -44,6 +57,7 @@ class Parts:
     runner: Runner
     hooks: Hooks
     context: Context
+    compdf: Counter
     width: int
 
 
@@ -81,7 +95,11 @@ async def _parts(
     try:
         store = Store(base, deduplicate=settings.deduplicate)
         await storage.clear(store.has_folder)
-        hooks = Hooks(Outbox(base), settings, clock)
+        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
+        links = Links(link_secret.encode(), life=settings.link_life)
+        events = Events(links, settings.compdf_webhook)
+        voices = {DIALECT: events.voice()}
+        hooks = Hooks(Outbox(base), settings, clock, table.ANNOUNCE, voices)
         runner = Runner(
             store=store,
             storage=storage,
@@ -90,6 +108,7 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
+            lives={DIALECT: end_of_next_day},
         )
         desk = Desk(
             store=store,
@@ -100,13 +119,28 @@ async def _parts(
             clock=clock,
             settings=settings,
         )
+        compdf = Counter(
+            CompdfParts(
+                base=base,
+                desk=desk,
+                hooks=hooks,
+                events=events,
+                clock=clock,
+                settings=settings,
+            )
+        )
         context = Context(
-            desk=desk, links=links, depot=depot, clock=clock, settings=settings
+            desk=desk,
+            links=links,
+            depot=depot,
+            clock=clock,
+            settings=settings,
+            rates=Rates(clock, is_on=settings.rate_limits),
         )
         await depot.start()
         await renderer.start()
         await runner.recover()
-        yield Parts(desk, runner, hooks, context, width=2 * workers)
+        yield Parts(desk, runner, hooks, context, compdf, width=2 * workers)
         await runner.put_back()
     finally:
         await renderer.close()
@@ -116,7 +150,7 @@ async def _parts(
 
 def _open(path: Path) -> Database:
     try:
-        return Database(path, SCHEMA)
+        return Database(path, SCHEMA + COMPDF_SCHEMA)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
 
@@ -163,7 +197,7 @@ async def _serve(
     stop: asyncio.Event,
 ) -> None:
     server = web.AppRunner(
-        make_app(parts.context),
+        make_app(parts.context, parts.compdf),
         access_log_class=AccessLog,
         access_log=log,
         shutdown_timeout=1.0,
@@ -174,6 +208,7 @@ async def _serve(
         asyncio.create_task(parts.runner.run(parts.width)),
         asyncio.create_task(parts.hooks.run()),
         asyncio.create_task(parts.desk.run()),
+        asyncio.create_task(parts.compdf.run()),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -212,6 +247,7 @@ async def _end(tasks: list[asyncio.Task[object]]) -> None:
 def _check(settings: ServiceSettings) -> None:
     if not all(settings.keys) or not settings.keys:
         raise UsageError("the service needs a key, and none may be empty")
+    _check_webhook(settings)
     message = "the webhook secret must be whsec_ followed by base64"
     try:
         secret = b64decode(settings.webhook_secret.removeprefix("whsec_") + "==")
@@ -219,3 +255,18 @@ def _check(settings: ServiceSettings) -> None:
         raise UsageError(message) from None
     if not secret:
         raise UsageError(message)
+
+
+def _check_webhook(settings: ServiceSettings) -> None:
+    url, allow = settings.compdf_webhook, settings.allow_private_urls
+    wrong = None if url is None else objection(url, allow_private=allow)
+    if wrong is not None:
+        raise UsageError(f"--compdf-webhook: {wrong}")
+    url = settings.reportflow_webhook
+    if url is None:
+        return
+    wrong = objection(url, allow_private=allow)
+    if wrong is None and not allow and not url.startswith("https://"):
+        wrong = "it must be an https URL"
+    if wrong is not None:
+        raise UsageError(f"the ReportFlow webhook: {wrong}")

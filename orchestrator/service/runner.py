@@ -6,11 +6,13 @@ import asyncio
 import errno
 import logging
 import sqlite3
+from collections.abc import Callable, Mapping
 
 from orchestrator.clock import Clock
 from orchestrator.service.depot import Depot
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.jobs import Job, JobState
+from orchestrator.service.packing import pack
 from orchestrator.service.params import decode
 from orchestrator.service.problems import Problem
 from orchestrator.service.render.work import Rendered, Renderer, RenderError, Work
@@ -20,6 +22,9 @@ from orchestrator.service.store import DEATHS, Store
 
 log = logging.getLogger(__name__)
 RESCUE_EVERY = 2.0
+FAULT = "the service met a fault; its log has it"
+Life = Callable[[float], float]
+"""From the end of a job to the end of its results, in seconds since the epoch."""
 
 
 class Runner:
@@ -39,6 +44,7 @@ class Runner:
         hooks: Hooks,
         clock: Clock,
         keep: float,
+        lives: Mapping[str, Life] | None = None,
     ) -> None:
         self._store = store
         self._storage = storage
@@ -47,6 +53,7 @@ class Runner:
         self._hooks = hooks
         self._clock = clock
         self._keep = keep
+        self._lives = lives or {}
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._running: set[str] = set()
         self._is_draining = False
@@ -70,7 +77,7 @@ class Runner:
         """Take up what the last service left."""
         for job in await self._store.recover():
             message = f"the service died {DEATHS} times while this job ran"
-            await self._end(job, self._failed("converter_died", message))
+            await self._end(job, self._failed(job, "converter_died", message))
         for job_id in self._store.queued():
             self.put(job_id)
 
@@ -148,19 +155,20 @@ class Runner:
         try:
             work = await self._prepare(job)
             rendered = await self._renderer.make(work)
+            rendered = await pack(rendered, work.folder, job.order.extra)
             return await self._done(job, rendered)
         except RenderError as error:
-            return self._failed(error.code, str(error))
+            return self._failed(job, error.code, str(error))
         except Problem as problem:
-            return self._failed(problem.code, problem.message)
+            return self._failed(job, problem.code, problem.message)
         except OSError as error:
             log.exception("job %s", job.id)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return self._failed("disk_full", "no room for the result")
-            return self._failed("internal", "the service met a fault; its log has it")
+                return self._failed(job, "disk_full", "no room for the result")
+            return self._failed(job, "internal", FAULT)
         except Exception:
             log.exception("job %s", job.id)
-            return self._failed("internal", "the service met a fault; its log has it")
+            return self._failed(job, "internal", FAULT)
 
     async def _prepare(self, job: Job) -> Work:
         folder = await self._storage.prepare(job.folder)
@@ -187,23 +195,27 @@ class Runner:
         return Ending(
             JobState.DONE,
             finished=now,
-            expires=now + self._keep,
+            expires=self._until(job, now),
             converter=rendered.converter,
             warnings=tuple(rendered.warnings),
             results=results,
         )
 
-    def _failed(self, code: str, message: str) -> Ending:
+    def _until(self, job: Job, now: float) -> float:
+        """How long what came of a job is kept: each API has its own promise."""
+        life = self._lives.get(job.order.dialect)
+        return now + self._keep if life is None else life(now)
+
+    def _failed(self, job: Job, code: str, message: str) -> Ending:
         now = self._clock.now()
         error = (code, message)
-        expires = now + self._keep
+        expires = self._until(job, now)
         return Ending(JobState.FAILED, finished=now, expires=expires, error=error)
 
     async def _end(self, job: Job, ending: Ending) -> None:
-        delivery = self._hooks.delivery(job, ending)
-        await self._store.finish(job.id, ending, delivery)
+        has_news = await self._store.finish(job.id, ending, self._hooks.deliveries)
         self.tell(job.id)
-        if delivery is not None:
+        if has_news:
             self._hooks.wake()
         await self._storage.tidy(job.folder)
         await self._depot.tidy(job)

@@ -32,6 +32,12 @@ class ServiceSettings:
         webhook_waits: Waits between deliveries of one webhook; then it is given up.
         webhook_timeout: How long a receiver of a webhook may take.
         storage: Store for the files of pre-signed jobs; our own disk if there is none.
+        rate_limits: Whether dialects count requests as the APIs they speak do.
+        stand_in_designs: Whether a design that is not here is rendered by one that
+            prints what it was given.
+        reportflow_webhook: Where requests of that dialect are told of.
+        reportflow_wait: How long that dialect holds a request for a file.
+        compdf_webhook: Where the ComPDF dialect tells of all its tasks and files.
     """
 
     data: Path
@@ -51,3 +57,8 @@ class ServiceSettings:
     webhook_waits: tuple[float, ...] = WAITS
     webhook_timeout: float = 10.0
     storage: Bucket | None = None
+    rate_limits: bool = False
+    stand_in_designs: bool = False
+    reportflow_webhook: str | None = None
+    reportflow_wait: float = 120.0
+    compdf_webhook: str | None = None

@@ -117,6 +117,21 @@ class Tray:
         sha256 = await incoming.save()
         self.inputs.append(Input(name, size=incoming.size, sha256=sha256))
 
+    def path(self, n: int, source: str) -> Path:
+        """Where a file of this tray is, until a job has it."""
+        return self._folder / input_name(n, source)
+
+    async def retype(self, n: int, source: str) -> None:
+        """Name a file that was received before its format was known."""
+        await to_thread.run_sync(self._retype, n, source)
+
+    async def adopt(self, known: Input, source: str, path: Path) -> None:
+        """Take one more file that is here already; it stays where it is, too."""
+        self._folder.mkdir(exist_ok=True)
+        mine = self._folder / input_name(len(self.inputs), source)
+        await to_thread.run_sync(os.link, path, mine)
+        self.inputs.append(known)
+
     async def seal(self) -> None:
         """Make all names durable."""
         if self.inputs:
@@ -125,6 +140,9 @@ class Tray:
     async def discard(self) -> None:
         """Remove everything."""
         await to_thread.run_sync(remove, self._folder)
+
+    def _retype(self, n: int, source: str) -> None:
+        self.path(n, "").rename(self.path(n, source))
 
     def _seal(self) -> None:
         sync_folder(self._folder)
@@ -153,6 +171,11 @@ class Storage:
     def input(self, token: str, n: int, source: str) -> Path:
         """An input of a job that is being worked on."""
         return self.folder(token) / input_name(n, source)
+
+    def held(self, token: str, n: int, source: str) -> Path:
+        """An input of a job that was not worked on yet, wherever it is."""
+        path = self.input(token, n, source)
+        return path if path.exists() else self._receiving / token / path.name
 
     def result(self, token: str, n: int) -> Path:
         """A result of a job that is done."""

@@ -7,7 +7,7 @@ the change, so that two requests for one id can never both be the first.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -20,7 +20,17 @@ from orchestrator.service.problems import Problem
 from orchestrator.service.rows import Ending
 
 DEATHS = 3
+Along = Callable[[sqlite3.Connection], None]
+"""What a dialect does in the same transaction, and before; it may refuse."""
+Submitted = tuple[Order, Sequence[Input], str]
+"""An order, its inputs and the name of the folder that holds them."""
+Deliveries = Callable[[sqlite3.Connection, Job, Ending], Sequence[Delivery]]
+"""Whom to tell of the end of a job; asked in the transaction that writes it."""
 SWEEPABLE = "FROM job WHERE folder != '' AND (expires <= ? OR state = ?)"
+
+
+def nothing(_: sqlite3.Connection) -> None:
+    """Do nothing along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +99,40 @@ class Store:
         return Bill(counts["accepted"], counts["replay"], jobs)
 
     async def submit(
-        self, order: Order, inputs: Sequence[Input], *, folder: str, now: float
-    ) -> Accepted:
-        """Accept an order with all its inputs for work: job and bill in one go.
+        self, batch: Sequence[Submitted], *, now: float, along: Along = nothing
+    ) -> list[Accepted]:
+        """Accept orders with all their inputs for work: jobs and bill in one go.
 
         Raises:
-            Problem: the id belongs to another request.
+            Problem: an id belongs to another request; then none is accepted.
         """
 
-        def change(db: sqlite3.Connection) -> Accepted:
-            job = rows.same(db, order, inputs)
-            self._charge(db, order.id, now, is_first=job is None)
-            if job is not None:
-                return Accepted(job, is_replay=True)
-            state = JobState.QUEUED
-            job = rows.insert(db, order, inputs, state=state, folder=folder, now=now)
-            return Accepted(job, is_replay=False)
+        def change(db: sqlite3.Connection) -> list[Accepted]:
+            along(db)
+            return [self._submit(db, each, now) for each in batch]
+
+        return await self._base.write(change)
+
+    async def submit_all(
+        self, orders: Sequence[tuple[Order, str]], *, now: float
+    ) -> list[Job]:
+        """Accept new orders without inputs, each with its folder: all or none.
+
+        Raises:
+            Problem: an id belongs to another request.
+        """
+
+        def change(db: sqlite3.Connection) -> list[Job]:
+            jobs = []
+            for order, folder in orders:
+                self._charge(db, order.id, now, is_first=True)
+                if rows.find(db, order.id) is not None:
+                    raise Problem("id_in_use", "another request has this id")
+                state = JobState.QUEUED
+                jobs.append(
+                    rows.insert(db, order, [], state=state, folder=folder, now=now)
+                )
+            return jobs
 
         return await self._base.write(change)
 
@@ -116,6 +144,7 @@ class Store:
         folder: str,
         now: float,
         expires: float,
+        along: Along = nothing,
     ) -> Accepted:
         """Note an order whose inputs will come; nothing is billed yet.
 
@@ -124,6 +153,7 @@ class Store:
         """
 
         def change(db: sqlite3.Connection) -> Accepted:
+            along(db)
             job = rows.same(db, order, inputs)
             if job is not None:
                 return Accepted(job, is_replay=True)
@@ -159,28 +189,22 @@ class Store:
         await self._base.write(change)
 
     async def execute(
-        self, job_id: str, *, inputs: Sequence[Input], now: float
-    ) -> Accepted:
-        """Accept a created job for work: state and bill in one go.
+        self, jobs: Sequence[Job], *, now: float, along: Along = nothing
+    ) -> list[Accepted]:
+        """Accept created jobs for work: states and bill in one go.
+
+        They come with their inputs as they were found when it was asked for.
 
         ``inputs`` are its inputs as they were found when it was asked for.
 
         Raises:
-            Problem: the job is gone, was not created for uploads, or lacks inputs.
+            Problem: a job is gone, was not created for uploads, or lacks inputs; then
+                none is accepted.
         """
 
-        def change(db: sqlite3.Connection) -> Accepted:
-            job = rows.known(db, job_id)
-            if job.state is not JobState.CREATED:
-                _check_executed(job)
-                self._charge(db, job_id, now, is_first=False)
-                return Accepted(job, is_replay=True)
-            job = rows.found(db, job, inputs)
-            _check_complete(job)
-            rows.update(db, job_id, state=JobState.QUEUED, expires=None)
-            self._charge(db, job_id, now, is_first=True)
-            job = replace(job, state=JobState.QUEUED, expires=None)
-            return Accepted(job, is_replay=False)
+        def change(db: sqlite3.Connection) -> list[Accepted]:
+            along(db)
+            return [self._execute(db, each, now) for each in jobs]
 
         return await self._base.write(change)
 
@@ -212,19 +236,18 @@ class Store:
 
         await self._base.write(change)
 
-    async def finish(
-        self, job_id: str, ending: Ending, delivery: Delivery | None
-    ) -> bool:
-        """Write how a running job ended, and whom to tell; false if it is gone."""
+    async def finish(self, job_id: str, ending: Ending, tell: Deliveries) -> bool:
+        """Write how a running job ended, and whom to tell; whether there is any."""
 
         def change(db: sqlite3.Connection) -> bool:
             job = rows.find(db, job_id)
             if job is None or job.state is not JobState.RUNNING:
                 return False
             rows.end(db, job_id, ending)
-            if delivery is not None:
-                post(db, delivery)
-            return True
+            deliveries = tell(db, job, ending)
+            for each in deliveries:
+                post(db, each)
+            return bool(deliveries)
 
         return await self._base.write(change)
 
@@ -297,6 +320,29 @@ class Store:
             db.executemany(query, [(each,) for each in job_ids])
 
         await self._base.write(change)
+
+    def _submit(self, db: sqlite3.Connection, each: Submitted, now: float) -> Accepted:
+        order, inputs, folder = each
+        job = rows.same(db, order, inputs)
+        self._charge(db, order.id, now, is_first=job is None)
+        if job is not None:
+            return Accepted(job, is_replay=True)
+        state = JobState.QUEUED
+        job = rows.insert(db, order, inputs, state=state, folder=folder, now=now)
+        return Accepted(job, is_replay=False)
+
+    def _execute(self, db: sqlite3.Connection, seen: Job, now: float) -> Accepted:
+        job = rows.known(db, seen.id)
+        if job.state is not JobState.CREATED:
+            _check_executed(job)
+            self._charge(db, job.id, now, is_first=False)
+            return Accepted(job, is_replay=True)
+        job = rows.found(db, job, seen.inputs)
+        _check_complete(job)
+        rows.update(db, job.id, state=JobState.QUEUED, expires=None)
+        self._charge(db, job.id, now, is_first=True)
+        job = replace(job, state=JobState.QUEUED, expires=None)
+        return Accepted(job, is_replay=False)
 
     def _charge(
         self, db: sqlite3.Connection, job_id: str, now: float, *, is_first: bool

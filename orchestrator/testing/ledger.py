@@ -152,7 +152,9 @@ class MemoryLedger:
 
     def _put(self, job: Job, progress: Progress, intended: float | None) -> None:
         kept = record.durable(progress)
-        self.jobs[job.id] = _Held(job, record.text(kept), kept.phase, intended)
+        self.jobs[job.id] = _Held(
+            replace(job, callback=None), record.text(kept), kept.phase, intended
+        )
         if kept.phase not in (Phase.RELEASE, Phase.ENDED):
             for each in job.documents:
                 entry = self.entries[each.id]

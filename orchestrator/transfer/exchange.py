@@ -126,7 +126,8 @@ class Exchange:
         self._reply = await self._send()
         self._attempt.answered = True
         response = Response(self._reply.status, _flat(self._reply))
-        if request.takes_file and response.is_success and not _is_json(response):
+        is_file = request.takes_json or not _is_json(response)
+        if request.takes_file and response.is_success and is_file:
             return response
         return Response(response.status, response.headers, await self._read(response))
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from orchestrator.model import Document, Job, Mode, Operation, Phase, Progress
+from orchestrator.model import Document, Echo, Job, Mode, Operation, Phase, Progress
 from orchestrator.wire.http import Request, Response
 
 Build = Callable[[Job, Progress], Request]
@@ -108,17 +108,74 @@ class Wish:
     operation: Operation
     source: str
     target: str
+    design: str = ""
+
+
+def no_objections(
+    response: Response,  # noqa: ARG001  # fits the signature
+    wishes: Collection[Wish],  # noqa: ARG001
+) -> Sequence[tuple[Wish, str]]:
+    """The answer of a survey that tells nothing of what an account can do."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an account is worth: ``refusal`` says why it cannot work at all.
+
+    ``balance`` is in the provider's units, as far as it tells.
+    """
+
+    refusal: str = ""
+    balance: float | None = None
+
+
+def by_status(response: Response) -> Standing:
+    """The standing where 401 and 403 are all that is known of it."""
+    is_refused = response.status in (401, 403)
+    why = f"the key is refused (status {response.status})" if is_refused else ""
+    return Standing(why)
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     """Asks an account what it can do, before the first document is sent to it.
 
-    ``objections`` is total: a reply that it cannot read objects to nothing.
+    ``objections`` and ``standing`` are total: a reply that they cannot read objects to
+    nothing. An empty balance refuses nothing: what was paid for may be left to fetch.
     """
 
     request: Request
     objections: Callable[[Response, Collection[Wish]], Sequence[tuple[Wish, str]]]
+    standing: Callable[[Response], Standing] = by_status
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Asks an account about one design, before the first document is sent to it.
+
+    ``objection`` says what is against the design itself, ``problems`` what is against
+    a document of it; both are total. A reply that is neither good nor an objection
+    is asked for again, and then stops the account.
+    """
+
+    request: Request
+    objection: Callable[[Response], str | None]
+    problems: Callable[[Response], Callable[[Document], Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Takes a job over whose reply was lost, by what its webhook echoes.
+
+    For an API without lookups. ``read`` gives the progress that the echo speaks of, or
+    ``None``; ``confirm`` asks the account's own origin whether that is true, as a
+    ``Step.find`` does. An echo is waited for ``patience`` seconds after the intent.
+    """
+
+    read: Callable[[Job, Progress, Echo], Progress | None]
+    confirm: Step
+    patience: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +204,11 @@ class Provider:
         fits: Whether one more document may go into a job that has some; ``None`` where
             a job carries one document.
         rates: Requests a second that the API allows in each lane of its requests.
+        inquire: What to ask about a design that documents name; ``None`` where its
+            parameters cannot be asked for.
+        adoption: Takes over a job whose reply was lost, by the echo of a webhook.
+        with_secret: The API as it is for accounts that have a second credential,
+            where that means another generation of it.
     """
 
     name: str
@@ -167,3 +229,6 @@ class Provider:
     base_url: str | None = None
     fits: Callable[[Sequence[Document], Document], bool] | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
+    inquire: Callable[[str], Inquiry] | None = None
+    adoption: Adoption | None = None
+    with_secret: Provider | None = None

@@ -96,6 +96,7 @@ class Request:
         lane: Which of the provider's rates it counts against (``Provider.rates``).
         takes_file: Whether a good reply that is not JSON is a result to be streamed
             to disk; otherwise the reply is read into memory, within a limit.
+        takes_json: Whether a good reply that is JSON is such a result, too.
     """
 
     method: str
@@ -108,6 +109,7 @@ class Request:
     timeout: float = 60.0
     lane: str = ""
     takes_file: bool = False
+    takes_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,9 @@ async def test_an_intent_survives_and_holds_its_document(batch: Batch) -> None:
         await book.intend(job, Progress())
     batch.clock.skip(5)
     async with batch.open() as book:
-        assert book.open_jobs("a") == [(job, Progress(), intended)]
+        # The callback holds a secret, and is not written down.
+        kept = replace(job, callback=None)
+        assert book.open_jobs("a") == [(kept, Progress(), intended)]
         assert str(book.open_jobs("a")[0][0].document.params["rate"]) == "1.10"
         assert book.open_documents("a", large=False, after=None, limit=9) == []
         assert book.open_jobs("other") == []

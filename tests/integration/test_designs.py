@@ -97,6 +97,39 @@ def test_totals_never_stand_alone(count: int) -> None:
     assert max(heads) == 1
 
 
+_SHORT = {
+    "payment": {"terms": "Payable within 30 days.", "iban": "DE89370400440532013000"},
+    "notes": ["Roasted on Tuesdays and Fridays."],
+}
+
+
+@pytest.mark.parametrize("count", range(20, 34))
+def test_no_page_is_turned_for_little(count: int) -> None:
+    """One page while that can be; then lines, totals, payment and notes together."""
+    lines = [bills.line(name=f"Thing {n}") for n in range(1, count + 1)]
+    pages = _pages(press(designs.find("invoice@1"), bills.bill(*lines, **_SHORT))[0])
+    assert (len(pages) == 1) == (count <= _MOST_ON_A_PAGE)
+    for text in ("Total", f"Thing {count - 1}", "Payment", "IBAN", "Notes", "Tuesdays"):
+        assert text in pages[-1]
+    assert [each.count("Unit price") for each in pages] == [1] * len(pages)
+
+
+_MOST_ON_A_PAGE = 26
+
+
+def test_no_line_of_the_footer_ends_in_a_dot() -> None:
+    """Dots part the facts of the seller, and stand on no edge."""
+    values = ("DE123456788", "FR40303265045", "GB123456789", "ESN0012345A")
+    ids = [{"scheme": "vat", "value": each} for each in values]
+    seller = bills.bill()["seller"] | {"tax_ids": ids}
+    seller["registration"] = "HRB 000000, Amtsgericht Hamburg"
+    text = _pages(press(designs.find("invoice@1"), bills.bill(seller=seller))[0])[0]
+    lines = [each.strip() for each in text.splitlines()]
+    assert seller["registration"] in lines
+    assert any("·" in each for each in lines)
+    assert not [each for each in lines if each.startswith("·") or each.endswith("·")]
+
+
 def test_everything_stays_on_the_page() -> None:
     """However long the texts, nothing is set outside of the margins."""
     pdf, warnings = press(designs.find("invoice@1"), bills.endless())
@@ -276,6 +309,7 @@ def test_own_designs_come_first(tmp_path: Path) -> None:
         "letter@2",
         "letter@10",
         "sample@1",
+        "stand-in@1",
     ]
 
 
@@ -380,6 +414,7 @@ def test_the_command_lists_shows_and_checks(tmp_path: Path) -> None:
         "invoice@1",
         "letter@1",
         "sample@1",
+        "stand-in@1",
     ]
     code, output = _run("show", "sample")
     assert code == 0

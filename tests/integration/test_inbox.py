@@ -7,12 +7,14 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import aiohttp
 import pytest
 from standardwebhooks import Webhook
 
 from orchestrator.transfer import inbox as module
+from orchestrator.transfer.door import Call, Door
 from orchestrator.transfer.inbox import Inbox
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSBhY2NvdW50IQ=="
@@ -24,9 +26,11 @@ async def opened(
     woken: list[str], patience: float = 5.0
 ) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     """An inbox with one account, and a session to call it."""
-    inbox = Inbox(woken.append, token=TOKEN, patience=patience)
-    async with inbox, aiohttp.ClientSession() as session:
-        yield session, inbox.admit("acme", "standard", SECRET)
+    inbox = Inbox(lambda echo: woken.append(echo.job))
+    inbox.admit("local", SECRET)
+    door = Door(inbox.answer, token=TOKEN, patience=patience)
+    async with door, aiohttp.ClientSession() as session:
+        yield session, f"{door.url}/{TOKEN}/local"
 
 
 def signed(
@@ -101,8 +105,8 @@ async def test_only_the_secret_path_is_known() -> None:
         for wrong in (
             url.replace(TOKEN, "guess"),
             url.replace(TOKEN, "%ff"),
-            url.replace("acme", "other"),
-            url.replace("/acme", ""),
+            url.replace("local", "other"),
+            url.replace("/local", ""),
         ):
             async with session.post(
                 wrong, data=told(), headers=signed(told())
@@ -112,12 +116,12 @@ async def test_only_the_secret_path_is_known() -> None:
 
 
 async def test_a_long_body_is_refused() -> None:
-    """No more than 64 KiB are taken."""
+    """No more than 1 MiB is taken."""
     woken: list[str] = []
-    body = told("x" * 70_000)
+    body = told("x" * (1 << 20))
     async with (
         opened(woken) as (session, url),
-        session.post(url, data=body, headers=signed(body)) as reply,
+        session.post(url, data=BytesIO(body), headers=signed(body)) as reply,
     ):
         assert reply.status == 413
     assert woken == []
@@ -141,17 +145,22 @@ async def test_what_was_seen_is_forgotten_in_time(
 ) -> None:
     """Memory does not grow with the number of calls."""
     monkeypatch.setattr(module, "_REMEMBERED", 5)
-    inbox = Inbox(lambda job: None, token=TOKEN)
+    inbox = Inbox(lambda echo: None)
     for n in range(20):
         assert inbox._is_new(("acme", str(n)))
     assert len(inbox._seen) == 5
     assert not inbox._is_new(("acme", "19"))
 
 
+async def nobody(word: str, call: Call) -> int:
+    """Take nothing."""
+    return 404
+
+
 async def test_a_taken_port_is_an_error() -> None:
     """And nothing is left open."""
-    async with Inbox(lambda job: None, token=TOKEN) as first:
+    async with Door(nobody, token=TOKEN) as first:
         port = int(first.url.rsplit(":", 1)[1])
         with pytest.raises(OSError, match="address"):
-            async with Inbox(lambda job: None, token=TOKEN, port=port):
+            async with Door(nobody, token=TOKEN, port=port):
                 pass

@@ -63,6 +63,7 @@ async def test_a_file_that_is_not_json_is_streamed() -> None:
         answer(packed, pdf, "Content-Encoding: gzip"),
         answer(b"{}", "Content-Type: application/problem+json; charset=utf-8"),
         answer(b"<p>", "Content-Type: text/html", status="404 Not Found"),
+        answer(b"[1]", "Content-Type: application/json"),
     )
     async with (
         serving(replies(*answers)) as server,
@@ -77,6 +78,9 @@ async def test_a_file_that_is_not_json_is_streamed() -> None:
             async with transport.send(get(takes_file=True)) as reply:
                 assert reply.response.body == expected
                 assert [piece async for piece in reply.chunks()] == []
+        wanted = get(takes_file=True, takes_json=True)
+        async with transport.send(wanted) as reply:
+            assert [piece async for piece in reply.chunks()] == [b"[1]"]
         assert b"identity" in server.heads[0]
 
 

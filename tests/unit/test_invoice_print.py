@@ -16,6 +16,7 @@ from orchestrator.invoices.locale import format_for
 from orchestrator.invoices.model import Address
 from orchestrator.invoices.page import soft
 from orchestrator.invoices.printed import printed
+from orchestrator.invoices.units import UNITS
 from tests import bills
 from tests.bills import bill, line, read
 
@@ -72,7 +73,7 @@ def test_dates_are_long(tag: str, text: str) -> None:
 def test_every_language_has_every_word(language: str) -> None:
     """Nothing is left empty, and patterns keep their places."""
     words = words_in(language)
-    assert set(words) == set(WORDS)
+    assert set(words) == {*WORDS, *UNITS}
     may_be_empty = {"honorific", "C62"}
     assert not [
         key for key, each in words.items() if not each and key not in may_be_empty
@@ -149,12 +150,100 @@ def test_what_is_not_taxed_says_why_and_shows_no_rate() -> None:
     assert [each["kind"] for each in page["totals"]] == ["due"]
 
 
+def test_a_credit_note_shows_no_account() -> None:
+    """Payment that all documents of a batch share must not ask for money here."""
+    shared = {
+        "terms": "None.",
+        "bank": "B",
+        "iban": "DE89370400440532013000",
+        "bic": "COBADEFFXXX",
+    }
+    shared |= {"account": "1", "account_holder": "H", "means": "Transfer"}
+    credit = printed(read(bills.credit_note() | {"payment": shared}))
+    assert credit["payment"] == [["Method", "Transfer"]]
+    asked = printed(read(bill(payment=shared)))
+    assert len(asked["payment"]) == 6
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "BG",
+        "XBG",
+        "BX",
+        "XBX",
+        "PF",
+        "XPX",
+        "XPK",
+        "PR",
+        "SET",
+        "HUR",
+        "DAY",
+        "MON",
+        "MTR",
+        "LTR",
+        "KGM",
+        "GRM",
+        "TNE",
+        "KMT",
+        "MTK",
+        "MTQ",
+        "KWH",
+        "H87",
+        "EA",
+        "DZN",
+        "MIN",
+        "WEE",
+        "ANN",
+        "XCT",
+        "XBO",
+    ],
+)
+def test_units_have_names(language: str, code: str) -> None:
+    """No code of a common unit is printed, whether there is one of it or more."""
+    for quantity in ("1", "6"):
+        of = line(quantity=quantity, unit=code)
+        row = printed(read(bill(of, language=language)))["table"]["rows"][0]
+        assert row["unit"] not in {"", code}
+    assert (f"{code}:1" in UNITS) == (code in _COUNTED)
+
+
+_COUNTED = [
+    "BG",
+    "XBG",
+    "BX",
+    "XBX",
+    "PF",
+    "XPX",
+    "XPK",
+    "PR",
+    "SET",
+    "DAY",
+    "MON",
+    "H87",
+    "EA",
+    "DZN",
+    "WEE",
+    "ANN",
+    "XCT",
+    "XBO",
+]
+
+
+def test_a_mere_number_has_no_unit() -> None:
+    """C62 is "one"; what the table does not know is taken for a name."""
+    for unit, text in (("C62", ""), ("barrique", "barrique")):
+        page = printed(read(bill(line(unit=unit))))
+        assert page["table"]["rows"][0]["unit"] == text
+
+
 def test_a_credit_note_asks_for_nothing() -> None:
     """Its title, its words and the invoice that it is about."""
     page = printed(read(bills.credit_note()))
     assert page["title"] == "Credit note"
     assert page["hero"][0][0] == "Amount credited"
-    assert ["Original invoice", "INV-2026-0042 of 5 Mar 2026"] in page["meta"]
+    assert ["Original invoice", f"INV-2026-0042 of{N}5{N}Mar{N}2026"] in page["meta"]
 
 
 def test_nothing_on_the_page_is_a_number() -> None:

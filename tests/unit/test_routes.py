@@ -80,7 +80,7 @@ def test_what_cannot_be_done_is_said_with_what_can(
         (("convert", "pdf", "jpg"), {"pages", "dpi", "quality"}),
         (("convert", "pdf", "txt"), {"pages"}),
         (("split", "pdf", "pdf"), {"pages"}),
-        (("merge", "docx", "pdf"), {"paper"}),
+        (("merge", "docx", "pdf"), {"paper", "ranges"}),
         (("convert", "md", "pdf"), {"paper"}),
         (("convert", "docx", "pdf"), set()),
     ],

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 from orchestrator.model import Mode, Operation, Phase
 from orchestrator.providers.local import asks, replies
-from orchestrator.wire import lenient
+from orchestrator.wire import values
 from orchestrator.wire.flow import Absence, Limits, Pace, Provider, Step, Survey, Wish
 from orchestrator.wire.http import Repeat, Request, Response
 
@@ -22,17 +22,17 @@ def objections(
 ) -> Sequence[tuple[Wish, str]]:
     """What this instance has no converter for (``GET /v1/formats``)."""
     record = response.json()
-    formats = lenient.records(
+    formats = values.records(
         record.get("formats") if isinstance(record, dict) else None
     )
     known = {
         (
-            lenient.text(e.get("operation")),
-            lenient.text(e.get("source")),
-            lenient.text(e.get("target")),
+            values.text(e.get("operation")),
+            values.text(e.get("source")),
+            values.text(e.get("target")),
         )
         for e in formats
-        if lenient.text(e.get("source")) and lenient.text(e.get("target"))
+        if values.text(e.get("source")) and values.text(e.get("target"))
     }
     return [
         (wish, _unsupported(wish, known))

@@ -16,7 +16,7 @@ from orchestrator.model import (
     Result,
 )
 from orchestrator.providers.local import words
-from orchestrator.wire import lenient
+from orchestrator.wire import values
 from orchestrator.wire.http import Response
 
 
@@ -26,7 +26,7 @@ def on_submitted(job: Job, progress: Progress, response: Response) -> Progress:
         result = Result(
             name="",
             url=f"/v1/jobs/{job.id}/results/0",
-            size=lenient.integer(response.headers.get("content-length")),
+            size=values.integer(response.headers.get("content-length")),
             sha256=words.etag(response),
             inline=True,
         )
@@ -50,7 +50,7 @@ def on_job(job: Job, progress: Progress, response: Response) -> Progress:
             handle=job.id,
             results=results,
             made_by=str(record.get("converter") or ""),
-            cost=lenient.number(record.get("units")),
+            cost=values.number(record.get("units")),
         )
     if state in ("receiving", "queued", "running"):
         polls = progress.polls + (progress.phase is Phase.POLL)
@@ -142,7 +142,7 @@ def on_result(_: Job, progress: Progress, response: Response) -> Progress:
     known = results[place]
     results[place] = replace(
         known,
-        size=lenient.integer(response.headers.get("content-length")) or known.size,
+        size=values.integer(response.headers.get("content-length")) or known.size,
         sha256=words.etag(response) or known.sha256,
         inline=True,
     )

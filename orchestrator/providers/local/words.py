@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.model import Blame, Failure, Progress, Remedy, Result, Upload
-from orchestrator.wire import lenient
+from orchestrator.wire import values
 from orchestrator.wire.http import Response
 
 _REMEDIES = {
@@ -40,9 +40,9 @@ def error_of(error: Any, response: Response, remedy: Remedy) -> Failure:
     blame = known.get("blame")
     fallback = Blame.SERVICE if status >= 500 or status == 429 else Blame.DOCUMENT
     return Failure(
-        code=lenient.line(known.get("code"), 64) or f"http_{status}",
-        message=lenient.line(known.get("message"), 500)
-        or f"status {status}: {lenient.line(response.excerpt(), 200)}",
+        code=values.line(known.get("code"), 64) or f"http_{status}",
+        message=values.line(known.get("message"), 500)
+        or f"status {status}: {values.line(response.excerpt(), 200)}",
         blame=Blame(blame) if blame in list(Blame) else fallback,
         remedy=remedy,
         status=status,
@@ -61,7 +61,7 @@ def _remedy(status: int, error: dict[str, Any]) -> Remedy:
 
 def unreadable(response: Response) -> Failure:
     """A good status without the words that belong to it: it may have been done."""
-    why = f"the reply is not the service's: {lenient.line(response.excerpt(), 200)}"
+    why = f"the reply is not the service's: {values.line(response.excerpt(), 200)}"
     return Failure(
         "bad_reply", why, Blame.SERVICE, Remedy.LOOKUP, status=response.status
     )
@@ -103,13 +103,13 @@ def results_of(record: dict[str, Any]) -> list[Result]:
     """The results that a job lists."""
     return [
         Result(
-            name=lenient.text(each.get("name")),
-            url=lenient.text(each.get("url")),
-            size=lenient.whole(each.get("size")),
-            sha256=lenient.text(each.get("sha256")) or None,
-            expires=lenient.number(record.get("expires")),
+            name=values.text(each.get("name")),
+            url=values.text(each.get("url")),
+            size=values.whole(each.get("size")),
+            sha256=values.text(each.get("sha256")) or None,
+            expires=values.number(record.get("expires")),
         )
-        for each in lenient.records(record.get("results"))
+        for each in values.records(record.get("results"))
     ]
 
 
@@ -117,13 +117,13 @@ def uploads_of(record: dict[str, Any], inputs: int) -> list[Upload]:
     """The places that a job offers for so many inputs."""
     return [
         Upload(
-            url=lenient.text(each.get("url")),
+            url=values.text(each.get("url")),
             input=place,
-            expires=lenient.number(each.get("expires")),
+            expires=values.number(each.get("expires")),
             done=each.get("received") is True,
         )
-        for each in lenient.records(record.get("uploads"))
-        if (place := lenient.whole(each.get("file"))) is not None and place < inputs
+        for each in values.records(record.get("uploads"))
+        if (place := values.whole(each.get("file"))) is not None and place < inputs
     ]
 
 

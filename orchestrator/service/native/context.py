@@ -14,6 +14,7 @@ from orchestrator.service.desk import Desk
 from orchestrator.service.jobs import ID, Job
 from orchestrator.service.links import Links
 from orchestrator.service.problems import Problem
+from orchestrator.service.rates import Rates
 from orchestrator.service.settings import ServiceSettings
 
 
@@ -26,6 +27,7 @@ class Context:
     depot: Depot
     clock: Clock
     settings: ServiceSettings
+    rates: Rates
 
 
 CONTEXT = web.AppKey("context", Context)

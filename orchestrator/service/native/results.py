@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 from aiohttp import ETag, hdrs, web
 from anyio import to_thread
@@ -27,8 +28,15 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     return await send(request, job, int(request.match_info["n"]))
 
 
-async def send(request: web.Request, job: Job, n: int) -> web.StreamResponse:
-    """Answer with a result's bytes.
+async def send(
+    request: web.Request,
+    job: Job,
+    n: int,
+    *,
+    status: int = 200,
+    more: Mapping[str, str] | None = None,
+) -> web.StreamResponse:
+    """Answer with a result's bytes; ``more`` headers are added.
 
     Raises:
         Problem: the result is not there, or the caller's conditions fail.
@@ -36,7 +44,7 @@ async def send(request: web.Request, job: Job, n: int) -> web.StreamResponse:
     context = request.app[CONTEXT]
     path = context.desk.result(job, n)
     result = job.results[n]
-    headers = _headers(job, result)
+    headers = {**_headers(job, result), **(more or {})}
     if _has(request.if_none_match, result):
         return web.Response(status=304, headers=headers)
     if request.if_match is not None and not _has(request.if_match, result):
@@ -44,7 +52,6 @@ async def send(request: web.Request, job: Job, n: int) -> web.StreamResponse:
     if result.stored:
         return _elsewhere(request, context.depot.result(job, n), headers, result)
     start, stop = _range(request, result)
-    status = 200
     if (start, stop) != (0, result.size):
         status = 206
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{result.size}"
@@ -121,17 +128,17 @@ async def _stream(
         response.content_length = stop - start
         await response.prepare(request)
         if request.method != "HEAD":
-            await _copy(request, response, file, stop - start)
+            await copy(request, response, file, stop - start)
         await response.write_eof()
         return response
     finally:
         file.close()
 
 
-async def _copy(
+async def copy(
     request: web.Request,
     response: web.StreamResponse,
-    file: BufferedReader,
+    file: IO[bytes],
     left: int,
 ) -> None:
     """Send bytes; a fault now can only be told by breaking the connection."""

@@ -21,12 +21,15 @@ class Options:
         quality: Of JPEG pictures, 1 to 100.
         pages: First and last page of each range, from 1; last is ``None`` for "to
             the end". Empty for all.
+        ranges: For a merge, the pages of each input in the same form; empty for all
+            pages of all inputs.
         paper: ``a4`` or ``letter``, where the input does not say.
     """
 
     dpi: int = 150
     quality: int = 90
     pages: tuple[tuple[int, int | None], ...] = ()
+    ranges: tuple[tuple[tuple[int, int | None], ...], ...] = ()
     paper: str = "a4"
 
 
@@ -81,6 +84,12 @@ def _pages(value: Any) -> tuple[tuple[int, int | None], ...]:
     return tuple(_range(part, value) for part in value.split(","))
 
 
+def _ranges(value: Any) -> tuple[tuple[tuple[int, int | None], ...], ...]:
+    if not isinstance(value, list | tuple):
+        raise _bad("ranges", value, "a list with the pages of each input")
+    return tuple(() if each in ("", "all") else _pages(each) for each in value)
+
+
 def _bad(name: str, found: Any, allowed: str) -> RenderError:
     shown = repr(found)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
@@ -91,6 +100,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "dpi": _dpi,
     "quality": _quality,
     "pages": _pages,
+    "ranges": _ranges,
     "paper": _paper,
 }
 

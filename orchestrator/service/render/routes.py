@@ -65,7 +65,7 @@ def knobs(operation: str, source: str, target: str) -> frozenset[str]:
     if operation == "split":
         return frozenset({"pages"})
     if operation == "merge":
-        return frozenset({"paper"})
+        return frozenset({"paper", "ranges"})
     if source == "pdf":
         picture = {"txt": set(), "png": {"dpi"}}.get(target, {"dpi", "quality"})
         return frozenset({"pages", *picture})

@@ -101,7 +101,7 @@ class S3Depot:
 
     async def keep(self, job: Job, results: Sequence[Result]) -> tuple[Result, ...]:
         """Put the results of a pre-signed job to the store; ours go."""
-        if not job.is_presigned:
+        if not job.uses_depot:
             return tuple(results)
         for n, each in enumerate(results):
             await self._patiently(lambda n=n, each=each: self._keep(job, n, each))  # type: ignore[misc]

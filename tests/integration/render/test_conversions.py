@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pikepdf
 import pypdfium2
@@ -209,6 +210,41 @@ async def test_a_long_table_repeats_its_header(bench: Bench) -> None:
     path = made.files[0].path
     assert pages(path) > 1
     assert words(path).count("Quarterlyreport") == pages(path)
+
+
+def _type_size(page: Any) -> float:
+    """The largest type on a page."""
+    raw = pypdfium2.raw
+    count = page.count_chars()
+    return max(float(raw.FPDFText_GetFontSize(page, n)) for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("columns", "cell", "way", "type_size"),
+    [
+        (2, "Mocha", "upright", 9.5),
+        (9, "12.5", "upright", 9.5),
+        (9, "Guatemala", "upright", 8),
+        (12, "Guatemala", "turned", 9),
+        (4, "A sentence that wraps. " * 20, "turned", 7),
+        (40, "1234.56", "turned", 3.5),
+    ],
+)
+async def test_a_table_takes_the_paper_it_needs(
+    columns: int, cell: str, way: str, type_size: float, bench: Bench
+) -> None:
+    """Measured width alone turns the paper and shrinks the type; nothing is lost."""
+    row = ",".join([cell] * columns)
+    head = ",".join(f"C{n}" for n in range(columns))
+    made = await bench.convert("a.csv", f"{head}\n{row}\n{row}\n".encode())
+    with pypdfium2.PdfDocument(made.files[0].path) as document:
+        width, height = document[0].get_size()
+        page = document[0].get_textpage()
+        edge = max(page.get_charbox(n)[2] for n in range(page.count_chars()))
+        size = _type_size(page)
+    assert way == ("upright" if width < height else "turned")
+    assert size == pytest.approx(type_size, abs=0.3)
+    assert edge < width - 50
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import pikepdf
 from orchestrator.service.render.bench import Bench, output, versions
 from orchestrator.service.render.task import Answer, Task
 from orchestrator.service.render.work import RenderError
+
+Ranges = Sequence[tuple[int, int | None]]
 
 
 def convert(task: Task, bench: Bench) -> Answer:
@@ -44,11 +46,26 @@ def _saved(document: pikepdf.Pdf, path: Path) -> str:
 
 
 def _merged(task: Task) -> list[str]:
+    every = task.options.ranges or ((),) * len(task.inputs)
+    if len(every) != len(task.inputs):
+        raise RenderError("bad_params", "ranges: not as many as there are inputs")
     with pikepdf.new() as whole:
-        for each in task.inputs:
+        for each, ranges in zip(task.inputs, every, strict=True):
             with _opened(each) as part:
-                whole.pages.extend(part.pages)
+                for first, stop in _chosen(ranges, len(part.pages)):
+                    whole.pages.extend(part.pages[first:stop])
         return [_saved(whole, output(task))]
+
+
+def _chosen(ranges: Ranges, count: int) -> list[tuple[int, int]]:
+    """First index and the one behind the last; the whole document without ranges."""
+    chosen = []
+    for first, last in ranges or ((1, None),):
+        stop = count if last is None else last
+        if first > count or stop > count:
+            raise RenderError("bad_params", f"pages: the document has {count}")
+        chosen.append((first - 1, stop))
+    return chosen
 
 
 def _split(task: Task) -> list[str]:
@@ -56,11 +73,8 @@ def _split(task: Task) -> list[str]:
         count = len(whole.pages)
         ranges = task.options.pages or [(n, n) for n in range(1, count + 1)]
         files = []
-        for n, (first, last) in enumerate(ranges, 1):
-            stop = count if last is None else last
-            if first > count or stop > count:
-                raise RenderError("bad_params", f"pages: the document has {count}")
+        for n, (first, stop) in enumerate(_chosen(ranges, count), 1):
             with pikepdf.new() as part:
-                part.pages.extend(whole.pages[first - 1 : stop])
+                part.pages.extend(whole.pages[first:stop])
                 files.append(_saved(part, output(task, n)))
         return files

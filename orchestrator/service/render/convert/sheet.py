@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import heapq
 import io
 import os
 import re
@@ -22,6 +23,8 @@ COLUMNS = 88
 MAX_CELLS = 2_000_000
 TAGGED = 3_000  # lines or cells
 _LINES = 40
+_MEASURED = 5
+_LONGEST = 200
 _PAPERS = {"a4": "a4", "letter": "us-letter"}
 _NUMBER = re.compile(
     r"[-+(]?\s*[^\W\d_]{0,3}[$€£¥₩]?\s*-?\d[\d.,'\u202f\u00a0 ]*\s*[%$€£¥₩]?\s*\)?"
@@ -85,14 +88,12 @@ def _table(task: Task) -> tuple[Sheet, tuple[str, ...]]:
         raise RenderError("memory_limit", f"more than {MAX_CELLS:,} cells")
     rows = [row + [""] * (columns - len(row)) for row in rows]
     header, body = rows[0], rows[1:]
-    widths = [_width(column) for column in zip(*rows, strict=True)]
-    total = sum(widths)
     data = {
         "paper": _PAPERS[task.options.paper],
-        "flipped": total > 100 or columns > 7,
         "numeric": [_is_numeric(column) for column in zip(*body, strict=True)]
         or [False] * columns,
-        "widths": widths if total > 90 else [None] * columns,
+        "longest": [_longest(column) for column in zip(*body, strict=True)]
+        or [[]] * columns,
         "header": header,
         "rows": body,
     }
@@ -117,9 +118,12 @@ def _rows(content: str) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows if any(row)]
 
 
-def _width(column: tuple[str, ...]) -> int:
-    """A share of the page: the longest cell, but no cell may starve the others."""
-    return min(max(map(text.width, column), default=1), 40) + 2
+def _longest(column: tuple[str, ...]) -> list[str]:
+    """The cells to measure: few enough to be quick, one of which is the widest."""
+    cells = heapq.nlargest(
+        _MEASURED, set(column), key=lambda each: (text.width(each), each)
+    )
+    return [each[:_LONGEST] for each in cells]
 
 
 def _is_numeric(column: tuple[str, ...]) -> bool:

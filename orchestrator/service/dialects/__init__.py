@@ -1,0 +1,1 @@
+"""Other APIs that this service speaks, each over the same desk."""

@@ -1,0 +1,1 @@
+"""ComPDF's cloud API, both generations (docs/service.md, section "ComPDF")."""

@@ -1,0 +1,1 @@
+"""The APIs that the service speaks, asked as their own clients ask."""
