@@ -114,7 +114,9 @@ def opened(
     """
     options = options or RunOptions()
     folder = folder_of(manifest.settings.path, state)
-    with prepared(manifest, folder, overwrite=options.overwrite) as batch:
+    with prepared(
+        manifest, folder, overwrite=options.overwrite, rehearsal=options.rehearsal
+    ) as batch:
         folder.make()
         with folder.held(clock or SystemClock()):
             batch.stage.merge()

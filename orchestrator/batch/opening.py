@@ -15,6 +15,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.hooks import Hooks
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.rehearsal import Tab, root_of, tab_of
 from orchestrator.batch.survey import Survey
 from orchestrator.clock import Clock
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
@@ -26,6 +27,7 @@ from orchestrator.errors import AccountError, MachineError
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.store import Store
 from orchestrator.model import Document, Echo, Job
+from orchestrator.settings import HookSettings
 from orchestrator.transfer.client import HttpTransport
 from orchestrator.transfer.door import Door
 from orchestrator.transfer.inbox import Inbox
@@ -82,8 +84,12 @@ class Opening:
         self._stack = stack
         self._allowance = Allowance(options.limit)
         self._watches: list[Dispatcher] = []
+        self._home: Endpoint | None = None
+        said = options.hooks(batch.settings.webhooks)
+        if options.rehearsal is not None:
+            said = HookSettings()  # nobody is told an address of the user's
         self._hooks = Hooks(
-            options.hooks(batch.settings.webhooks),
+            said,
             hear=self._hear,
             environment=environment,
             base=batch.settings.folder,
@@ -104,21 +110,29 @@ class Opening:
         """
         await self._hooks.open(self._stack, accounts, self._folder)
         private = None
-        if any(each.settings.is_private for each in accounts):
-            private = await self._private()
+        is_rehearsed = self._options.rehearsal is not None
+        if is_rehearsed or any(each.settings.is_private for each in accounts):
+            private = self._home = await self._private()
         opened = []
         for account in accounts:
-            endpoint = (
-                private
-                if private and account.settings.is_private
-                else self._endpoint(account)
-            )
+            if private and account.settings.is_private:
+                endpoint = private
+            elif private and is_rehearsed:
+                endpoint = _dialect(private, account)
+            else:
+                endpoint = self._endpoint(account)
             opened.append(await self._open(account, endpoint, tell))
         self._watches.extend(each.dispatcher for each in opened)
         await self._hooks.catch_up(self._left(accounts))
         follower = asyncio.create_task(self._hooks.follow(), name="hooks")
         self._stack.callback(follower.cancel)
         return opened
+
+    async def tab(self) -> Tab | None:
+        """What the private service counted, if there is one."""
+        if self._home is None:
+            return None
+        return await tab_of(self._home.url, self._home.key, self._clock)
 
     def _left(self, accounts: Sequence[Account]) -> set[str]:
         """Ids and handles of the jobs that a former run left."""
@@ -138,11 +152,11 @@ class Opening:
     async def _private(self) -> Endpoint:
         """Start the private service, and a receiver for its webhooks."""
         designs = self._batch.settings.designs
+        arguments = ("--designs", str(designs)) if designs else ()
+        if self._options.rehearsal is not None:
+            arguments = (*arguments, *self._options.rehearsal.arguments)
         service = await self._stack.enter_async_context(
-            PrivateService(
-                self._folder.service,
-                arguments=("--designs", str(designs)) if designs else (),
-            )
+            PrivateService(self._folder.service, arguments=arguments)
         )
         keeper = asyncio.create_task(_keep_alive(service))
         self._stack.callback(keeper.cancel)
@@ -216,6 +230,16 @@ class Opening:
             )
 
         return make
+
+
+def _dialect(private: Endpoint, account: Account) -> Endpoint:
+    """Where the private service speaks the API of an account; any key of it opens."""
+    has_secret = account.settings.secret is not None
+    return Endpoint(
+        private.url + root_of(account.provider),
+        private.key,
+        private.key if has_secret else "",
+    )
 
 
 async def _keep_alive(service: PrivateService) -> None:

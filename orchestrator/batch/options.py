@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from orchestrator.batch.rehearsal import Rehearsal
 from orchestrator.settings import HookSettings
 
 
@@ -20,6 +21,7 @@ class RunOptions:
         retries_failed: Whether failed documents are opened again first.
         code: Only those that failed with this code.
         log_file: Where every exchange is noted, a JSON line each.
+        rehearsal: Where to rehearse instead of running.
         webhooks: Public address of webhooks; this and the two below win over the
             manifest.
         listen: ``HOST:PORT`` on which webhooks come in.
@@ -32,6 +34,7 @@ class RunOptions:
     retries_failed: bool = False
     code: str | None = None
     log_file: Path | None = None
+    rehearsal: Rehearsal | None = None
     webhooks: str | None = None
     listen: str | None = None
     inbox: Path | None = None

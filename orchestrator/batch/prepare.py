@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.batch.accounts import Account, accounts_of
 from orchestrator.batch.folder import BatchFolder
+from orchestrator.batch.rehearsal import Rehearsal
 from orchestrator.errors import Fault, ManifestError, Place
 from orchestrator.ledger.stage import Diff, Share, Stage
 from orchestrator.manifest import Manifest
@@ -77,6 +78,7 @@ def prepared(
     *,
     overwrite: bool = False,
     objection: Objection | None = None,
+    rehearsal: Rehearsal | None = None,
 ) -> Iterator[Prepared]:
     """Check a manifest whole, while its documents are staged.
 
@@ -86,17 +88,22 @@ def prepared(
         overwrite: Whether outputs may replace files that are not ours.
         objection: Says why a document cannot be done, where that is known before
             anything is asked.
+        rehearsal: Where to rehearse, if that is meant.
 
     Raises:
         ManifestError: it has faults; all of them are in it.
     """
     accounts = accounts_of(manifest.settings.accounts)
+    if rehearsal is not None:
+        accounts = {name: rehearsal.account(a) for name, a in accounts.items()}
     checks = _Checks(manifest.settings, accounts, objection)
     choices = _choices(accounts)
     wishes: dict[Wish, Place] = {}
     with Stage(folder.ledger) as stage:
         for entry in manifest.entries():
             document = _decided(entry.document, choices, overwrite=overwrite)
+            if rehearsal is not None:
+                document = rehearsal.document(document)
             for message in checks.of(document, stage):
                 manifest.fault(entry.place, message)
             wishes.setdefault(_wish(document), entry.place)

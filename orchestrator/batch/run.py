@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.rehearsal import Tab
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
 from orchestrator.ledger.store import Store
@@ -64,6 +65,7 @@ class Run:
         self._is_abandoned = False
         self._has_ended = False
         self.tally = Tally()
+        self.tab: Tab | None = None
 
     # What others may ask and say...
 
@@ -153,6 +155,8 @@ class Run:
         async with asyncio.TaskGroup() as group:
             for each in self._opened:
                 group.create_task(self._carry(each, store))
+        if self._options.rehearsal is not None:
+            self.tab = await opening.tab()
 
     def _names(self, store: Store) -> list[str]:
         """Accounts with something to do: a run without work starts no service."""

@@ -48,6 +48,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.service.command:serve_command",
         "Run the embedded document service alone.",
     ),
+    "selftest": (
+        "orchestrator.cli.selftest:selftest_command",
+        "Show on this machine that nothing is lost and nothing paid twice.",
+    ),
     "listen": (
         "orchestrator.cli.listen:listen_command",
         "Keep webhooks on disk, also while nothing runs.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -84,6 +85,18 @@ _INBOX = click.option(
 @_ONLY
 @_LIMIT
 @overwrite_option
+@click.option(
+    "--rehearse",
+    is_flag=True,
+    help="Run against a private service that speaks each provider's API: no key, no "
+    "cost, outputs in STEM.rehearsal/out; says what the real run would cost.",
+)
+@click.option(
+    "--faults",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --rehearse: a script of faults that happen on purpose.",
+)
 @_LOG
 @_WEBHOOKS
 @_LISTEN
@@ -97,6 +110,8 @@ def run_command(
     only: tuple[str, ...],
     limit: int | None,
     overwrite: bool,
+    rehearse: bool,
+    faults: Path | None,
     log_file: Path | None,
     webhooks: str | None,
     listen: str | None,
@@ -129,6 +144,10 @@ def run_command(
         listen=listen,
         inbox=inbox,
     )
+    if rehearse:
+        return _rehearse(manifest, state, options, faults, as_json=as_json)
+    if faults is not None:
+        raise UsageError("--faults is for rehearsals: say --rehearse, too")
     return _run(manifest, state, options, as_json=as_json)
 
 
@@ -162,27 +181,48 @@ def retry_command(
     return _run(manifest, state, options, as_json=as_json)
 
 
+def _rehearse(
+    manifest: Path,
+    state: Path | None,
+    options: RunOptions,
+    faults: Path | None,
+    *,
+    as_json: bool,
+) -> Exit:
+    # Slow to import, and only needed here.
+    from orchestrator.cli.rehearse import rehearsal_of, show_rehearsal  # noqa: PLC0415
+
+    with faults_shown(as_json=as_json):
+        loaded = load_manifest(manifest)  # keys are not looked for
+        rehearsal = rehearsal_of(loaded, state, faults)
+        options = replace(options, rehearsal=rehearsal)
+        place = rehearsal.folder
+        with opened(loaded, state=place, options=options) as (batch, folder):
+            ended, run = _carry(batch, folder, options, as_json=as_json)
+            show_rehearsal(batch.settings, folder, run.tab, as_json=as_json)
+            return ended
+
+
 def _run(
     manifest: Path, state: Path | None, options: RunOptions, *, as_json: bool
 ) -> Exit:
     with faults_shown(as_json=as_json):
         loaded = load_manifest(manifest, environment=environment())
         with opened(loaded, state=state, options=options) as (batch, folder):
-            return _carry(batch, folder, options, as_json=as_json)
+            return _carry(batch, folder, options, as_json=as_json)[0]
 
 
 def _carry(
     batch: Prepared, folder: BatchFolder, options: RunOptions, *, as_json: bool
-) -> Exit:
+) -> tuple[Exit, Run]:
     plan = plan_of(batch)
     run = Run(batch, folder, options=options, environment=environment())
     began = time.monotonic()
     with display(as_json=as_json) as shown:
         shown.begin(plan, run)
         is_interrupted = asyncio.run(_follow(run, shown))
-    return _summary(
-        folder, run, time.monotonic() - began, is_interrupted, as_json=as_json
-    )
+    seconds = time.monotonic() - began
+    return _summary(folder, run, seconds, is_interrupted, as_json=as_json), run
 
 
 async def _follow(run: Run, shown: Display) -> bool:

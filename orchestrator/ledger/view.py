@@ -39,6 +39,33 @@ SELECT spec, state, outputs, failure, made_by, job, updated FROM document
 """
 
 
+_SPENT = """
+WITH spent AS (
+  SELECT job.account AS account, min(document.spec->>'$.operation') AS operation,
+    count(*) AS documents, job.progress->>'$.cost' AS cost
+  FROM job JOIN job_document AS link ON link.job = job.id
+  JOIN document ON document.id = link.document AND document.job = job.id
+  WHERE document.state = 'done' OR job.progress->>'$.cost' IS NOT NULL
+  GROUP BY job.id
+)
+SELECT account, operation, count(*), sum(documents), sum(coalesce(cost, documents)),
+  sum(CASE WHEN cost IS NULL THEN documents ELSE 0 END)
+FROM spent GROUP BY account, operation ORDER BY account, operation
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an account charged for a kind of work; ``guessed`` units were not told."""
+
+    account: str
+    operation: str
+    jobs: int
+    documents: int
+    units: float
+    guessed: float
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One document as the ledger knows it."""
@@ -115,6 +142,15 @@ class View:
             )
             for state, code, count, example, failure in rows
         ]
+
+    def units(self) -> list[Spent]:
+        """What accounts charged so far, by kind of work.
+
+        A job that was carried to its end and whose cost nobody told counts one unit for
+        each of its documents.
+        """
+        rows = self._db.execute(_SPENT)
+        return [Spent(*row) for row in rows]
 
     def in_flight(self) -> dict[str, int]:
         """Number of jobs that are not ended, by phase."""

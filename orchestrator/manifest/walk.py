@@ -77,8 +77,11 @@ class Head:
 class Walk:
     """One pass over one file."""
 
-    def __init__(self, file: BinaryIO, name: str, faults: Faults) -> None:
+    def __init__(
+        self, file: BinaryIO, name: str, faults: Faults, *, what: str = "a manifest"
+    ) -> None:
         self._name = name
+        self._what = what
         self._faults = faults
         self._next: Callable[[], Event] = CLoader(Text(file, self._foreign)).get_event
         self._composer = Composer(self._next, self.report)
@@ -107,7 +110,7 @@ class Walk:
             pass  # the pass over the entries meets it again, after what stands before
         return head
 
-    def entries(self, *, last: bool) -> Iterator[Spotted]:
+    def entries(self, *, last: bool = False) -> Iterator[Spotted]:
         """The documents of a manifest, in order; ``last``: no key was read below."""
         is_below = False
         try:
@@ -168,8 +171,8 @@ class Walk:
             node: Node = self._composer.entry(start)
             self.report(
                 start.start_mark,
-                f"a manifest is a mapping of keys, found {shown(node.value)}",
-                "start with version: 1",
+                f"{self._what} is a mapping of keys, found {shown(node.value)}",
+                "start with version: 1" if self._what == "a manifest" else "",
             )
             return
         while type(event := self._next()) is not MappingEndEvent:

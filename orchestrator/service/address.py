@@ -1,4 +1,4 @@
-"""Where webhooks may go: never into the private network, unless told so.
+"""Where the service may call: never into the private network, unless told so.
 
 The address that was checked is the address that is connected to, because the check sits
 in the resolver: a name that changes its address in between gains nothing.
@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from ipaddress import IPv4Address, IPv6Address
 
+import aiohttp
 from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
@@ -49,8 +50,21 @@ class GuardedResolver(AbstractResolver):
         await self._inner.close()
 
 
+def guarded_session(
+    timeout: aiohttp.ClientTimeout, *, allow_private: bool
+) -> aiohttp.ClientSession:
+    """A session without memory that cannot be led into the private network."""
+    resolver = None if allow_private else GuardedResolver()
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
+        timeout=timeout,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
+
+
 def objection(url: str, *, allow_private: bool) -> str | None:
-    """Say what is wrong with a webhook's URL, as far as its text tells."""
+    """Say what is wrong with a URL to call, as far as its text tells."""
     try:
         parsed = URL(url)
     except ValueError:

@@ -13,6 +13,7 @@ from orchestrator.service.auth import Keys
 from orchestrator.service.dialects import table
 from orchestrator.service.dialects.compdf.counter import Counter
 from orchestrator.service.dialects.compdf.mount import PREFIX, make_compdf
+from orchestrator.service.faults.wire import faults
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
 from orchestrator.service.problems import Problem
@@ -31,20 +32,29 @@ ROUTES = [
     web.get(r"/v1/jobs/{id}/results/{n:\d{1,6}}", results.get_result),
     web.delete("/v1/jobs/{id}", jobs.delete_job),
     web.get("/v1/bill", jobs.get_bill),
+    web.get("/v1/faults", jobs.get_faults),
     web.get("/v1/designs", designs.list_designs),
     web.get("/v1/designs/{name}/{version}", designs.get_design),
 ]
-UUID = re.compile("([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+OPENS = re.compile(
+    "([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    "|(?<=/)([0-9a-z]{8})[0-9a-z]{24}(?=/|$)",
+    re.IGNORECASE,
+)
 
 
 def make_app(context: Context, compdf: Counter) -> web.Application:
     """The application over the parts of a running service."""
     keys = Keys(context.settings.keys)
-    app = web.Application(middlewares=[shield(_tell), _guard(keys)])
+    words = {each.name: each.tell for each in table.DIALECTS}
+    rig = faults(context.injector, words)
+    app = web.Application(middlewares=[shield(_tell), rig, _guard(keys)])
     app[CONTEXT] = context
     app.add_routes(ROUTES)
     for each in table.DIALECTS:
         app.add_routes(each.routes)
+        if each.setup is not None:
+            each.setup(app)
     app.add_subapp(PREFIX, make_compdf(context, compdf))
     return app
 
@@ -68,7 +78,7 @@ class AccessLog(AbstractAccessLogger):
 
 def _shown(path: str) -> str:
     """A path for the log: in dialects, an id may be all that opens a file."""
-    return path if table.of(path) is None else UUID.sub(r"\1…", path)
+    return path if table.of(path) is None else OPENS.sub(r"\1\2…", path)
 
 
 def _guard(keys: Keys) -> Middleware:

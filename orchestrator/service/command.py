@@ -16,6 +16,7 @@ import click
 
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.service import private
+from orchestrator.service.faults.script import NOTHING, Script
 from orchestrator.service.held import new_key, new_webhook_secret, secret_file
 from orchestrator.service.s3.bucket import (
     Bucket,
@@ -72,7 +73,12 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 @click.option(
     "--allow-private-urls",
     is_flag=True,
-    help="Let webhooks go to private and loopback addresses.",
+    help="Let webhooks and fetched files be at private and loopback addresses.",
+)
+@click.option(
+    "--strict-uploads",
+    is_flag=True,
+    help="Ask for the key on ConvertAPI's /upload too, where the vendor asks none.",
 )
 @click.option(
     "--max-body",
@@ -95,6 +101,11 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     "--designs",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Folder with your designs.",
+)
+@click.option(
+    "--faults",
+    type=A_FILE,
+    help="Script of faults that happen on purpose; for tests and rehearsals.",
 )
 @click.option(
     "--stand-in-designs",
@@ -199,10 +210,12 @@ def _settings(
         allow_private_urls=options["allow_private_urls"],
         max_body=options["max_body"],
         keep_results=options["keep_results"],
+        strict_uploads=options["strict_uploads"],
         deduplicate=not options["no_deduplication"],
         designs=options["designs"],
         workers=options["workers"],
         storage=_storage(options["storage"], options["storage_credentials"]),
+        faults=_faults_in(options["faults"]),
         rate_limits=options["rate_limits"],
         stand_in_designs=options["stand_in_designs"],
         reportflow_webhook=options["reportflow_webhook"],
@@ -215,6 +228,14 @@ def _storage(text: str | None, path: Path | None) -> Bucket | None:
         return None
     known = credentials_of(os.environ) if path is None else credentials_in(path)
     return bucket_of(text, known)
+
+
+def _faults_in(path: Path | None) -> Script:
+    if path is None:
+        return NOTHING
+    from orchestrator.service.faults.load import load_script  # noqa: PLC0415  # slow
+
+    return load_script(path)
 
 
 def _keys_in(path: Path | None) -> tuple[str, ...]:

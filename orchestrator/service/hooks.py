@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -17,7 +18,10 @@ from standardwebhooks import Webhook
 
 from orchestrator.clock import Clock
 from orchestrator.service import rows
-from orchestrator.service.address import GuardedResolver, objection
+from orchestrator.service.address import guarded_session, objection
+from orchestrator.service.faults.forge import forged
+from orchestrator.service.faults.injector import Injector
+from orchestrator.service.faults.script import Call, Kind, Phase
 from orchestrator.service.jobs import Job
 from orchestrator.service.outbox import Delivery, Outbox
 from orchestrator.service.rows import Ending
@@ -30,6 +34,8 @@ Announce = Callable[[Job, Ending, Find], bytes | None]
 AT_ONCE = 16
 LONGEST_SLEEP = 60.0
 RESCUE_EVERY = 2.0
+Dress = Callable[[Mapping[str, str]], dict[str, str]]
+"""What is done to the headers of a delivery before it goes."""
 
 
 def announce(job: Job, ending: Ending, _: Find) -> bytes:
@@ -97,7 +103,9 @@ class Hooks:
         settings: ServiceSettings,
         clock: Clock,
         bodies: Mapping[str, Announce] = NATIVE,
+        *,
         voices: Mapping[str, Voice] | None = None,
+        injector: Injector | None = None,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
@@ -105,6 +113,7 @@ class Hooks:
         secret = settings.webhook_secret
         own = {name: standard(secret, body) for name, body in bodies.items()}
         self._voices = {**own, **(voices or {})}
+        self._injector = injector or Injector()
         self._news = asyncio.Event()
 
     def deliveries(
@@ -119,7 +128,10 @@ class Hooks:
 
     async def run(self) -> None:
         """Deliver for ever."""
-        async with self._session() as session:
+        settings = self._settings
+        timeout = aiohttp.ClientTimeout(total=settings.webhook_timeout)
+        allow = settings.allow_private_urls
+        async with guarded_session(timeout, allow_private=allow) as session:
             while True:
                 self._news.clear()
                 try:
@@ -145,16 +157,9 @@ class Hooks:
         except TimeoutError:
             return
 
-    def _session(self) -> aiohttp.ClientSession:
-        resolver = None if self._settings.allow_private_urls else GuardedResolver()
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
-            timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        )
-
     async def _deliver(self, session: aiohttp.ClientSession, each: Delivery) -> None:
+        if each.tries == 0 and await self._misdeliver(session, each):
+            return
         why = await self._post(session, each)
         waits = self._settings.webhook_waits
         if why is None or each.tries >= len(waits):
@@ -165,16 +170,49 @@ class Hooks:
         if why is not None:
             log.warning("webhook %s try %d: %s", each.id, each.tries + 1, why)
 
-    async def _post(self, session: aiohttp.ClientSession, each: Delivery) -> str | None:
+    async def _misdeliver(self, session: aiohttp.ClientSession, each: Delivery) -> bool:
+        """Do what a fault script says; true if nothing is left to be done now."""
+        path = urlsplit(each.url).path
+        hit = self._injector.pick(Call(Phase.WEBHOOK, "webhook", "POST", path))
+        if hit is None:
+            return False
+        hit.note()
+        match hit.fault.kind:
+            case Kind.HOOK_LATE:
+                due = self._clock.now() + hit.fault.seconds
+                await self._outbox.postpone(each.id, due)
+                return True
+            case Kind.HOOK_MISSING:
+                await self._outbox.remove(each.id)
+                return True
+            case Kind.HOOK_FORGED:
+                await self._post(session, each, dress=forged)
+            case Kind.HOOK_TWICE:
+                await self._post(session, each)
+        return False
+
+    async def _post(
+        self,
+        session: aiohttp.ClientSession,
+        each: Delivery,
+        *,
+        dress: Dress = dict,
+    ) -> str | None:
         """Send once; say why it was not taken, or ``None``."""
         allow = self._settings.allow_private_urls
         wrong = objection(each.url, allow_private=allow)
         if wrong is not None:
             return wrong
-        headers = self._headers(each)
+        headers = dress(self._headers(each))
+        # A dialect without a body for its webhooks says all of it in the URL.
+        method = "POST" if each.body else "GET"
         try:
-            async with session.post(
-                each.url, data=each.body, headers=headers, allow_redirects=False
+            async with session.request(
+                method,
+                each.url,
+                data=each.body or None,
+                headers=headers,
+                allow_redirects=False,
             ) as reply:
                 is_taken = 200 <= reply.status < 300
                 return None if is_taken else f"answered {reply.status}"
@@ -184,4 +222,5 @@ class Hooks:
     def _headers(self, each: Delivery) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock.now()), UTC)
         headers = self._voices[each.dialect].headers(each, now)
-        return {"Content-Type": "application/json", **headers}
+        kind = {"Content-Type": "application/json"} if each.body else {}
+        return {**kind, **headers}

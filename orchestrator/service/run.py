@@ -33,6 +33,7 @@ from orchestrator.service.dialects.compdf.tasks import (
     DIALECT,
     SCHEMA as COMPDF_SCHEMA,
 )
+from orchestrator.service.faults.injector import Injector
 from orchestrator.service.held import held, secret_file
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.links import Links
@@ -41,8 +42,9 @@ from orchestrator.service.outbox import Outbox
 from orchestrator.service.rates import Rates
 from orchestrator.service.render.work import Renderer
 from orchestrator.service.rows import SCHEMA
-from orchestrator.service.runner import Runner
+from orchestrator.service.runner import Life, Runner
 from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.shelf import SCHEMA as SHELF, Shelf
 from orchestrator.service.storage import Storage
 from orchestrator.service.store import Store
 
@@ -99,7 +101,15 @@ async def _parts(
         links = Links(link_secret.encode(), life=settings.link_life)
         events = Events(links, settings.compdf_webhook)
         voices = {DIALECT: events.voice()}
-        hooks = Hooks(Outbox(base), settings, clock, table.ANNOUNCE, voices)
+        injector = Injector(settings.faults)
+        hooks = Hooks(
+            Outbox(base),
+            settings,
+            clock,
+            table.ANNOUNCE,
+            voices=voices,
+            injector=injector,
+        )
         runner = Runner(
             store=store,
             storage=storage,
@@ -108,7 +118,8 @@ async def _parts(
             hooks=hooks,
             clock=clock,
             keep=settings.keep_results,
-            lives={DIALECT: end_of_next_day},
+            lives={**_lives(settings), DIALECT: end_of_next_day},
+            injector=injector,
         )
         desk = Desk(
             store=store,
@@ -136,8 +147,11 @@ async def _parts(
             clock=clock,
             settings=settings,
             rates=Rates(clock, is_on=settings.rate_limits),
+            injector=injector,
+            shelf=Shelf(base, settings, clock),
         )
         await depot.start()
+        await context.shelf.clear()
         await renderer.start()
         await runner.recover()
         yield Parts(desk, runner, hooks, context, compdf, width=2 * workers)
@@ -148,9 +162,18 @@ async def _parts(
         await base.close()
 
 
+def _lives(settings: ServiceSettings) -> dict[str, Life]:
+    """How long results of each dialect are kept: it may promise less than we do."""
+
+    def life(seconds: float) -> Life:
+        return lambda ended: ended + min(seconds, settings.keep_results)
+
+    return {name: life(seconds) for name, seconds in table.LIVES.items()}
+
+
 def _open(path: Path) -> Database:
     try:
-        return Database(path, SCHEMA + COMPDF_SCHEMA)
+        return Database(path, SCHEMA + COMPDF_SCHEMA + SHELF)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
 
@@ -209,6 +232,7 @@ async def _serve(
         asyncio.create_task(parts.hooks.run()),
         asyncio.create_task(parts.desk.run()),
         asyncio.create_task(parts.compdf.run()),
+        asyncio.create_task(parts.context.shelf.run()),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:

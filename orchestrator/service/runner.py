@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 from orchestrator.clock import Clock
 from orchestrator.service.depot import Depot
+from orchestrator.service.faults.injector import Injector
+from orchestrator.service.faults.script import Call, Phase
 from orchestrator.service.hooks import Hooks
 from orchestrator.service.jobs import Job, JobState
 from orchestrator.service.packing import pack
@@ -45,6 +47,7 @@ class Runner:
         clock: Clock,
         keep: float,
         lives: Mapping[str, Life] | None = None,
+        injector: Injector | None = None,
     ) -> None:
         self._store = store
         self._storage = storage
@@ -54,6 +57,7 @@ class Runner:
         self._clock = clock
         self._keep = keep
         self._lives = lives or {}
+        self._injector = injector or Injector()
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._running: set[str] = set()
         self._is_draining = False
@@ -154,6 +158,7 @@ class Runner:
     async def _make(self, job: Job) -> Ending:
         try:
             work = await self._prepare(job)
+            self._spoil(job)
             rendered = await self._renderer.make(work)
             rendered = await pack(rendered, work.folder, job.order.extra)
             return await self._done(job, rendered)
@@ -169,6 +174,15 @@ class Runner:
         except Exception:
             log.exception("job %s", job.id)
             return self._failed(job, "internal", FAULT)
+
+    def _spoil(self, job: Job) -> None:
+        """Let the work fail where a fault script says so."""
+        order = job.order
+        path = f"{order.operation}/{order.source}/{order.target}"
+        hit = self._injector.pick(Call(Phase.WORK, order.dialect, "WORK", path))
+        if hit is not None:
+            hit.note()
+            raise RenderError(hit.fault.code, "a fault on purpose")
 
     async def _prepare(self, job: Job) -> Work:
         folder = await self._storage.prepare(job.folder)

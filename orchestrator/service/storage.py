@@ -132,6 +132,21 @@ class Tray:
         await to_thread.run_sync(os.link, path, mine)
         self.inputs.append(known)
 
+    async def link(self, given: Input, path: Path) -> None:
+        """Take a file that is on disk already, under its name; it never changes.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        to = self._folder / input_name(len(self.inputs), "")
+        await to_thread.run_sync(self._link, path, to)
+        self.inputs.append(given)
+
+    async def arrange(self, order: Sequence[int], source: str) -> None:
+        """Put files that came without a format in this order, and give them one."""
+        await to_thread.run_sync(self._arrange, order, source)
+        self.inputs = [self.inputs[n] for n in order]
+
     async def seal(self) -> None:
         """Make all names durable."""
         if self.inputs:
@@ -143,6 +158,15 @@ class Tray:
 
     def _retype(self, n: int, source: str) -> None:
         self.path(n, "").rename(self.path(n, source))
+
+    def _link(self, path: Path, to: Path) -> None:
+        self._folder.mkdir(exist_ok=True)
+        to.hardlink_to(path)
+
+    def _arrange(self, order: Sequence[int], source: str) -> None:
+        for place, n in enumerate(order):
+            path = self._folder / input_name(n, "")
+            path.rename(self._folder / input_name(place, source))
 
     def _seal(self) -> None:
         sync_folder(self._folder)

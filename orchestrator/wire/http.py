@@ -128,6 +128,11 @@ class Response:
         """Whether the status is a 2xx."""
         return 200 <= self.status < 300
 
+    @property
+    def is_page(self) -> bool:
+        """Whether a web page came: a gateway's, since no API answers with one."""
+        return self.headers.get("content-type", "").lower().startswith("text/html")
+
     def json(self) -> Any:
         """The body as JSON, or ``None`` where it is not JSON. Never raises."""
         try:

@@ -81,8 +81,9 @@ def test_what_cannot_be_done_is_said_with_what_can(
         (("convert", "pdf", "txt"), {"pages"}),
         (("split", "pdf", "pdf"), {"pages"}),
         (("merge", "docx", "pdf"), {"paper", "ranges"}),
-        (("convert", "md", "pdf"), {"paper"}),
-        (("convert", "docx", "pdf"), set()),
+        (("convert", "md", "pdf"), {"pages", "paper"}),
+        (("convert", "docx", "pdf"), {"pages"}),
+        (("archive", "any", "zip"), set()),
     ],
 )
 def test_each_conversion_knows_its_options(

@@ -176,6 +176,9 @@ def on_put(job: Job, progress: Progress, response: Response) -> Progress:
     Never to a second file in the old one: nobody could tell which of them is converted.
     """
     del job
+    if response.is_success and response.is_page:
+        why = "a web page answers for the storage"
+        return progress.failed(bad_reply(response, why))
     if response.is_success:
         done = tuple(replace(each, done=True) for each in progress.uploads)
         return progress.at(Phase.EXECUTE, uploads=done)

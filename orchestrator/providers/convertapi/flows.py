@@ -122,7 +122,9 @@ def on_uploaded(job: Job, progress: Progress, response: Response) -> Progress:
     if not response.is_success and response.status != 409:
         return progress.failed(failure_of(response))
     said = text(mapping(response.json()).get("FileId")) or response.excerpt(64)
-    id_ = (said_id(said) if response.is_success else "") or file_id(job, place)
+    if response.is_success and not said_id(said):
+        return progress.failed(bad_reply(response, "the reply names no file"))
+    id_ = said_id(said) if response.is_success else file_id(job, place)
     uploads = (*progress.uploads, Upload(id_, place, done=True))
     is_last = len(uploads) == len(places)
     phase = Phase.EXECUTE if is_last else progress.phase

@@ -22,7 +22,10 @@ class Dialect:
         owns: Whether a path is one of its own, also one that it does not know.
         admit: Raises a ``Problem`` for a request whose credentials do not fit.
         tell: Says in its words what is wrong.
-        announce: Body of its webhook, or ``None`` when there is nothing to tell yet.
+        announce: Body of its webhook, or ``None`` when there is nothing to tell yet;
+            an empty body is sent as a GET.
+        setup: Makes ready what it remembers beside its jobs.
+        life: For how long its jobs can be asked for at most, in seconds.
     """
 
     name: str
@@ -31,3 +34,5 @@ class Dialect:
     admit: Callable[[web.Request, Keys], None]
     tell: Callable[[web.Request, Problem], web.Response]
     announce: Announce
+    setup: Callable[[web.Application], None] | None = None
+    life: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from aiohttp import web
@@ -11,11 +11,13 @@ from orchestrator.clock import Clock
 from orchestrator.model import Mode
 from orchestrator.service.depot import Depot
 from orchestrator.service.desk import Desk
+from orchestrator.service.faults.injector import Injector
 from orchestrator.service.jobs import ID, Job
 from orchestrator.service.links import Links
 from orchestrator.service.problems import Problem
 from orchestrator.service.rates import Rates
 from orchestrator.service.settings import ServiceSettings
+from orchestrator.service.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Context:
     clock: Clock
     settings: ServiceSettings
     rates: Rates
+    shelf: Shelf
+    injector: Injector = field(default_factory=Injector)
 
 
 CONTEXT = web.AppKey("context", Context)

@@ -62,6 +62,11 @@ async def get_bill(request: web.Request) -> web.Response:
     return answer(request.app[CONTEXT].desk.bill())
 
 
+async def get_faults(request: web.Request) -> web.Response:
+    """``GET /v1/faults``."""
+    return answer(request.app[CONTEXT].injector.view())
+
+
 async def get_formats(request: web.Request) -> web.Response:
     """``GET /formats``."""
     return answer({"formats": list(request.app[CONTEXT].desk.formats())})

@@ -43,18 +43,19 @@ async def _read_parts(reader: MultipartReader, tray: Tray) -> Record:
     first = await reader.next()
     if not isinstance(first, BodyPartReader) or first.name != "job":
         raise Problem("bad_request", "the first part must be named job")
-    record = parse(await _limited(_pieces(first)))
+    record = parse(await _limited(pieces(first)))
     while (part := await reader.next()) is not None:
         if not isinstance(part, BodyPartReader) or part.name != "file":
             raise Problem("bad_request", "parts behind the first are named file")
         if len(tray.inputs) >= MOST_FILES:
             raise Problem("bad_request", f"at most {MOST_FILES} files")
         name = clean_name(part.filename or f"file.{record.source}")
-        await tray.receive(name, record.source, _pieces(part))
+        await tray.receive(name, record.source, pieces(part))
     return record
 
 
-async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
+async def pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
+    """The bytes of a part."""
     while not part.at_eof():
         chunk = await part.read_chunk(CHUNK)
         if chunk:

@@ -29,6 +29,7 @@ from orchestrator.service.render.work import (
 
 # A bigger sheet is compiled where it can be killed.
 LARGE_SHEET = 2 << 20
+MANY = frozenset({"merge", "archive"})
 _FINAL = {"time_limit", "closing", "bad_params", "password_needed"}
 
 
@@ -181,13 +182,14 @@ class Rendering:
         for source in sources or [work.source]:
             if not self._can(work.operation, source, work.target):
                 raise self._unsupported(work, source)
-        if work.operation != "merge" and len(work.names) != 1:
+        if work.operation not in MANY and len(work.names) != 1:
             raise RenderError(
                 "bad_request",
                 f"{work.operation} takes one file, {len(work.names)} were given",
             )
         if not work.names:
-            raise RenderError("bad_request", "merge takes at least one file")
+            message = f"{work.operation} takes at least one file"
+            raise RenderError("bad_request", message)
         options.read(
             work.params, routes.knobs(work.operation, work.source, work.target)
         )
@@ -214,8 +216,13 @@ class Rendering:
             answer = await self._merge(work)
         elif work.operation == "split":
             answer = await self._run(self._task(work, Converter.PIKEPDF))
+        elif work.operation == "archive":
+            task = self._task(work, Converter.ZIP)
+            answer = await self._run(replace(task, names=tuple(work.names)))
         else:
             answer = await self._convert(self._task(work, ""))
+            if work.source != "pdf" and "pages" in work.params:
+                answer = await self._picked(work, answer)
         files = [
             Made(Path(path), name)
             for path, name in zip(
@@ -273,6 +280,13 @@ class Rendering:
             if UNCALCULATED in look.warnings:
                 return order[::-1]
         return order
+
+    async def _picked(self, work: Work, whole: Answer) -> Answer:
+        """Keep the pages that were asked for of a document that had none before."""
+        task = self._task(work, Converter.PIKEPDF)
+        picked = await self._run(replace(task, inputs=whole.files, source="pick"))
+        made_by = f"{whole.made_by} + {picked.made_by}"
+        return replace(picked, made_by=made_by, warnings=whole.warnings)
 
     async def _merge(self, work: Work) -> Answer:
         """Turn every input into a PDF, then join them."""

@@ -19,6 +19,7 @@ class Converter(StrEnum):
     PDFIUM = "pypdfium2"
     PIKEPDF = "pikepdf"
     LIBREOFFICE = "libreoffice"
+    ZIP = "zip"
 
 
 Key = tuple[str, str, str]
@@ -66,10 +67,12 @@ def knobs(operation: str, source: str, target: str) -> frozenset[str]:
         return frozenset({"pages"})
     if operation == "merge":
         return frozenset({"paper", "ranges"})
+    if operation == "archive":
+        return frozenset()
     if source == "pdf":
         picture = {"txt": set(), "png": {"dpi"}}.get(target, {"dpi", "quality"})
         return frozenset({"pages", *picture})
-    return frozenset({"paper"}) if source in _PAPER else frozenset()
+    return frozenset({"pages", "paper"} if source in _PAPER else {"pages"})
 
 
 def formats(present: Collection[str]) -> Iterator[Format]:
@@ -84,6 +87,7 @@ def formats(present: Collection[str]) -> Iterator[Format]:
         if able or source == "pdf":
             yield Format("merge", source, "pdf", (*able, Converter.PIKEPDF))
     yield Format("split", "pdf", "pdf", (Converter.PIKEPDF,), many=True)
+    yield Format("archive", "any", "zip", (Converter.ZIP,))
 
 
 def unsupported(

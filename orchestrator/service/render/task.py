@@ -49,7 +49,10 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing for a worker to do; outputs go into ``folder``."""
+    """One thing for a worker to do; outputs go into ``folder``.
+
+    ``names`` are those of the inputs inside an archive.
+    """
 
     call: str
     folder: str
@@ -58,6 +61,7 @@ class Task:
     target: str = ""
     options: Options = field(default_factory=Options)
     sheet: Sheet | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ class Work:
     """One piece of work.
 
     Attributes:
-        operation: ``convert``, ``merge``, ``split`` or ``generate``.
+        operation: ``convert``, ``merge``, ``split``, ``archive`` or ``generate``.
         inputs: Files on this machine, in order; never changed.
         names: The caller's names for them, for the names of results only.
         source: Format of the inputs, a lower-case extension; empty for ``generate``.

@@ -30,6 +30,7 @@ CONVERTERS: Mapping[str, str] = {
     "pypdfium2": "pdfium",
     "pikepdf": "join",
     "libreoffice": "libreoffice",
+    "zip": "pack",
     "look": "look",
 }
 

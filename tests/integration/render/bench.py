@@ -37,7 +37,7 @@ class Bench:
             paths.append(home / f"input-{n}")
             paths[-1].write_bytes(data)
         names = [name for name, _ in inputs]
-        source = names[0].rpartition(".")[2]
+        source = "any" if operation == "archive" else names[0].rpartition(".")[2]
         return Work(operation, paths, names, source, target, home / "out", params)
 
     async def convert(

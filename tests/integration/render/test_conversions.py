@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import Callable
 from typing import Any
+from zipfile import ZipFile
 
 import pikepdf
 import pypdfium2
@@ -131,6 +132,34 @@ async def test_pages_become_text(bench: Bench) -> None:
     first, second = made.files[0].path.read_text("utf-8").split("\f")
     assert documents.LATIN in first
     assert documents.CJK in second
+
+
+async def test_some_pages_of_a_new_pdf_are_kept(bench: Bench) -> None:
+    """In the order of the ranges; ranges behind its end are refused."""
+    made = await bench.convert("a.pptx", documents.deck(), pages="2,1-2")
+    (file,) = made.files
+    assert (file.name, pages(file.path)) == ("a.pdf", 3)
+    assert words(file.path).count(CJK) == 2
+    assert "pikepdf" in made.converter
+    with pytest.raises(RenderError) as met:
+        await bench.convert("a.pptx", documents.deck(), pages="3")
+    assert met.value.code == "bad_params"
+
+
+async def test_files_are_packed_as_they_are(bench: Bench) -> None:
+    """Each under a name of its own, in the same bytes each time."""
+    inputs = [("a.txt", b"1"), ("A.TXT", b"2"), ("a-2.txt", b"3"), ("raw", b"")]
+    made = [
+        (await bench.renderer.make(bench.work("archive", inputs, "zip"))).files[0]
+        for _ in range(2)
+    ]
+    assert made[0].name == "a.zip"
+    assert made[0].path.read_bytes() == made[1].path.read_bytes()
+    with ZipFile(made[0].path) as packed:
+        assert packed.testzip() is None
+        found = [(each, packed.read(each)) for each in packed.namelist()]
+    names = ["a.txt", "A-2.TXT", "a-2-2.txt", "raw"]
+    assert found == list(zip(names, (b"1", b"2", b"3", b""), strict=True))
 
 
 async def test_different_files_are_merged_in_order(bench: Bench) -> None:

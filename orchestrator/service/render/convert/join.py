@@ -16,9 +16,9 @@ Ranges = Sequence[tuple[int, int | None]]
 
 
 def convert(task: Task, bench: Bench) -> Answer:
-    """Merge all inputs into one file, or split the only one."""
-    files = _merged(task) if task.source == "merge" else _split(task)
-    return Answer(tuple(files), versions("pikepdf"))
+    """Merge all inputs into one file, or split the only one, or keep some pages."""
+    do = {"merge": _merged, "pick": _picked}.get(task.source, _split)
+    return Answer(tuple(do(task)), versions("pikepdf"))
 
 
 @contextmanager
@@ -68,13 +68,25 @@ def _chosen(ranges: Ranges, count: int) -> list[tuple[int, int]]:
     return chosen
 
 
+def _picked(task: Task) -> list[str]:
+    with _opened(task.inputs[0]) as whole, pikepdf.new() as part:
+        for each in _slices(task, len(whole.pages)):
+            part.pages.extend(whole.pages[each])
+        return [_saved(part, output(task))]
+
+
 def _split(task: Task) -> list[str]:
     with _opened(task.inputs[0]) as whole:
-        count = len(whole.pages)
-        ranges = task.options.pages or [(n, n) for n in range(1, count + 1)]
         files = []
-        for n, (first, stop) in enumerate(_chosen(ranges, count), 1):
+        for n, each in enumerate(_slices(task, len(whole.pages)), 1):
             with pikepdf.new() as part:
-                part.pages.extend(whole.pages[first:stop])
+                part.pages.extend(whole.pages[each])
                 files.append(_saved(part, output(task, n)))
         return files
+
+
+def _slices(task: Task, count: int) -> Iterator[slice]:
+    """The pages that were asked for, or each of them alone."""
+    alone = [(n, n) for n in range(1, count + 1)]
+    for first, stop in _chosen(task.options.pages or alone, count):
+        yield slice(first, stop)

@@ -1,0 +1,1 @@
+"""ConvertAPI, in both generations of its jobs, mounted at ``/``."""
