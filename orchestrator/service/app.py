@@ -13,6 +13,7 @@ from orchestrator.service.auth import Keys
 from orchestrator.service.dialects import table
 from orchestrator.service.dialects.compdf.counter import Counter
 from orchestrator.service.dialects.compdf.mount import PREFIX, make_compdf
+from orchestrator.service.dialects.compdf.window import tell as tell_compdf
 from orchestrator.service.faults.wire import faults
 from orchestrator.service.native import designs, jobs, results, submit
 from orchestrator.service.native.context import CONTEXT, Context, answer
@@ -47,6 +48,7 @@ def make_app(context: Context, compdf: Counter) -> web.Application:
     """The application over the parts of a running service."""
     keys = Keys(context.settings.keys)
     words = {each.name: each.tell for each in table.DIALECTS}
+    words["compdf"] = tell_compdf
     rig = faults(context.injector, words)
     app = web.Application(middlewares=[shield(_tell), rig, _guard(keys)])
     app[CONTEXT] = context

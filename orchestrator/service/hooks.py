@@ -173,7 +173,7 @@ class Hooks:
     async def _misdeliver(self, session: aiohttp.ClientSession, each: Delivery) -> bool:
         """Do what a fault script says; true if nothing is left to be done now."""
         path = urlsplit(each.url).path
-        hit = self._injector.pick(Call(Phase.WEBHOOK, "webhook", "POST", path))
+        hit = self._injector.pick(Call(Phase.WEBHOOK, each.dialect, "POST", path))
         if hit is None:
             return False
         hit.note()

@@ -13,9 +13,9 @@ from anyio import to_thread
 from orchestrator.service.render.work import Made, Rendered
 from orchestrator.service.storage import clean_name
 
-NAME = "name"
+NAME = "result_name"
 """In ``Order.extra``: what a single result is called."""
-PACK = "pack"
+PACK = "result_pack"
 """In ``Order.extra``: the ZIP that several results are put into."""
 
 

@@ -54,13 +54,24 @@ UNKNOWN = {"lose", "reset", "cut", "short", "page", "redirect", "refuse_500"}
 UNKNOWN |= {"refuse_502", "refuse_503", "lose_500", "lose_502", "redirect_307"}
 """Faults after which nobody can tell whether the request was accepted: replies that
 were lost, and statuses that are outside of the table of refusals (503 of ComPDF)."""
-BLIND = {("compdf", "sync"), ("compdf", "async")}
-"""Where a lost submit cannot be looked up: ComPDF's task list shows no names."""
+TOGETHER = {
+    ("compdf", "sync"): 1,
+    ("compdf", "async"): 5,
+    ("convertapi", "sync"): 1,
+    ("convertapi", "async"): 1,
+    ("convertapi", "presigned"): 1,
+    ("reportflow", "sync"): 1,
+    ("reportflow", "async"): 100,
+}
+"""Where a lost submit cannot always be looked up, and how many documents it may carry:
+ComPDF's task list shows no names, ReportFlow tells of jobs by webhooks alone, and a 404
+of ConvertAPI proves nothing before it has answered for one of our own ids."""
 
 
 def write(folder: Path, case: Case, count: int = COUNT) -> Path:
     """A manifest of tiny texts for an account whose key is nowhere."""
     (folder / "in").mkdir(parents=True)
+    convert = case.provider != "reportflow"
     lines = [
         "version: 1",
         "providers:",
@@ -71,7 +82,11 @@ def write(folder: Path, case: Case, count: int = COUNT) -> Path:
     ]
     for n in range(count):
         (folder / "in" / f"{n}.txt").write_text(f"text {n}\n")
-        lines.append(f"- {{id: d{n:03}, input: in/{n}.txt}}")
+        if convert:
+            lines.append(f"- {{id: d{n:03}, input: in/{n}.txt}}")
+        else:
+            params = f"params: {{title: 'Text {n}'}}"
+            lines.append(f"- {{id: d{n:03}, design: letter@1, {params}}}")
     manifest = folder / "batch.yaml"
     manifest.write_text("\n".join(lines) + "\n")
     return manifest
@@ -101,7 +116,7 @@ def of(told: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 def test_a_storm_loses_nothing_and_pays_once(tmp_path: Path, case: Case) -> None:
     """A tenth of all requests goes wrong in every way; some files are spoiled."""
     script = tmp_path / "storm.yaml"
-    script.write_text(STORM.read_text() + "- {every: 25, fault: spoil}\n")
+    script.write_text(storm(case) + "- {every: 25, fault: spoil}\n")
     manifest = write(tmp_path / "work", case)
     told = rehearse(manifest, "--faults", script)
     (summary,), (bill,) = of(told, "summary"), of(told, "rehearsal")
@@ -115,14 +130,29 @@ def test_a_storm_loses_nothing_and_pays_once(tmp_path: Path, case: Case) -> None
     failed = [each for each in found if each["state"] == "failed"]
     doubted = [each for each in found if each["state"] == "in_doubt"]
     assert len(failed) + len(doubted) == len(found) == COUNT - states["done"]
-    assert {reason(each) for each in failed} == {"a fault on purpose"}
+    # Of a refusal whose body was cut, only the status is known.
+    reasons = {reason(each) for each in failed}
+    assert {"a fault on purpose"} <= reasons <= {"a fault on purpose", "status 422"}
     assert len(failed) <= spoiled
-    check_doubts(case, doubted, bill["phases"].get("submit", {}))
+    check_doubts(case, doubted, bill["phases"])
     assert billed["accepted"] >= COUNT - len(doubted)
     out = manifest.parent / "batch.rehearsal" / "out" / "out"
     assert command.valid_pdfs(out) == states["done"]
     assert not (manifest.parent / "out").exists()
     assert not (manifest.parent / "batch.batch").exists()
+
+
+def storm(case: Case) -> str:
+    """The storm; what would stop an account is left to the steps that cannot follow.
+
+    ReportFlow's downloads follow a redirect, and one that leads to no host ends in an
+    account that stops: its documents stay open, which is no loss, and no end either.
+    """
+    text = STORM.read_text()
+    if case.provider != "reportflow":
+        return text
+    away = "- {match: {phase: submit}, share: 0.01, fault: redirect}\n"
+    return text.replace("  - redirect\n", "") + away
 
 
 def reason(document: dict[str, Any]) -> str:
@@ -132,14 +162,13 @@ def reason(document: dict[str, Any]) -> str:
 
 
 def check_doubts(
-    case: Case, doubted: list[dict[str, Any]], submits: dict[str, int]
+    case: Case, doubted: list[dict[str, Any]], phases: dict[str, dict[str, int]]
 ) -> None:
     """No document is in doubt without a reply that was lost or unknown."""
-    if (case.provider, case.mode) not in BLIND:
-        assert doubted == []
-        return
-    unknown = sum(count for kind, count in submits.items() if kind in UNKNOWN)
-    together = 5 if case.mode == "async" else 1
+    together = TOGETHER.get((case.provider, case.mode), 0)
+    charged = [phases.get(each, {}) for each in ("submit", "execute")]
+    told = [pair for counts in charged for pair in counts.items()]
+    unknown = sum(count for kind, count in told if kind in UNKNOWN)
     assert len(doubted) <= unknown * together
 
 

@@ -103,6 +103,11 @@ class Fault:
     worked: bool = False
     code: str = "render_failed"
 
+    def fits(self, call: Call) -> bool:
+        """Whether it can happen to a call; ConvertAPI's uploads have no link."""
+        has_link = self.kind is not Kind.EXPIRE or call.dialect != "convertapi"
+        return call.phase in self.kind.phases and has_link
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -151,7 +156,7 @@ class Rule:
             return ()
         if self.phases:
             return self.faults if call.phase in self.phases else ()
-        return [each for each in self.faults if call.phase in each.kind.phases]
+        return [each for each in self.faults if each.fits(call)]
 
     def is_hit(self, n: int, luck: float) -> bool:
         """Whether the n-th call that it watches is hit, with a number in [0, 1)."""
