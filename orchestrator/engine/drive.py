@@ -29,6 +29,7 @@ from orchestrator.engine.work import (
     is_news,
     is_nowhere,
     load_of,
+    redirected,
     unsent,
     without_inline,
 )
@@ -49,6 +50,9 @@ from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, is_uns
 
 LAPS = 3
 """How often a job may go back in its flow (a link that died) before it fails."""
+
+HOPS = 3
+"""How many redirects in a row a download follows."""
 
 RELEASES = 1000
 """How many things of one job are deleted at the provider, at most."""
@@ -145,7 +149,9 @@ class Driver:
         load = load_of(request)
         return self._gates.passage(load, is_large=load >= LARGE, lane=request.lane)
 
-    async def _exchange(self, work: Work, step: Step, request: Request) -> None:
+    async def _exchange(
+        self, work: Work, step: Step, request: Request, hops: int = 0
+    ) -> None:
         async def intend() -> None:
             work.intended = self._clock.now()
             try:
@@ -157,15 +163,25 @@ class Driver:
 
         hook = intend if request.repeat.may_cost else None
         async with self._transport.send(request, before=hook) as reply:
-            parsed = self._parse(step, work, work.progress, reply.response)
-            if parsed.failure is not None:
-                await self._refused(work, request, parsed)
+            onward = redirected(request, reply.response)
+            if onward is None or hops >= HOPS:
+                await self._answered(work, step, request, reply)
                 return
-            before = work.progress
-            try:
-                await self._take(work, request, parsed, reply)
-            except Unanswered as error:
-                self._cut(work, request, before, error, reply.response.status)
+        # A new request on the wire, and none of our headers with it.
+        await self._exchange(work, step, onward, hops + 1)
+
+    async def _answered(
+        self, work: Work, step: Step, request: Request, reply: Reply
+    ) -> None:
+        parsed = self._parse(step, work, work.progress, reply.response)
+        if parsed.failure is not None:
+            await self._refused(work, request, parsed)
+            return
+        before = work.progress
+        try:
+            await self._take(work, request, parsed, reply)
+        except Unanswered as error:
+            self._cut(work, request, before, error, reply.response.status)
 
     def _parse(
         self, step: Step, work: Work, before: Progress, response: Response

@@ -15,7 +15,7 @@ from orchestrator.model import (
     Remedy,
     Verdict,
 )
-from orchestrator.wire.http import Form, Raw, Request
+from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
 from orchestrator.wire.outcome import NotSent
 
 NOWHERE = Failure(
@@ -93,6 +93,20 @@ def is_news(before: Progress, after: Progress) -> bool:
     return replace(before, polls=0, wait=None, failure=None) != replace(
         after, polls=0, wait=None, failure=None
     )
+
+
+def redirected(request: Request, response: Response) -> Request | None:
+    """Where a download goes on, or ``None``; nothing else is ever redirected.
+
+    The place may be anybody's: the account's key and headers stay behind.
+    """
+    is_download = request.repeat is Repeat.SAFE and request.takes_file
+    place = response.headers.get("location", "")
+    if not is_download or response.status not in (301, 302, 303, 307, 308):
+        return None
+    if not place.lower().startswith(("https://", "http://")):
+        return None
+    return replace(request, url=place, query=(), headers=(), keyed=False)
 
 
 def is_nowhere(progress: Progress) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from dataclasses import replace
 from importlib.metadata import version
@@ -17,6 +18,12 @@ from orchestrator.errors import MachineError, UsageError
 from orchestrator.service import private
 from orchestrator.service.faults.script import NOTHING, Script
 from orchestrator.service.held import new_key, new_webhook_secret, secret_file
+from orchestrator.service.s3.bucket import (
+    Bucket,
+    bucket_of,
+    credentials_in,
+    credentials_of,
+)
 from orchestrator.service.settings import ServiceSettings
 
 LOG_BYTES = 10_000_000
@@ -51,6 +58,17 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     "--webhook-secret-file",
     type=A_FILE,
     help="What webhooks are signed with (whsec_…). [default: DATA/webhook-secret]",
+)
+@click.option(
+    "--storage",
+    metavar="s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME]",
+    help="Store for the files of pre-signed jobs.  [default: the folder DATA]",
+)
+@click.option(
+    "--storage-credentials",
+    type=A_FILE,
+    help="File with the store's credentials, in the form of ~/.aws/credentials."
+    " [default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY]",
 )
 @click.option(
     "--allow-private-urls",
@@ -196,12 +214,20 @@ def _settings(
         deduplicate=not options["no_deduplication"],
         designs=options["designs"],
         workers=options["workers"],
+        storage=_storage(options["storage"], options["storage_credentials"]),
         faults=_faults_in(options["faults"]),
         rate_limits=options["rate_limits"],
         stand_in_designs=options["stand_in_designs"],
         reportflow_webhook=options["reportflow_webhook"],
         compdf_webhook=options["compdf_webhook"],
     )
+
+
+def _storage(text: str | None, path: Path | None) -> Bucket | None:
+    if text is None:
+        return None
+    known = credentials_of(os.environ) if path is None else credentials_in(path)
+    return bucket_of(text, known)
 
 
 def _faults_in(path: Path | None) -> Script:

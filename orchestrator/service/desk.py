@@ -15,6 +15,8 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from orchestrator.clock import Clock
+from orchestrator.model import Mode
+from orchestrator.service.depot import Depot
 from orchestrator.service.jobs import Bill, Input, Job, JobState, Order
 from orchestrator.service.params import decode
 from orchestrator.service.problems import Problem
@@ -26,6 +28,7 @@ from orchestrator.service.store import Accepted, Along, Store, nothing
 
 log = logging.getLogger(__name__)
 SWEEP_EVERY = 60.0
+CLEAR_EVERY = 3600.0
 
 
 class Desk:
@@ -36,6 +39,7 @@ class Desk:
         *,
         store: Store,
         storage: Storage,
+        depot: Depot,
         runner: Runner,
         renderer: Renderer,
         clock: Clock,
@@ -43,6 +47,7 @@ class Desk:
     ) -> None:
         self._store = store
         self._storage = storage
+        self._depot = depot
         self._runner = runner
         self._renderer = renderer
         self._clock = clock
@@ -217,7 +222,10 @@ class Desk:
         Raises:
             Problem: one cannot start.
         """
-        told = await self._store.execute(job_ids, now=self._clock.now(), along=along)
+        jobs = [await self.look(self.find(each)) for each in job_ids]
+        for job in jobs:
+            self._check_sizes(job)
+        told = await self._store.execute(jobs, now=self._clock.now(), along=along)
         for accepted in told:
             if not accepted.is_replay:
                 self._runner.put(accepted.job.id)
@@ -242,6 +250,11 @@ class Desk:
         if job is None or job.state is JobState.DELETED:
             raise Problem("not_found", "there is no such job")
         return job
+
+    async def look(self, job: Job) -> Job:
+        """A job with its inputs as they are now, wherever callers put them."""
+        is_waiting = job.uses_depot and job.state is JobState.CREATED
+        return await self._depot.look(job) if is_waiting else job
 
     async def ended(self, job_id: str) -> Job:
         """The job, when it has ended."""
@@ -275,8 +288,12 @@ class Desk:
         self._runner.tell(job_id)
         job = self._store.find(job_id)
         if job is not None and job.folder and job_id not in self._runner.in_hand:
-            await self._storage.remove(job.folder)
-            await self._store.swept([job_id])
+            try:
+                await self._remove(job.folder, job.order.mode)
+            except Problem as problem:
+                log.warning("job %s is swept later: %s", job_id, problem.message)
+            else:
+                await self._store.swept([job_id])
 
     def bill(self) -> Bill:
         """What was accepted so far."""
@@ -290,22 +307,42 @@ class Desk:
         """Remove files whose time is over, and those of deleted jobs."""
         while self._store.has_sweepable(self._clock.now()):
             expired = await self._store.expire(self._clock.now())
-            found = [each for each in expired if each[0] not in self._runner.in_hand]
-            for _, folder in found:
-                await self._storage.remove(folder)
-            await self._store.swept([job_id for job_id, _ in found])
+            found = [each for each in expired if each.id not in self._runner.in_hand]
+            for each in found:
+                await self._remove(each.folder, each.mode)
+            await self._store.swept([each.id for each in found])
             if not found:
                 return
+
+    async def clear(self) -> None:
+        """Remove what was uploaded for jobs that are over."""
+        await self._depot.clear(self._store.has_folder)
 
     async def run(self) -> None:
         """Sweep for ever."""
         pause = min(SWEEP_EVERY, self._settings.keep_results / 4)
+        due = self._clock.monotonic()
         while True:
             try:
                 await self.sweep()
+                if due <= self._clock.monotonic():
+                    await self.clear()
+                    due = self._clock.monotonic() + CLEAR_EVERY
+            except Problem as problem:
+                log.warning("the sweep goes on later: %s", problem.message)
             except (OSError, sqlite3.Error):
                 log.exception("the sweep goes on later")
             await self._clock.sleep(max(pause, 0.05))
+
+    async def _remove(self, folder: str, mode: Mode) -> None:
+        if mode is Mode.PRESIGNED:
+            await self._depot.remove(folder)
+        await self._storage.remove(folder)
+
+    def _check_sizes(self, job: Job) -> None:
+        limit = self._settings.max_body
+        if any(each.size is not None and each.size > limit for each in job.inputs):
+            raise Problem("too_large", f"a file may have {limit} bytes")
 
     def _expect(self, job_id: str, n: int, length: int) -> Job:
         job = self.find(job_id)

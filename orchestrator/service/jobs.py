@@ -88,27 +88,31 @@ class Input:
     """One file of a job: declared, then received.
 
     ``declared`` is the size that the caller announced (bytes); ``size`` and ``sha256``
-    are what was received, ``None`` until then.
+    are what was received, ``None`` until then. What was put to a store has a ``tag``
+    instead of a hash: the store's word for these very bytes.
     """
 
     name: str
     declared: int | None = None
     size: int | None = None
     sha256: str | None = None
+    tag: str | None = None
 
     @property
     def is_received(self) -> bool:
-        """Whether its bytes are here."""
-        return self.sha256 is not None
+        """Whether its bytes are here, as many as were declared."""
+        has_come = self.sha256 is not None or self.tag is not None
+        return has_come and self.declared in (None, self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One file that was made; size in bytes."""
+    """One file that was made; size in bytes; ``stored`` if a store gives it out."""
 
     name: str
     size: int
     sha256: str
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,16 @@ class Job:
     def id(self) -> str:
         """The caller's name for it."""
         return self.order.id
+
+    @property
+    def is_presigned(self) -> bool:
+        """Whether its files are handed over through links."""
+        return self.order.mode is Mode.PRESIGNED
+
+    @property
+    def uses_depot(self) -> bool:
+        """Whether they lie at the depot; dialects play stores of their own."""
+        return self.is_presigned and self.order.dialect == "native"
 
     def has_expired(self, now: float) -> bool:
         """Whether its files are no longer given out."""

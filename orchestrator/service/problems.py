@@ -46,6 +46,7 @@ KINDS = {
     "too_many": Kind(429, Blame.SERVICE, retry=True),
     "internal": Kind(500, Blame.SERVICE),
     "closing": Kind(503, Blame.SERVICE, retry=True),
+    "storage_down": Kind(503, Blame.SERVICE, retry=True),
     "disk_full": Kind(507, Blame.SERVICE),
 }
 RETRY_AFTER = 2

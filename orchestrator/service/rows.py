@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
@@ -29,6 +29,9 @@ CREATE INDEX IF NOT EXISTS job_folder ON job (folder) WHERE folder != '';
 CREATE TABLE IF NOT EXISTS input (
   job INTEGER NOT NULL REFERENCES job, n INTEGER NOT NULL, name TEXT NOT NULL,
   declared INTEGER, size INTEGER, sha256 TEXT, PRIMARY KEY (job, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS etag (
+  job INTEGER NOT NULL REFERENCES job, n INTEGER NOT NULL, tag TEXT NOT NULL,
+  PRIMARY KEY (job, n)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bill (
   n INTEGER PRIMARY KEY, job TEXT NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS delivery (
@@ -151,6 +154,22 @@ def update(db: sqlite3.Connection, job_id: str, **values: Any) -> None:
     )
 
 
+def found(db: sqlite3.Connection, job: Job, inputs: Sequence[Input]) -> Job:
+    """Note inputs that lie at a store; return the job with them."""
+    merged = tuple(
+        known if known.sha256 is not None else seen
+        for known, seen in zip(job.inputs, inputs, strict=True)
+    )
+    for n, each in enumerate(merged):
+        if each.tag is not None:
+            place = (job.n, n)
+            values = (each.size, *place)
+            db.execute("UPDATE input SET size = ? WHERE job = ? AND n = ?", values)
+            query = "INSERT OR REPLACE INTO etag (job, n, tag) VALUES (?, ?, ?)"
+            db.execute(query, (*place, each.tag))
+    return replace(job, inputs=merged)
+
+
 def end(db: sqlite3.Connection, job_id: str, ending: Ending) -> None:
     """Write how a job ended; its params are no longer needed."""
     update(
@@ -170,7 +189,8 @@ def end(db: sqlite3.Connection, job_id: str, ending: Ending) -> None:
 def job_of(db: sqlite3.Connection, row: sqlite3.Row) -> Job:
     """The job of a row, with its inputs."""
     inputs = db.execute(
-        "SELECT name, declared, size, sha256 FROM input WHERE job = ? ORDER BY n",
+        "SELECT name, declared, size, sha256, tag FROM input"
+        " LEFT JOIN etag USING (job, n) WHERE job = ? ORDER BY n",
         (row["n"],),
     )
     error = row["error"]

@@ -20,6 +20,7 @@ from orchestrator.errors import MachineError, UsageError
 from orchestrator.service.address import objection
 from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database
+from orchestrator.service.depot import Depot, OwnDepot
 from orchestrator.service.desk import Desk
 from orchestrator.service.dialects import table
 from orchestrator.service.dialects.compdf.counter import (
@@ -89,9 +90,12 @@ async def _parts(
     workers = settings.workers or os.cpu_count() or 1
     base = _open(settings.data / "service.sqlite")
     renderer = renderer or make_renderer(settings)
+    storage = Storage(settings.data, max_body=settings.max_body)
+    link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
+    links = Links(link_secret.encode(), life=settings.link_life)
+    depot = make_depot(settings, links, storage, clock)
     try:
         store = Store(base, deduplicate=settings.deduplicate)
-        storage = Storage(settings.data, max_body=settings.max_body)
         await storage.clear(store.has_folder)
         link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
         links = Links(link_secret.encode(), life=settings.link_life)
@@ -109,6 +113,7 @@ async def _parts(
         runner = Runner(
             store=store,
             storage=storage,
+            depot=depot,
             renderer=renderer,
             hooks=hooks,
             clock=clock,
@@ -119,6 +124,7 @@ async def _parts(
         desk = Desk(
             store=store,
             storage=storage,
+            depot=depot,
             runner=runner,
             renderer=renderer,
             clock=clock,
@@ -137,12 +143,14 @@ async def _parts(
         context = Context(
             desk=desk,
             links=links,
+            depot=depot,
             clock=clock,
             settings=settings,
             rates=Rates(clock, is_on=settings.rate_limits),
             injector=injector,
             shelf=Shelf(base, settings, clock),
         )
+        await depot.start()
         await context.shelf.clear()
         await renderer.start()
         await runner.recover()
@@ -150,6 +158,7 @@ async def _parts(
         await runner.put_back()
     finally:
         await renderer.close()
+        await depot.close()
         await base.close()
 
 
@@ -167,6 +176,23 @@ def _open(path: Path) -> Database:
         return Database(path, SCHEMA + COMPDF_SCHEMA + SHELF)
     except sqlite3.Error as error:
         raise MachineError(f"cannot use {path}: {error}") from error
+
+
+def make_depot(
+    settings: ServiceSettings, links: Links, storage: Storage, clock: Clock
+) -> Depot:
+    """Where pre-signed jobs hand their files over: a store, or our own disk."""
+    if settings.storage is None:
+        return OwnDepot(links, clock)
+    from orchestrator.service.s3.depot import S3Depot  # noqa: PLC0415  # an extra
+
+    return S3Depot(
+        settings.storage,
+        secret_file(settings.data / "instance", lambda: secrets.token_hex(8)),
+        storage=storage,
+        clock=clock,
+        life=settings.link_life,
+    )
 
 
 def make_renderer(settings: ServiceSettings) -> Renderer:

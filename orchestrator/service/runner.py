@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from orchestrator.clock import Clock
+from orchestrator.service.depot import Depot
 from orchestrator.service.faults.injector import Injector
 from orchestrator.service.faults.script import Call, Phase
 from orchestrator.service.hooks import Hooks
@@ -40,6 +41,7 @@ class Runner:
         *,
         store: Store,
         storage: Storage,
+        depot: Depot,
         renderer: Renderer,
         hooks: Hooks,
         clock: Clock,
@@ -49,6 +51,7 @@ class Runner:
     ) -> None:
         self._store = store
         self._storage = storage
+        self._depot = depot
         self._renderer = renderer
         self._hooks = hooks
         self._clock = clock
@@ -161,6 +164,8 @@ class Runner:
             return await self._done(job, rendered)
         except RenderError as error:
             return self._failed(job, error.code, str(error))
+        except Problem as problem:
+            return self._failed(job, problem.code, problem.message)
         except OSError as error:
             log.exception("job %s", job.id)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -181,6 +186,7 @@ class Runner:
 
     async def _prepare(self, job: Job) -> Work:
         folder = await self._storage.prepare(job.folder)
+        await self._depot.fetch(job)
         order = job.order
         return Work(
             operation=order.operation,
@@ -197,7 +203,8 @@ class Runner:
         )
 
     async def _done(self, job: Job, rendered: Rendered) -> Ending:
-        results = await self._storage.settle(job.folder, rendered.files)
+        settled = await self._storage.settle(job.folder, rendered.files)
+        results = await self._depot.keep(job, settled)
         now = self._clock.now()
         return Ending(
             JobState.DONE,
@@ -225,3 +232,4 @@ class Runner:
         if has_news:
             self._hooks.wake()
         await self._storage.tidy(job.folder)
+        await self._depot.tidy(job)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.service.faults.script import NOTHING, Script
+from orchestrator.service.s3.bucket import Bucket
 
 WAITS = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)
 
@@ -35,6 +36,7 @@ class ServiceSettings:
         grace: How long running jobs may go on after a request to stop.
         webhook_waits: Waits between deliveries of one webhook; then it is given up.
         webhook_timeout: How long a receiver of a webhook may take.
+        storage: Store for the files of pre-signed jobs; our own disk if there is none.
         faults: What goes wrong on purpose (docs/faults.md).
         rate_limits: Whether dialects count requests as the APIs they speak do.
         stand_in_designs: Whether a design that is not here is rendered by one that
@@ -63,6 +65,7 @@ class ServiceSettings:
     grace: float = 10.0
     webhook_waits: tuple[float, ...] = WAITS
     webhook_timeout: float = 10.0
+    storage: Bucket | None = None
     faults: Script = NOTHING
     rate_limits: bool = False
     stand_in_designs: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from orchestrator.model import Mode
 from orchestrator.service import rows
@@ -38,6 +39,14 @@ class Accepted:
 
     job: Job
     is_replay: bool
+
+
+class Over(NamedTuple):
+    """A job whose files may go."""
+
+    id: str
+    folder: str
+    mode: Mode
 
 
 class Store:
@@ -180,9 +189,13 @@ class Store:
         await self._base.write(change)
 
     async def execute(
-        self, job_ids: Sequence[str], *, now: float, along: Along = nothing
+        self, jobs: Sequence[Job], *, now: float, along: Along = nothing
     ) -> list[Accepted]:
         """Accept created jobs for work: states and bill in one go.
+
+        They come with their inputs as they were found when it was asked for.
+
+        ``inputs`` are its inputs as they were found when it was asked for.
 
         Raises:
             Problem: a job is gone, was not created for uploads, or lacks inputs; then
@@ -191,7 +204,7 @@ class Store:
 
         def change(db: sqlite3.Connection) -> list[Accepted]:
             along(db)
-            return [self._execute(db, each, now) for each in job_ids]
+            return [self._execute(db, each, now) for each in jobs]
 
         return await self._base.write(change)
 
@@ -269,6 +282,7 @@ class Store:
             gone = dict.fromkeys(("params", "webhook", "error"))
             rows.update(db, job_id, state=JobState.DELETED, **empty, **gone)
             db.execute("DELETE FROM input WHERE job = ?", (job.n,))
+            db.execute("DELETE FROM etag WHERE job = ?", (job.n,))
 
         await self._base.write(change)
 
@@ -278,14 +292,14 @@ class Store:
         found = self._base.reader.execute(query, (now, JobState.DELETED))
         return found.fetchone() is not None
 
-    async def expire(self, now: float, limit: int = 256) -> list[tuple[str, str]]:
-        """End what has expired; return ids and folders of jobs whose files may go.
+    async def expire(self, now: float, limit: int = 256) -> list[Over]:
+        """End what has expired; return the jobs whose files may go.
 
         Both in one change: a job that is executed at this moment is one or the other.
         """
 
-        def change(db: sqlite3.Connection) -> list[tuple[str, str]]:
-            query = f"SELECT id, folder {SWEEPABLE} LIMIT ?"
+        def change(db: sqlite3.Connection) -> list[Over]:
+            query = f"SELECT id, folder, mode {SWEEPABLE} LIMIT ?"
             found = db.execute(query, (now, JobState.DELETED, limit)).fetchall()
             db.executemany(
                 "UPDATE job SET state = ? WHERE id = ? AND state IN (?, ?)",
@@ -294,7 +308,7 @@ class Store:
                     for row in found
                 ],
             )
-            return [(row["id"], row["folder"]) for row in found]
+            return [Over(row["id"], row["folder"], Mode(row["mode"])) for row in found]
 
         return await self._base.write(change)
 
@@ -317,17 +331,16 @@ class Store:
         job = rows.insert(db, order, inputs, state=state, folder=folder, now=now)
         return Accepted(job, is_replay=False)
 
-    def _execute(self, db: sqlite3.Connection, job_id: str, now: float) -> Accepted:
-        job = rows.known(db, job_id)
+    def _execute(self, db: sqlite3.Connection, seen: Job, now: float) -> Accepted:
+        job = rows.known(db, seen.id)
         if job.state is not JobState.CREATED:
             _check_executed(job)
-            self._charge(db, job_id, now, is_first=False)
+            self._charge(db, job.id, now, is_first=False)
             return Accepted(job, is_replay=True)
-        missing = [n for n, each in enumerate(job.inputs) if not each.is_received]
-        if missing:
-            raise Problem("wrong_state", f"file {missing[0]} is not uploaded yet")
-        rows.update(db, job_id, state=JobState.QUEUED, expires=None)
-        self._charge(db, job_id, now, is_first=True)
+        job = rows.found(db, job, seen.inputs)
+        _check_complete(job)
+        rows.update(db, job.id, state=JobState.QUEUED, expires=None)
+        self._charge(db, job.id, now, is_first=True)
         job = replace(job, state=JobState.QUEUED, expires=None)
         return Accepted(job, is_replay=False)
 
@@ -337,6 +350,16 @@ class Store:
         kind = "accepted" if is_first or not self._deduplicate else "replay"
         query = "INSERT INTO bill (job, at, kind) VALUES (?, ?, ?)"
         db.execute(query, (job_id, now, kind))
+
+
+def _check_complete(job: Job) -> None:
+    for n, each in enumerate(job.inputs):
+        if each.is_received:
+            continue
+        why = f"file {n} is not uploaded yet"
+        if each.size is not None:
+            why = f"file {n} has {each.size} bytes, {each.declared} were declared"
+        raise Problem("wrong_state", why)
 
 
 def _check_executed(job: Job) -> None:

@@ -624,3 +624,40 @@ async def test_several_documents_of_a_job_end_apart() -> None:
     verdicts = await scene.carry()
     assert [each.state for each in verdicts] == [State.FAILED, State.DONE]
     assert scene.ledger.jobs[ID].phase is Phase.FETCH
+
+
+MOVED = {"location": "https://store.example/a?signature=s"}
+
+
+async def test_a_download_follows_a_redirect_without_our_headers() -> None:
+    """The place that a result is fetched from may be anybody's."""
+    scene = Scene(
+        ("PUT *", said(202, "queued")),
+        ("GET *", DONE),
+        ("GET /v1/jobs/*/results/0", Canned(307, MOVED)),
+        ("GET https://store.example/*", Canned(200, {"etag": '"md5"'}, file=(PDF,))),
+        ("DELETE *", Canned(204)),
+        mode=Mode.ASYNC,
+    )
+    assert await scene.state() == (State.DONE, "")
+    asked = scene.transport.requests[3]
+    assert (asked.url, asked.keyed, asked.headers) == (MOVED["location"], False, ())
+
+
+async def test_only_downloads_are_redirected_and_not_for_ever() -> None:
+    """A redirected submit may have been accepted: it is looked up, never followed."""
+    scene = Scene(
+        ("PUT *", Canned(307, MOVED)),
+        ("GET /v1/jobs/*", DONE),
+        *[("GET *", Canned(302, MOVED))] * 200,
+    )
+    state, _ = await scene.state()
+    assert state is State.OVERDUE
+    lines = scene.transport.lines
+    assert lines[:3] == [
+        f"PUT /v1/jobs/{ID}?mode=sync",
+        f"GET /v1/jobs/{ID}",
+        f"GET /v1/jobs/{ID}/results/0",
+    ]
+    assert lines[3:6] == [f"GET {MOVED['location']}"] * 3
+    assert lines[6] == f"GET /v1/jobs/{ID}/results/0"

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from orchestrator.clock import Clock
 from orchestrator.model import Mode
+from orchestrator.service.depot import Depot
 from orchestrator.service.desk import Desk
 from orchestrator.service.faults.injector import Injector
 from orchestrator.service.jobs import ID, Job
@@ -25,6 +26,7 @@ class Context:
 
     desk: Desk
     links: Links
+    depot: Depot
     clock: Clock
     settings: ServiceSettings
     rates: Rates
@@ -112,17 +114,16 @@ def view(job: Job, context: Context, origin: str) -> dict[str, object]:
 
 
 def _uploads(job: Job, context: Context, origin: str) -> list[dict[str, object]]:
-    if job.order.mode is not Mode.PRESIGNED or job.state.is_ended:
+    if not job.is_presigned or job.state.is_ended:
         return []
     uploads: list[dict[str, object]] = []
-    now = context.clock.now()
     for n, each in enumerate(job.inputs):
-        path, expires = context.links.sign(job.id, n, now=now)
+        link = context.depot.upload(job, n, origin=origin)
         uploads.append(
             {
                 "file": n,
-                "url": origin + path,
-                "expires": float(expires),
+                "url": link.url,
+                "expires": link.expires,
                 "received": each.is_received,
             }
         )

@@ -22,7 +22,7 @@ async def get_job(request: web.Request) -> web.Response:
     """``GET /v1/jobs/{id}``."""
     desk, name = request.app[CONTEXT].desk, job_id(request)
     try:
-        return show(request, desk.find(name))
+        return show(request, await desk.look(desk.find(name)))
     except Problem:
         if desk.is_receiving(name):
             return answer({"id": name, "state": JobState.RECEIVING})

@@ -10,24 +10,16 @@ from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
 from typing import IO
-from urllib.parse import quote
 
 from aiohttp import ETag, hdrs, web
 from anyio import to_thread
 
+from orchestrator.service.attachment import disposition, kind
 from orchestrator.service.jobs import Job, Result
 from orchestrator.service.native.context import CONTEXT, job_id
 from orchestrator.service.problems import Problem
 
 CHUNK = 1024 * 1024
-TYPES = {
-    "pdf": "application/pdf",
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "svg": "image/svg+xml",
-    "txt": "text/plain; charset=utf-8",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-}
 
 
 async def get_result(request: web.Request) -> web.StreamResponse:
@@ -49,13 +41,16 @@ async def send(
     Raises:
         Problem: the result is not there, or the caller's conditions fail.
     """
-    path = request.app[CONTEXT].desk.result(job, n)
+    context = request.app[CONTEXT]
+    path = context.desk.result(job, n)
     result = job.results[n]
     headers = {**_headers(job, result), **(more or {})}
     if _has(request.if_none_match, result):
         return web.Response(status=304, headers=headers)
     if request.if_match is not None and not _has(request.if_match, result):
         raise Problem("not_matched", "the result is not the one of If-Match")
+    if result.stored:
+        return _elsewhere(request, context.depot.result(job, n), headers, result)
     start, stop = _range(request, result)
     if (start, stop) != (0, result.size):
         status = 206
@@ -63,23 +58,31 @@ async def send(
     return await _stream(request, path, (start, stop), status, headers)
 
 
+def _elsewhere(
+    request: web.Request, link: str | None, headers: dict[str, str], result: Result
+) -> web.StreamResponse:
+    """Send the caller to the store, by a link that is fresh each time.
+
+    A link is signed for GET alone, so HEAD is answered here.
+    """
+    if link is None:
+        why = "the result is in a store that this instance was started without"
+        raise Problem("storage_down", why)
+    if request.method == "HEAD":
+        return web.Response(headers={**headers, "Content-Length": str(result.size)})
+    moved = {"Location": link, "Cache-Control": "no-store", "Job-Id": headers["Job-Id"]}
+    return web.Response(status=307, headers=moved)
+
+
 def _headers(job: Job, result: Result) -> dict[str, str]:
-    suffix = result.name.rpartition(".")[2].lower()
     return {
         "Job-Id": job.id,
         "Job-Converter": job.converter,
         "ETag": f'"{result.sha256}"',
         "Accept-Ranges": "bytes",
-        "Content-Type": TYPES.get(suffix, "application/octet-stream"),
+        "Content-Type": kind(result.name),
         "Content-Disposition": disposition(result.name),
     }
-
-
-def disposition(name: str) -> str:
-    """A name for every client: plain for the old ones, exact for the others."""
-    plain = name.encode("ascii", "replace").decode()
-    plain = plain.replace("\\", "_").replace('"', "_")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _has(tags: tuple[ETag, ...] | None, result: Result) -> bool:

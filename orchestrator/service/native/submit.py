@@ -51,7 +51,8 @@ async def _create(request: web.Request, context: Context, name: str) -> Job:
     order = records.order(
         record, name, Mode.PRESIGNED, allow_private=settings.allow_private_urls
     )
-    return (await context.desk.create(order, inputs)).job
+    accepted = await context.desk.create(order, inputs)
+    return await context.desk.look(accepted.job) if accepted.is_replay else accepted.job
 
 
 async def _accept(

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 import msgspec
 from aiohttp import web
 
+from orchestrator.service.attachment import disposition
 from orchestrator.service.dialects.convertapi.ids import new_plain, result_id
 from orchestrator.service.dialects.convertapi.order import (
     Extra,
@@ -23,7 +24,6 @@ from orchestrator.service.dialects.convertapi.refusal import Refusal, refusal_of
 from orchestrator.service.dialects.convertapi.stream import File, Piece, send
 from orchestrator.service.jobs import Job, JobState
 from orchestrator.service.native.context import CONTEXT
-from orchestrator.service.native.results import disposition
 from orchestrator.service.problems import Problem
 from orchestrator.service.render.names import ending
 from orchestrator.service.shelf import Stored

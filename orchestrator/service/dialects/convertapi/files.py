@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
 
+from orchestrator.service.attachment import disposition
 from orchestrator.service.dialects.convertapi import params
 from orchestrator.service.dialects.convertapi.accept import wanted
 from orchestrator.service.dialects.convertapi.answer import show, url_of, view
@@ -16,7 +17,6 @@ from orchestrator.service.dialects.convertapi.ids import is_plain, new_plain
 from orchestrator.service.dialects.convertapi.refusal import Refusal, invalid
 from orchestrator.service.native.context import CONTEXT
 from orchestrator.service.native.reading import pieces, raw
-from orchestrator.service.native.results import disposition
 from orchestrator.service.problems import Problem
 from orchestrator.service.render.names import ending
 from orchestrator.service.shelf import Stored

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 from anyio import to_thread
 
+from orchestrator.service.attachment import disposition
 from orchestrator.service.dialects.reportflow import filed
 from orchestrator.service.dialects.reportflow.filed import Filed
 from orchestrator.service.dialects.reportflow.pack import pack
@@ -29,7 +30,7 @@ from orchestrator.service.dialects.reportflow.refusal import (
 )
 from orchestrator.service.jobs import ID, Job
 from orchestrator.service.native.context import CONTEXT
-from orchestrator.service.native.results import copy, disposition, send
+from orchestrator.service.native.results import copy, send
 from orchestrator.service.problems import Problem
 
 DOWNLOADS_A_MINUTE = 100
