@@ -280,3 +280,37 @@ def test_the_picture_on_a_terminal(tmp_path: Path) -> None:
     text = shown.decode()
     assert "━" in text
     assert "60 documents in" in text
+
+
+def test_ten_faults_are_ten_lines_with_places(tmp_path: Path) -> None:
+    """Different faults, all at once, each at its own place; exit 1, nothing made."""
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "rows.csv").write_text("number,total\n1,2\n1,3\n")
+    manifest = tmp_path / "my batch.yaml"
+    manifest.write_text(
+        "version: 1\n"
+        "providers:\n"
+        "  other: {type: locl}\n"
+        "  third: {type: local, key: abc}\n"
+        "documents:\n"
+        "- {id: a, input: a.txt, to: pdf, mode: fast}\n"
+        "- {id: b, input: gone.txt, to: pdf}\n"
+        "- {id: c, input: a.txt, to: pdf, priorty: 3}\n"
+        "- {id: d, input: a.txt, to: pdf, provider: nobody}\n"
+        "- {id: e, to: pdf}\n"
+        "- {id: f, input: a.txt, to: pdf}\n"
+        "- {id: f, input: a.txt, to: pdf, output: out/x.pdf}\n"
+        "- {id: g, input: a.txt, to: pdf, output: OUT/X.pdf}\n"
+        "- {rows: rows.csv, key: number, design: sample@1, output: 'r/{number}.pdf'}\n"
+        "- {id: h, input: a.txt, to: pdff}\n"
+    )
+    ended = command.run("validate", manifest, "--json", folder=tmp_path)
+    faults = command.objects(ended.stdout)
+    places = {(each["file"], each["line"], each["column"]) for each in faults}
+    messages = "\n".join(str(each) for each in faults)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert len(faults) >= 10, messages
+    assert len(places) >= 10, messages
+    assert {each["line"] for each in faults} >= {3, 4, 6, 7, 8, 9, 10, 12, 13, 15}
+    assert not (tmp_path / "my batch.batch").exists()
