@@ -54,7 +54,12 @@ async def test_an_error_is_told_behind_every_verdict(tmp_path: Path) -> None:
     """The reader gets all that ended, then what went wrong."""
     run = Quick(tmp_path, FULL + 5, MachineError("the disk is full"))
     found = 0
-    with pytest.raises(MachineError, match="full"):
+
+    async def read() -> None:
+        nonlocal found
         async for _ in run:
             found += 1
+
+    with pytest.raises(MachineError, match="full"):
+        await read()
     assert found == FULL + 5
