@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
+from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.opening import connect, uri
 from orchestrator.ledger.schema import TABLES
 from orchestrator.model import Document, State
@@ -262,6 +263,15 @@ class Stage:
         found = _sha256(path)
         self._db.execute("INSERT INTO read VALUES(?, ?)", (path, found))
         return found
+
+    def unknown(self, names: Sequence[str]) -> list[str]:
+        """Ids and shell patterns that mean no document of the manifest."""
+        left = list(dict.fromkeys(names))
+        for (id_,) in self._db.execute("SELECT id FROM new") if left else ():
+            left = [each for each in left if not is_named(id_, by=each)]
+            if not left:
+                break
+        return left
 
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import cast
@@ -44,7 +45,8 @@ async def test_leaving_a_run_that_waits_for_its_reader(
 ) -> None:
     """Its end is not waited for, however full the queue is."""
     run = Quick(tmp_path, FULL + more, None)
-    async with asyncio.timeout(5), aclosing(aiter(run)) as verdicts:
+    reader = cast("AsyncGenerator[Verdict]", aiter(run))
+    async with asyncio.timeout(5), aclosing(reader) as verdicts:
         async for _ in verdicts:
             await asyncio.sleep(0.01)
             break

@@ -366,6 +366,15 @@ async def test_a_plan_that_grew_old_asks_for_nothing_again(folder: Folder) -> No
     assert folder.open() == []
 
 
+def test_names_that_mean_no_document(folder: Folder) -> None:
+    """Ids and patterns, against the manifest and not the ledger."""
+    folder.merge(folder.document("gone"))
+    with folder.compared(folder.document("a[1]"), folder.document("b")) as (stage, _):
+        assert stage.unknown(["a[1]", "?", "*"]) == []
+        assert stage.unknown(["gone", "b", "B", "a?", "B"]) == ["gone", "B", "a?"]
+        assert stage.unknown([]) == []
+
+
 def test_flags_and_order_follow_the_manifest(folder: Folder) -> None:
     """Priority, place, mode and the leave to overwrite are those of the last one."""
     one, two = folder.document("a"), folder.document("b")
