@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from orchestrator.batch.planning import plan_of
 from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.batch.run import Run
 from orchestrator.clock import Clock, SystemClock
+from orchestrator.errors import UsageError
 from orchestrator.ledger.view import View, mark_missing, reopen_failed
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
@@ -79,6 +80,7 @@ async def run_batch(
 
     Raises:
         ManifestError: the manifest has faults, or asks for what an account cannot do.
+        UsageError: an option names documents that the manifest does not have.
         AccountError: a key is missing, or a service cannot be reached.
         MachineError: the batch is held by another process, or cannot be written.
     """
@@ -110,6 +112,7 @@ def opened(
 
     Raises:
         ManifestError: the manifest has faults; the ledger is untouched.
+        UsageError: an option names documents that the manifest does not have.
         MachineError: the batch is held by another process, or cannot be written.
     """
     options = options or RunOptions()
@@ -117,6 +120,7 @@ def opened(
     with prepared(
         manifest, folder, overwrite=options.overwrite, rehearsal=options.rehearsal
     ) as batch:
+        _require_known(batch, options.only)
         folder.make()
         with folder.held(clock or SystemClock()):
             batch.stage.merge()
@@ -124,6 +128,15 @@ def opened(
                 reopen_failed(folder.ledger, code=options.code)
             mark_missing(folder.ledger)
             yield batch.merged(), folder
+
+
+def _require_known(batch: Prepared, only: Sequence[str]) -> None:
+    if unknown := batch.stage.unknown(only):
+        names = ", ".join(repr(each) for each in unknown)
+        raise UsageError(
+            f"--only {names}: the manifest has no such document; "
+            "`orchestrator plan --documents` lists the ids"
+        )
 
 
 def batch_status(manifest: Path, *, state: Path | None = None) -> dict[State, int]:

@@ -67,7 +67,8 @@ class BatchFolder:
         Raises:
             MachineError: another process holds it.
         """
-        lock = FileLock(self.path / "lock")
+        # Taken in a thread and given back in the loop's own: the lock is no thread's.
+        lock = FileLock(self.path / "lock", thread_local=False)
         try:
             lock.acquire(blocking=False)
         except Timeout:

@@ -63,7 +63,6 @@ class Run:
         self._results: asyncio.Queue[Verdict | None] = asyncio.Queue(maxsize=1000)
         self._opened: list[Opened] = []
         self._is_abandoned = False
-        self._has_ended = False
         self.tally = Tally()
         self.tab: Tab | None = None
 
@@ -108,11 +107,14 @@ class Run:
             MachineError: the ledger or an output cannot be written.
         """
         task = asyncio.create_task(self._main(), name="run")
+        has_read_all = False
         try:
             while (verdict := await self._results.get()) is not None:
                 yield verdict
+            has_read_all = True
         finally:
-            if not self._has_ended:
+            if not has_read_all:
+                # Also one that has ended, and waits for room to say so.
                 self._is_abandoned = True
                 task.cancel()
             await asyncio.wait([task])
@@ -128,7 +130,6 @@ class Run:
         finally:
             # Nobody reads any more from a run that was abandoned.
             if not self._is_abandoned:
-                self._has_ended = True
                 await self._results.put(None)
 
     async def _all(self, stack: AsyncExitStack) -> None:

@@ -63,6 +63,8 @@ _ENDINGS = {
     Remedy.LOST: State.LOST,
     Remedy.DOUBT: State.IN_DOUBT,
 }
+_UNPROVEN = (Remedy.LOOKUP, Remedy.OVERDUE, Remedy.DOUBT)
+"""Words that leave an intent as it is: the work may have been begun."""
 _FULL = (429, 503, 507)
 """Statuses that say that the service has no room now, whatever the document."""
 
@@ -248,7 +250,7 @@ class Driver:
         if not request.repeat.may_cost and failure.remedy is Remedy.LOOKUP:
             # Nothing was at stake: asking again is the lookup.
             parsed = parsed.failed(replace(failure, remedy=Remedy.RETRY))
-        elif failure.remedy is not Remedy.LOOKUP:
+        elif failure.remedy not in _UNPROVEN:
             await self._take_back(work, failure.code)
         work.progress = parsed
 

@@ -62,6 +62,9 @@ class Pages:
         self._after.clear()
 
     def _is_wanted(self, document: Document) -> bool:
-        return not self.only or any(
-            document.id == each or fnmatchcase(document.id, each) for each in self.only
-        )
+        return not self.only or any(is_named(document.id, by=by) for by in self.only)
+
+
+def is_named(document: str, *, by: str) -> bool:
+    """Whether an id or a shell pattern means a document."""
+    return document == by or fnmatchcase(document, by)

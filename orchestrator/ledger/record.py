@@ -48,12 +48,24 @@ def durable(value: Progress) -> Progress:
     """Progress as it may be written down.
 
     Signed upload URLs are secrets and short-lived: they are not kept, so a resume asks
-    for new ones. Asking is repeatable by its declaration (``Repeat.SAME``).
+    for new ones. Asking is repeatable by its declaration (``Repeat.SAME``). Links to
+    results are kept for as long as something may be left to fetch.
     """
+    if value.phase is Phase.ENDED:
+        results = tuple(replace(each, url=None) for each in value.results)
+        return replace(
+            value, handle=_unsigned(value.handle), uploads=(), results=results
+        )
     if not value.uploads:
         return value
     phase = Phase.SUBMIT if value.phase is Phase.UPLOAD else value.phase
     return replace(value, phase=phase, uploads=())
+
+
+def _unsigned(handle: str | None) -> str | None:
+    """A handle that is a link, without what makes it a secret."""
+    is_link = handle is not None and "://" in handle
+    return handle.partition("?")[0] if handle and is_link else handle
 
 
 def request_hash(value: Document) -> str:

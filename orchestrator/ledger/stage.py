@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
+from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.opening import connect, uri
 from orchestrator.ledger.schema import TABLES
 from orchestrator.model import Document, State
@@ -27,6 +28,7 @@ CREATE TABLE new(
   priority INTEGER, size INTEGER, request_hash TEXT, fingerprint TEXT, spec TEXT,
   fate TEXT NOT NULL DEFAULT 'new'
 ) WITHOUT ROWID;
+CREATE TABLE read(path TEXT PRIMARY KEY, sha256 TEXT) WITHOUT ROWID;
 """
 _FATES = """
 UPDATE new SET fate = CASE
@@ -206,8 +208,7 @@ class Stage:
     def compare(self) -> Diff:
         """Say what is new, changed, the same and gone; changes nothing."""
         self._flush()
-        self._db.execute(_FATES)
-        self._settle_touched()
+        self._decide()
         fates = dict(self._db.execute("SELECT fate, count(*) FROM new GROUP BY fate"))
         gone = self._db.execute(
             "SELECT count(*) FROM ledger.document WHERE state <> 'gone' "
@@ -227,6 +228,10 @@ class Stage:
             gone=gone,
             states=states,
         )
+
+    def _decide(self) -> None:
+        self._db.execute(_FATES)
+        self._settle_touched()
 
     def _settle_touched(self) -> None:
         """Let the hash decide where only size, time or inode differ."""
@@ -248,7 +253,25 @@ class Stage:
         row = self._db.execute(
             "SELECT sha256 FROM ledger.input WHERE path = ?", (path,)
         ).fetchone()
-        return row is not None and _sha256(path) == row[0]
+        return row is not None and self._sha256(path) == row[0]
+
+    def _sha256(self, path: str) -> str | None:
+        """Of a file as it is; read once, however often it is asked for."""
+        row = self._db.execute("SELECT sha256 FROM read WHERE path = ?", (path,))
+        if known := row.fetchone():
+            return str(known[0]) if known[0] else None
+        found = _sha256(path)
+        self._db.execute("INSERT INTO read VALUES(?, ?)", (path, found))
+        return found
+
+    def unknown(self, names: Sequence[str]) -> list[str]:
+        """Ids and shell patterns that mean no document of the manifest."""
+        left = list(dict.fromkeys(names))
+        for (id_,) in self._db.execute("SELECT id FROM new") if left else ():
+            left = [each for each in left if not is_named(id_, by=each)]
+            if not left:
+                break
+        return left
 
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""
@@ -279,6 +302,8 @@ class Stage:
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "rw"),))
             self._db.execute("PRAGMA ledger.synchronous=FULL")
             self._db.execute("BEGIN IMMEDIATE")
+            # Another run may have come and gone since the manifest was compared.
+            self._decide()
             for statement in _MERGE:
                 self._db.execute(statement)
             self._db.execute("COMMIT")

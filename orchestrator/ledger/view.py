@@ -204,23 +204,27 @@ def _reopen(connection: sqlite3.Connection, code: str | None) -> int:
 def mark_missing(path: Path) -> list[str]:
     """Mark documents that are done but whose output is gone or has another size.
 
+    Those whose outputs are back, with the disk that they lie on, are done again.
+
     Returns:
-        Their ids.
+        Ids of those that were done until now.
     """
     connection = connect(path)
     try:
-        done = connection.execute(
-            "SELECT id, outputs FROM document WHERE state = 'done'"
+        ended = connection.execute(
+            "SELECT id, state, outputs FROM document WHERE state IN ('done', 'missing')"
         )
-        missing = [(name,) for name, outputs in done if not _are_there(outputs)]
+        turned = [
+            (State.MISSING if state == State.DONE else State.DONE, name)
+            for name, state, outputs in ended
+            if _are_there(outputs) is (state == State.MISSING)
+        ]
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(
-            "UPDATE document SET state = 'missing' WHERE id = ?", missing
-        )
+        connection.executemany("UPDATE document SET state = ? WHERE id = ?", turned)
         connection.execute("COMMIT")
     finally:
         connection.close()
-    return [name for (name,) in missing]
+    return [name for state, name in turned if state is State.MISSING]
 
 
 def _are_there(outputs: str | None) -> bool:

@@ -68,6 +68,19 @@ def test_plan_and_validate_leave_no_trace(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_documents_that_nobody_knows_are_a_usage_error(tmp_path: Path) -> None:
+    """A mistyped id is not taken for a run with nothing to do."""
+    manifest = write(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    ended = command.run(
+        "run", manifest, "--only", "請求 1", "--only", "*9", folder=tmp_path
+    )
+    assert ended.returncode == 1
+    assert "--only '*9'" in ended.stderr
+    assert "請求 1" not in ended.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import MachineError
+from orchestrator.ledger import record
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
@@ -145,6 +146,19 @@ async def test_signed_upload_links_are_not_kept(batch: Batch) -> None:
     async with batch.open() as book:
         _, progress, _ = book.open_jobs("a")[0]
         assert progress == Progress(Phase.SUBMIT, handle="h")
+
+
+def test_an_ended_job_keeps_no_signed_links() -> None:
+    """What is fetched needs no link; a handle that is one keeps its address."""
+    link = "https://x/a.pdf?signature=secret"
+    results = (Result("a", link), Result("b", "/v1/b", document=1))
+    there = Progress(Phase.FETCH, handle=link, results=results)
+    assert record.durable(there) == there
+    kept = record.durable(there.at(Phase.ENDED))
+    assert "secret" not in record.text(kept)
+    assert kept.handle == "https://x/a.pdf"
+    assert [each.name for each in kept.results] == ["a", "b"]
+    assert record.durable(Progress(Phase.ENDED, handle="h?1")).handle == "h?1"
 
 
 @pytest.mark.parametrize(

@@ -158,3 +158,11 @@ async def test_a_refused_account_is_told_before_any_work(
         with pytest.raises(AccountError, match="account paid"):
             await run(tmp_path, kind, paid.url, "wrong")
         assert not paid.bill
+
+
+async def test_a_process_runs_a_batch_again(tmp_path: Path) -> None:
+    """The lock is given back by whatever thread, as soon as a run is over."""
+    async with serving(Paid()) as paid:
+        assert len(await run(tmp_path, "compdf", paid.url, "good")) == 3
+        assert await run(tmp_path, "compdf", paid.url, "good") == []
+        assert paid.bill == {"a": 1, "b": 1}

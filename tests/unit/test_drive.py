@@ -14,7 +14,18 @@ import pytest
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.work import AccountStopped, End, Wait, Work
-from orchestrator.model import Document, Mode, Phase, Progress, Result, State, Verdict
+from orchestrator.model import (
+    Blame,
+    Document,
+    Failure,
+    Mode,
+    Phase,
+    Progress,
+    Remedy,
+    Result,
+    State,
+    Verdict,
+)
 from orchestrator.providers import local
 from orchestrator.testing import (
     Broken,
@@ -605,6 +616,25 @@ async def test_a_charged_request_without_a_reply_is_in_doubt() -> None:
     job, progress, intended = scene.ledger.open_jobs("a")[0]
     scene.work = Work(job, progress, intended)
     assert await scene.state() == (State.IN_DOUBT, "reset")
+    assert scene.transport.lines == ["POST /do"]
+
+
+async def test_a_charged_reply_that_leaves_a_doubt_keeps_its_intent() -> None:
+    """What came may be billed: the next run does not take it for never sent."""
+    provider = charged(None)
+    flow = dict(provider.flows[Mode.SYNC])
+    strays = Failure("strays", "anyone's", Blame.SERVICE, Remedy.DOUBT)
+    flow[Phase.SUBMIT] = replace(
+        flow[Phase.SUBMIT], parse=lambda _job, before, _reply: before.failed(strays)
+    )
+    scene = Scene(
+        ("POST /do", Canned(200)), provider=replace(provider, flows={Mode.SYNC: flow})
+    )
+    assert await scene.state() == (State.IN_DOUBT, "strays")
+    job, progress, intended = scene.ledger.open_jobs("a")[0]
+    assert intended is not None
+    scene.work = Work(job, progress, intended)
+    assert await scene.state() == (State.IN_DOUBT, "strays")
     assert scene.transport.lines == ["POST /do"]
 
 

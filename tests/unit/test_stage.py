@@ -338,6 +338,43 @@ async def test_outputs_that_left_are_missing_and_not_done_again(
     assert folder.open() == []
 
 
+async def test_outputs_that_are_back_are_done_again(folder: Folder) -> None:
+    """A disk that was not there for one run: nothing is missing once it is back."""
+    one = folder.document("a")
+    folder.merge(one)
+    await folder.end(one)
+    away = Path(one.output).rename(folder.path / "away")
+    assert mark_missing(folder.ledger) == ["a"]
+    assert mark_missing(folder.ledger) == []
+    away.rename(one.output)
+    assert mark_missing(folder.ledger) == []
+    assert folder.states() == {"a": State.DONE}
+
+
+async def test_a_plan_that_grew_old_asks_for_nothing_again(folder: Folder) -> None:
+    """Another run may end between the comparison and the merge."""
+    before, after = folder.document("a"), folder.document("a", params={"x": 1})
+    folder.merge(before)
+    await folder.end(before)
+    with folder.compared(after, folder.document("b")) as (stage, diff):
+        assert (diff.changed, diff.new) == (1, 1)
+        folder.merge(after, folder.document("b"))
+        for each in folder.open():
+            await folder.end(each)
+        stage.merge()
+    assert folder.states() == {"a": State.DONE, "b": State.DONE}
+    assert folder.open() == []
+
+
+def test_names_that_mean_no_document(folder: Folder) -> None:
+    """Ids and patterns, against the manifest and not the ledger."""
+    folder.merge(folder.document("gone"))
+    with folder.compared(folder.document("a[1]"), folder.document("b")) as (stage, _):
+        assert stage.unknown(["a[1]", "?", "*"]) == []
+        assert stage.unknown(["gone", "b", "B", "a?", "B"]) == ["gone", "B", "a?"]
+        assert stage.unknown([]) == []
+
+
 def test_flags_and_order_follow_the_manifest(folder: Folder) -> None:
     """Priority, place, mode and the leave to overwrite are those of the last one."""
     one, two = folder.document("a"), folder.document("b")
