@@ -95,7 +95,7 @@ class Roll:
             else:
                 self._watch.put_off(place, max(0.0, due - now))
         # One that helped nobody is not soon tried again.
-        self._next = now + (self._between if spared else self._pace.cap)
+        self._next = now + max(self._between, 0.0 if spared else self._pace.cap)
 
     def _spare(self, place: Place[Work]) -> bool:
         """Let a job wait as after its own poll, unless it went on meanwhile."""

@@ -301,6 +301,18 @@ async def test_only_who_may_be_spared_counts(change: dict[str, Any]) -> None:
     assert scene.asked["list"] == 0
 
 
+@pytest.mark.parametrize("change", [{"attempts": 1}, {"intended": 1.0}], ids=str)
+async def test_who_is_in_trouble_is_asked_for_itself(change: dict[str, Any]) -> None:
+    """A list could only delay what its own poll has to clear up."""
+    scene = Scene(count=0)
+    for n in range(3):
+        parked(scene, n)
+    work = parked(scene, 3)
+    for name, value in change.items():
+        setattr(work, name, value)
+    assert not await scene.roll.call()
+
+
 async def test_one_call_at_a_time() -> None:
     """Also while the first is on its way."""
     scene = Scene(count=0, listed=lambda _: Hang())
