@@ -7,6 +7,9 @@
      "request": {…}, "reply": {"status": 200, "headers": {…}, "json": {…} | "text": …},
      "after": {…}}                                 # where it stands then
 
+A roll call has ``"step": "roll"``, no mode and no phase; ``"handles"`` are asked for,
+and ``"pending"`` is what its reply names.
+
 Of a request and of what comes after, only what a file names is compared.
 """
 
@@ -41,6 +44,11 @@ Place = tuple[Mode, Phase, str]
 def files_of(provider: str) -> list[Path]:
     """Every exchange of an API."""
     return sorted((FOLDER / provider).glob("*.json"))
+
+
+def is_roll(path: Path) -> bool:
+    """Whether it is a roll call, which belongs to no mode."""
+    return read(path).get("step") == "roll"
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from orchestrator.clock import Clock
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
+from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
 from orchestrator.errors import AccountError, MachineError
@@ -206,15 +207,25 @@ class Opening:
             trusted=self._store.is_trusted(account.name),
             listens=self._hooks.listens(account),
         )
+        watch = Watch[Work](self._clock)
+        roll = Roll(
+            account.provider,
+            transport=transport,
+            gates=gates,
+            watch=watch,
+            clock=self._clock,
+            luck=self._luck,
+        )
         dispatcher = Dispatcher(
             driver,
             feed=Pages(self._store, account.name, self._options.only, self._allowance),
-            watch=Watch[Work](self._clock),
+            watch=watch,
             gates=gates,
             limits=limits,
             make_job=self._maker(account.name, endpoint.callback),
             tell=tell,
             fits=account.provider.fits,
+            roll=roll,
         )
         return Opened(account, dispatcher, balance, endpoint.callback)
 

@@ -16,6 +16,7 @@ from orchestrator.engine.drive import Driver
 from orchestrator.engine.echoes import Echoes
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed
+from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import AccountStopped, End, Wait, Work
 from orchestrator.model import (
@@ -83,6 +84,7 @@ class Dispatcher:
         make_job: MakeJob,
         tell: Tell,
         fits: Fits | None = None,
+        roll: Roll | None = None,
     ) -> None:
         self._driver = driver
         self._watch = watch
@@ -90,6 +92,7 @@ class Dispatcher:
         self._limits = limits
         self._make_job = make_job
         self._fits = fits
+        self._roll = roll
         self._tell = tell
         self._feed = feed
         # Small ones keep a place on the wire, whatever is uploaded.
@@ -201,6 +204,8 @@ class Dispatcher:
     async def _next(self) -> Work | None:
         """The next job to carry; ``None`` when there will be none."""
         while self.stopped is None:
+            if self._roll is not None and await self._roll.call():
+                continue
             if work := self._due():
                 return work
             if work := await self._fresh():

@@ -394,9 +394,7 @@ class Driver:
             why = f"not finished after {pace.deadline:.0f} s; asked again next time"
             failure = Failure("overdue", why, Blame.SERVICE, Remedy.OVERDUE)
             return await self._ending.settle(work, State.OVERDUE, failure)
-        wait = min(pace.cap, pace.first * pace.factor ** min(work.progress.polls, 40))
-        wait *= 1 + 0.1 * self._luck.random()
-        return Wait(max(wait, pace.floor))
+        return Wait(pace.wait(work.progress.polls, self._luck.random()))
 
     async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
         settle = self._ending.settle

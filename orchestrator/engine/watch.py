@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from orchestrator.clock import Clock
@@ -24,6 +26,15 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+
+
+@dataclass(frozen=True, slots=True)
+class Place(Generic[T]):
+    """A place in the heap: a job, until when it waits, and for the how-manieth time."""
+
+    count: int
+    due: float
+    work: T
 
 
 class Watch(Generic[T]):
@@ -49,11 +60,15 @@ class Watch(Generic[T]):
             self._early.discard(work.name)
             self._ready.append(work)
         else:
-            self._count += 1
-            self._parked[work.name] = (self._count, work)
-            due = self._clock.monotonic() + seconds
-            heapq.heappush(self._heap, (due, self._count, work.name))
+            self._put(work, seconds)
         self.stirred.set()
+
+    def _put(self, work: T, seconds: float) -> Place[T]:
+        self._count += 1
+        self._parked[work.name] = (self._count, work)
+        due = self._clock.monotonic() + seconds
+        heapq.heappush(self._heap, (due, self._count, work.name))
+        return Place(self._count, due, work)
 
     def wake(self, name: str, *, is_active: bool = False) -> None:
         """A webhook came: the job is due now, or as soon as it begins to wait."""
@@ -70,11 +85,42 @@ class Watch(Generic[T]):
     def take(self) -> T | None:
         """A job that is due, or ``None``."""
         now = self._clock.monotonic()
-        while self._heap and self._heap[0][0] <= now:
-            _, count, name = heapq.heappop(self._heap)
-            if name in self._parked and self._parked[name][0] == count:
-                self._ready.append(self._parked.pop(name)[1])
-        return self._ready.popleft() if self._ready else None
+        if self._ready:
+            return self._ready.popleft()
+        due = self._next_due()
+        if due is None or due > now:
+            return None
+        _, _, name = heapq.heappop(self._heap)
+        return self._parked.pop(name)[1]
+
+    def crowd(self, within: float, fits: Callable[[T], bool]) -> list[Place[T]]:
+        """Who fits and is due within that time, once somebody is due; all stay.
+
+        Who was woken is not among them: there is news of it.
+        """
+        now = self._clock.monotonic()
+        first = self._next_due()
+        if first is None or first > now:
+            return []
+        return [
+            Place(count, due, work)
+            for due, count, name in self._heap
+            if due <= now + within
+            and (work := self._holder(count, name)) is not None
+            and fits(work)
+        ]
+
+    def put_off(self, place: Place[T], seconds: float) -> Place[T]:
+        """Let a job wait that long from now, unless it has left that place."""
+        if self._holder(place.count, place.work.name) is None:
+            return place
+        self.stirred.set()
+        return self._put(place.work, seconds)
+
+    def _holder(self, count: int, name: str) -> T | None:
+        """Who waits in a place; nobody once the job was woken, taken or put off."""
+        current, work = self._parked.get(name, (None, None))
+        return work if current == count else None
 
     async def rest(self) -> None:
         """Wait until a job is due or something stirs.
@@ -98,7 +144,7 @@ class Watch(Generic[T]):
     def _next_due(self) -> float | None:
         while self._heap:
             due, count, name = self._heap[0]
-            if name in self._parked and self._parked[name][0] == count:
+            if self._holder(count, name) is not None:
                 return due
             heapq.heappop(self._heap)
         return None

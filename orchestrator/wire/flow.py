@@ -67,6 +67,11 @@ class Pace:
     cap: float = 10.0
     deadline: float = 3600.0
 
+    def wait(self, polls: int, luck: float) -> float:
+        """Seconds to the next poll after so many; ``luck`` from 0 to 1 spreads them."""
+        seconds = min(self.cap, self.first * self.factor ** min(polls, 40))
+        return max(seconds * (1 + 0.1 * luck), self.floor)
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -179,6 +184,19 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
+class RollCall:
+    """Asks with one SAFE request which jobs the provider still works on.
+
+    ``build`` is given the handles in question; ``pending`` tells the handles that are
+    said to be unfinished, and is total: a reply that it cannot read names none. It is
+    a hint, as a webhook is: whoever is not named is polled, and the poll is the truth.
+    """
+
+    build: Callable[[Sequence[str]], Request]
+    pending: Callable[[Response], Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """An API as data.
 
@@ -209,6 +227,7 @@ class Provider:
         adoption: Takes over a job whose reply was lost, by the echo of a webhook.
         with_secret: The API as it is for accounts that have a second credential,
             where that means another generation of it.
+        roll: Asks for many jobs at once; ``None`` where each has to be polled.
     """
 
     name: str
@@ -232,3 +251,4 @@ class Provider:
     inquire: Callable[[str], Inquiry] | None = None
     adoption: Adoption | None = None
     with_secret: Provider | None = None
+    roll: RollCall | None = None

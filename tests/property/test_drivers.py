@@ -56,7 +56,13 @@ task = some(
     fileInfoDTOList=lists(file),
     taskCost=st.integers(),
     presignedUrl=links,
-    records=lists(some(taskId=st.just("5f0c"), callbackUrl=st.just(exchange.ID))),
+    records=lists(
+        some(
+            taskId=st.just("5f0c"),
+            taskStatus=stands,
+            callbackUrl=st.just(exchange.ID),
+        )
+    ),
     tenantAsset=lists(some(asset=st.integers(), withholdingAsset=st.integers())),
 )
 compdf = some(
@@ -173,3 +179,16 @@ def test_no_standing_raises(name: str, data: st.DataObject) -> None:
     assert survey is not None
     found = survey.standing(data.draw(replies(name)))
     assert found.refusal.isprintable()
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_no_roll_call_raises(data: st.DataObject) -> None:
+    """Whatever a list says, names come of it, or none do."""
+    roll = providers()["compdf"].roll
+    assert roll is not None
+    assert roll.build(["5f0c"]).repeat is Repeat.SAFE
+    reply = data.draw(replies("compdf"))
+    named = roll.pending(reply)
+    assert all(type(each) is str and each for each in named)
+    assert not named or reply.is_success

@@ -13,10 +13,12 @@ from tests import exchange
 
 NAMES = ("compdf", "convertapi")
 FILES = [(name, path) for name in NAMES for path in exchange.files_of(name)]
+TURNS = [each for each in FILES if not exchange.is_roll(each[1])]
+ROLLS = [each for each in FILES if exchange.is_roll(each[1])]
 
 
 @pytest.mark.parametrize(
-    ("name", "path"), FILES, ids=[f"{name}-{path.stem}" for name, path in FILES]
+    ("name", "path"), TURNS, ids=[f"{name}-{path.stem}" for name, path in TURNS]
 )
 def test_exchange(name: str, path: Path) -> None:
     """Build what the file asks, and read what it answers."""
@@ -32,10 +34,30 @@ def test_exchange(name: str, path: Path) -> None:
         assert after.failure is None
 
 
+@pytest.mark.parametrize(
+    ("name", "path"), ROLLS, ids=[f"{name}-{path.stem}" for name, path in ROLLS]
+)
+def test_roll_call(name: str, path: Path) -> None:
+    """Build what the file asks, and hear who is pending."""
+    record, roll = exchange.read(path), providers()[name].roll
+    assert roll is not None
+    if "request" in record:
+        request = exchange.shown(roll.build(record["handles"]))
+        exchange.compare(request, record["request"], "request")
+    named = roll.pending(exchange.reply(record["reply"]))
+    assert sorted(named) == record["pending"]
+
+
+def test_every_roll_call_has_an_exchange() -> None:
+    """And who has none has none."""
+    seen = {name for name, path in ROLLS if "request" in exchange.read(path)}
+    assert seen == {name for name in NAMES if providers()[name].roll}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_step_of_every_mode_has_an_exchange(name: str) -> None:
     """A step without one is a step that nobody tried."""
-    records = map(exchange.read, exchange.files_of(name))
+    records = [exchange.read(path) for given, path in TURNS if given == name]
     seen = {exchange.place_of(each) for each in records if "request" in each}
     assert set(exchange.places(providers()[name])) <= seen
 

@@ -135,3 +135,34 @@ async def test_thousands_wait_behind_one_alarm(
     for each in resting:
         each.cancel()
     watch.close()
+
+
+def test_a_crowd_is_who_is_due_about_now(
+    watch: Watch[Item], clock: ManualClock
+) -> None:
+    """None before the first is due; then its neighbours too, if they fit."""
+    for name, seconds in (("a", 1.0), ("b", 2.0), ("c", 3.5), ("no", 1.0)):
+        watch.park(Item(name), seconds)
+    watch.park(Item("woken"), 1.0)
+    watch.wake("woken")
+    assert watch.crowd(9.0, lambda _: True) == []
+    clock.skip(1)
+    crowd = watch.crowd(2.0, lambda item: item.name != "no")
+    assert sorted(each.work.name for each in crowd) == ["a", "b"]
+    assert taken(watch) == ["woken", "a", "no"], "they stay where they are"
+
+
+def test_who_is_put_off_waits_anew(watch: Watch[Item], clock: ManualClock) -> None:
+    """The old time is nobody's; who has gone on is left alone."""
+    watch.park(Item("a"), 0.0)
+    watch.park(Item("b"), 0.0)
+    a, b = sorted(watch.crowd(0.0, lambda _: True), key=lambda each: each.count)
+    later = watch.put_off(a, 5.0)
+    assert later is not a
+    assert watch.put_off(a, 1.0) is a, "it has another place by now"
+    assert taken(watch) == ["b"]
+    assert watch.put_off(b, 1.0) is b
+    watch.park(Item("b"), 9.0)
+    assert watch.put_off(b, 1.0) is b, "it waits for something else by now"
+    clock.skip(5)
+    assert taken(watch) == ["a"]

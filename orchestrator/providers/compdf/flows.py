@@ -8,6 +8,7 @@ list does not show our own id, a lost reply stays in doubt.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.model import (
@@ -22,6 +23,7 @@ from orchestrator.model import (
     Upload,
 )
 from orchestrator.providers.compdf.codes import data_of, says
+from orchestrator.providers.compdf.listing import listed_by, unfinished
 from orchestrator.providers.compdf.standing import standing
 from orchestrator.providers.compdf.task import Stand, Task, outcome_of, task_of
 from orchestrator.providers.compdf.tools import (
@@ -38,13 +40,14 @@ from orchestrator.wire.flow import (
     Limits,
     Pace,
     Provider,
+    RollCall,
     Step,
     Survey,
     no_objections,
 )
 from orchestrator.wire.http import Field, Form, Raw, Repeat, Request, Response
 from orchestrator.wire.rules import bad_reply
-from orchestrator.wire.values import integer, line, mapping, records, text
+from orchestrator.wire.values import integer, line, mapping, text
 
 HOST = "https://api-server.compdf.com"
 """The global one; for mainland China the manifest says ``url:`` with ``.cn``."""
@@ -124,6 +127,11 @@ def _named(progress: Progress) -> tuple[tuple[str, str], ...]:
 
 def tasks(_job: Job, _: Progress) -> Request:
     """Ask for the newest tasks."""
+    return newest(())
+
+
+def newest(_: Sequence[str]) -> Request:
+    """Ask for the first page of the list, which cannot be asked for single tasks."""
     query = (("page", "1"), ("size", "100"), ("language", "1"))
     return Request("GET", f"{V2}/task/list", Repeat.SAFE, query=query, timeout=30.0)
 
@@ -240,11 +248,9 @@ def on_looked_up(job: Job, progress: Progress, response: Response) -> Progress:
 
 def on_listed(job: Job, progress: Progress, response: Response) -> Progress:
     """A task that shows our own id is ours; that none does proves nothing."""
-    data = data_of(response)
-    page = mapping(response.json())
-    if isinstance(data, Failure) and not (response.is_success and "records" in page):
-        return progress.failed(_only_asked(data))
-    listed = records(page.get("records")) or records(mapping(data).get("records"))
+    listed = listed_by(response)
+    if isinstance(listed, Failure):
+        return progress.failed(_only_asked(listed))
     for each in listed:
         task = text(each.get("taskId"))
         if task and any(job.id in v for v in each.values() if isinstance(v, str)):
@@ -382,4 +388,5 @@ provider = Provider(
     ),
     base_url=HOST,
     fits=fits,
+    roll=RollCall(newest, unfinished),
 )

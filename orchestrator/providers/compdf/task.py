@@ -43,6 +43,12 @@ _STANDS = {
 """Their words, in lower case; those of the AI pages and of older clients too."""
 
 
+def is_unfinished(record: dict[str, Any]) -> bool:
+    """Whether a record of the task list says, in a known word, that it is not done."""
+    stand = _STANDS.get(text(record.get("taskStatus")).lower())
+    return stand in (Stand.CREATED, Stand.WORKING)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A task, with one record for each of its files as far as it names them."""
