@@ -17,7 +17,7 @@ from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.batch.run import Run
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import UsageError
-from orchestrator.ledger.view import View, mark_missing, reopen_failed
+from orchestrator.ledger.view import View, mark_missing, reopen
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
 from orchestrator.plan.batch import Plan
@@ -117,17 +117,29 @@ def opened(
     """
     options = options or RunOptions()
     folder = folder_of(manifest.settings.path, state)
-    with prepared(
-        manifest, folder, overwrite=options.overwrite, rehearsal=options.rehearsal
-    ) as batch:
+    clock = clock or SystemClock()
+    with ExitStack() as stack:
+        # Held first, where there is something to hold: the outputs of a run that is
+        # going on are no strangers' files. A faulty first manifest leaves no folder.
+        is_held = folder.path.is_dir()
+        if is_held:
+            stack.enter_context(folder.held(clock))
+        batch = stack.enter_context(
+            prepared(
+                manifest,
+                folder,
+                overwrite=options.overwrite,
+                rehearsal=options.rehearsal,
+            )
+        )
         _require_known(batch, options.only)
-        folder.make()
-        with folder.held(clock or SystemClock()):
-            batch.stage.merge()
-            if options.retries_failed:
-                reopen_failed(folder.ledger, code=options.code)
-            mark_missing(folder.ledger)
-            yield batch.merged(), folder
+        if not is_held:
+            folder.make()
+            stack.enter_context(folder.held(clock))
+        batch.stage.merge()
+        mark_missing(folder.ledger)
+        reopen(folder.ledger, options.retries, code=options.code)
+        yield batch.merged(), folder
 
 
 def _require_known(batch: Prepared, only: Sequence[str]) -> None:

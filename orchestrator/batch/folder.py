@@ -29,6 +29,18 @@ class Holder:
     host: str
     since: float
 
+    def is_alive(self, here: str) -> bool:
+        """Whether the process is still there, as far as this machine can tell."""
+        if self.host != here:
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            return True
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class BatchFolder:
@@ -87,12 +99,13 @@ class BatchFolder:
             lock.release()
 
     def holder(self) -> Holder | None:
-        """Who says to hold the batch, or ``None``."""
+        """Who holds the batch, or ``None``; the dead hold nothing."""
         try:
             text = (self.path / "holder.json").read_bytes()
-            return msgspec.json.decode(text, type=Holder)
+            holder = msgspec.json.decode(text, type=Holder)
         except (OSError, msgspec.DecodeError):
             return None
+        return holder if holder.is_alive(socket.gethostname()) else None
 
     def _held_by(self) -> str:
         holder = self.holder()

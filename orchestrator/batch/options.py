@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.batch.rehearsal import Rehearsal
+from orchestrator.model import State
 from orchestrator.settings import HookSettings
 
 
@@ -18,7 +19,7 @@ class RunOptions:
         only: Ids or shell patterns of the documents to start; empty means all.
         limit: How many documents to start at most.
         overwrite: Whether outputs may replace files that this batch did not make.
-        retries_failed: Whether failed documents are opened again first.
+        retries: States of documents that are opened again first.
         code: Only those that failed with this code.
         log_file: Where every exchange is noted, a JSON line each.
         rehearsal: Where to rehearse instead of running.
@@ -31,7 +32,7 @@ class RunOptions:
     only: Sequence[str] = ()
     limit: int | None = None
     overwrite: bool = False
-    retries_failed: bool = False
+    retries: frozenset[State] = frozenset()
     code: str | None = None
     log_file: Path | None = None
     rehearsal: Rehearsal | None = None

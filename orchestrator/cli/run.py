@@ -154,7 +154,11 @@ def run_command(
 @click.command("retry")
 @manifest_argument
 @click.option("--failed", is_flag=True, help="Run failed documents again.")
+@click.option(
+    "--missing", is_flag=True, help="Make outputs again that are gone or were changed."
+)
 @click.option("--code", metavar="CODE", help="Only those that failed with this code.")
+@overwrite_option
 @_LIMIT
 @_LOG
 @state_option
@@ -164,20 +168,26 @@ def retry_command(
     state: Path | None,
     *,
     failed: bool,
+    missing: bool,
     code: str | None,
+    overwrite: bool,
     limit: int | None,
     log_file: Path | None,
     as_json: bool,
 ) -> Exit:
-    """Run documents again that failed for good.
+    """Run documents again that failed, or whose outputs are gone.
 
     They are asked for as new work, which a provider may bill again; only results
     that are already paid for and merely could not be saved are fetched.
     """
-    if not failed:
-        raise UsageError("say what to retry: --failed")
+    chosen = ((failed, State.FAILED), (missing, State.MISSING))
+    states = frozenset(each for is_chosen, each in chosen if is_chosen)
+    if not states:
+        raise UsageError("say what to retry: --failed, --missing, or both")
     batch_status(manifest, state=state)  # a batch that was never run is a usage error
-    options = RunOptions(limit=limit, retries_failed=True, code=code, log_file=log_file)
+    options = RunOptions(
+        limit=limit, overwrite=overwrite, retries=states, code=code, log_file=log_file
+    )
     return _run(manifest, state, options, as_json=as_json)
 
 

@@ -111,7 +111,8 @@ SELECT new.account, new.mode, count(*), sum(new.size), new.spec, max(new.size)
 FROM new LEFT JOIN ledger.document AS old ON old.id = new.id
 WHERE new.fate IN ('new', 'changed')
    OR old.state IN ('open', 'in_doubt', 'overdue', 'gone')
-GROUP BY new.account, new.mode ORDER BY new.account, new.mode DESC
+GROUP BY new.account, new.mode
+ORDER BY new.account, instr('sync async presigned', new.mode)
 """
 _MERGE = (_FREE, _ABANDON, _KEEP_SPECS, _CHANGE, _INSERT, _REFRESH, _LEAVE)
 """In this order; a job that was never sent is not sent for what nobody wants now."""

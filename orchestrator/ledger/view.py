@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -128,7 +128,7 @@ class View:
     def reasons(self) -> list[tuple[State, str, int, str, str]]:
         """What stands against documents: state, code, count, example, message."""
         rows = self._db.execute(
-            "SELECT state, coalesce(code, ''), count(*), min(id), min(failure) "
+            "SELECT state, coalesce(code, ''), count(*), min(id), failure "
             "FROM document WHERE state NOT IN ('done', 'open', 'gone') "
             "GROUP BY state, code ORDER BY count(*) DESC"
         )
@@ -177,26 +177,26 @@ class View:
             )
 
 
-def reopen_failed(path: Path, *, code: str | None = None) -> int:
-    """Open failed documents again; those whose job can still be fetched keep it.
+def reopen(path: Path, states: Collection[State], *, code: str | None = None) -> int:
+    """Open documents in these states again; a job that can be fetched is kept.
 
     Returns:
         How many documents were opened.
     """
     connection = connect(path)
     try:
-        return _reopen(connection, code)
+        return sum(_reopen(connection, each, code) for each in states)
     finally:
         connection.close()
 
 
-def _reopen(connection: sqlite3.Connection, code: str | None) -> int:
+def _reopen(connection: sqlite3.Connection, state: State, code: str | None) -> int:
     cursor = connection.execute(
         "UPDATE document SET state = 'open', failure = NULL, code = NULL, "
         "job = CASE WHEN job IN (SELECT id FROM job WHERE phase <> 'ended') "
         "THEN job ELSE NULL END "
-        "WHERE state = 'failed' AND (? IS NULL OR code = ?)",
-        (code, code),
+        "WHERE state = ? AND (? IS NULL OR code = ?)",
+        (state, code, code),
     )
     return cursor.rowcount
 

@@ -24,7 +24,8 @@ _ADVICE = {
     State.IN_DOUBT: "may have been billed; looked up again at the next run",
     State.OVERDUE: "accepted, and asked for again at the next run",
     State.LOST: "billed, and no longer obtainable",
-    State.MISSING: "were done, but the output is gone or has another size",
+    State.MISSING: "done, but the output is gone or was changed; make it again "
+    "(it may be billed again) with `orchestrator retry --missing`",
 }
 Reasons = Sequence[tuple[State, str, int, str, str]]
 
@@ -75,7 +76,8 @@ def advice_lines(states: Mapping[State, int], reasons: Reasons) -> Iterator[str]
         yield f"{_WORDS[state]}: {number(states[state], 'document')}; {advice}"
         for found, code, count, example, message in reasons:
             if found is state:
-                yield f"  {count:>6,}  {code or state}: {message} (as in {example})"
+                why = f"{code}: {message} " if code else ""
+                yield f"  {count:>6,}  {why}(as in {example})"
 
 
 def summary_lines(

@@ -327,3 +327,25 @@ def test_ten_faults_are_ten_lines_with_places(tmp_path: Path) -> None:
     assert len(places) >= 10, messages
     assert {each["line"] for each in faults} >= {3, 4, 6, 7, 8, 9, 10, 12, 13, 15}
     assert not (tmp_path / "my batch.batch").exists()
+
+
+def test_what_is_missing_can_be_made_again(tmp_path: Path) -> None:
+    """A done document whose output is gone is listed, and made again when asked."""
+    manifest = write(tmp_path, 2)
+    assert command.run("run", manifest, folder=tmp_path).returncode == 0
+    (tmp_path / "out" / "請求 1.pdf").unlink()
+    found = command.run("run", manifest, folder=tmp_path)
+    assert found.returncode == 5
+    assert "retry --missing" in found.stdout
+    assert command.run("retry", manifest, "--missing", folder=tmp_path).returncode == 0
+    assert command.valid_pdfs(tmp_path / "out") == 2
+
+
+def test_another_format_under_the_name_is_refused(tmp_path: Path) -> None:
+    """Half a document is worse than none."""
+    (tmp_path / "a.docx").write_text("<html><h1>Total 100</h1><p>text</p></html>")
+    manifest = tmp_path / "m.yaml"
+    manifest.write_text(f"{HEAD}documents: [{{id: a, input: a.docx}}]\n")
+    ended = command.run("run", manifest, folder=tmp_path)
+    assert ended.returncode == 3
+    assert "named .docx, but it is a web page" in ended.stdout

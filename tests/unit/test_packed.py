@@ -19,15 +19,35 @@ def zipped(path: Path, **parts: bytes) -> Path:
 
 def test_an_honest_file_passes(tmp_path: Path) -> None:
     """Also one that is no zip: its converter will say what it is."""
-    packed.check(zipped(tmp_path / "a", sheet=b"<x/>" * 1000))
+    packed.check(zipped(tmp_path / "a", sheet=b"<x/>" * 1000), "ods")
     (tmp_path / "b").write_bytes(b"no zip")
-    packed.check(tmp_path / "b")
+    packed.check(tmp_path / "b", "doc")
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"  <!DOCTYPE html><p>", "a web page"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"{\\rtf1", "an RTF file"),
+        (b"PK\x03\x04 cut", "no docx file, or cut"),
+    ],
+)
+def test_another_format_under_a_zipped_name_is_refused(
+    tmp_path: Path, head: bytes, said: str
+) -> None:
+    """A converter that guesses would make a document of half of it."""
+    (tmp_path / "a").write_bytes(head)
+    with pytest.raises(RenderError, match=f"named .docx, but it is {said}"):
+        packed.check(tmp_path / "a", "docx")
+    (tmp_path / "a").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(99))
+    packed.check(tmp_path / "a", "docx")
 
 
 def test_a_bomb_does_not(tmp_path: Path) -> None:
     """It unpacks to hundreds of times its size."""
     with pytest.raises(RenderError, match="unpacks") as refused:
-        packed.check(zipped(tmp_path / "a", sheet=bytes(80 << 20)))
+        packed.check(zipped(tmp_path / "a", sheet=bytes(80 << 20)), "ods")
     assert refused.value.code == "memory_limit"
 
 

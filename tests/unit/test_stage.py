@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.ledger.stage import Diff, Stage
 from orchestrator.ledger.store import Store
-from orchestrator.ledger.view import View, mark_missing, reopen_failed
+from orchestrator.ledger.view import View, mark_missing, reopen
 from orchestrator.model import (
     Blame,
     Document,
@@ -160,7 +160,7 @@ async def test_asked_for_differently_is_done_again(
     assert folder.merge(edited).same == 1
     assert folder.open() == [replace(edited, overwrite=True)], "a kill changes nothing"
     await folder.end(folder.open()[0], State.FAILED)
-    assert reopen_failed(folder.ledger) == 1
+    assert reopen(folder.ledger, [State.FAILED]) == 1
     folder.merge(edited)
     assert folder.open() == [replace(edited, overwrite=True)], "nor a failure"
 
@@ -316,8 +316,8 @@ async def test_retry_keeps_a_result_that_can_be_fetched(folder: Folder) -> None:
             job = job_of(each, number)
             await store.intend(job, Progress())
             await store.settle(job, Progress(phase), [verdict(each, State.FAILED)])
-    assert reopen_failed(folder.ledger, code="other") == 0
-    assert reopen_failed(folder.ledger, code="bad") == 2
+    assert reopen(folder.ledger, [State.FAILED], code="other") == 0
+    assert reopen(folder.ledger, [State.FAILED], code="bad") == 2
     assert [each.id for each in folder.open()] == ["b"]
     async with Store(folder.ledger, folder.clock) as store:
         assert [job.document.id for job, _, _ in store.open_jobs("a")] == ["a"]

@@ -17,6 +17,16 @@ MAX_RATIO = 250
 SMALL = 64 << 20
 MAX_SCANNED = 256 << 20
 
+_ZIPPED = frozenset({"docx", "xlsx", "pptx", "odt", "ods", "odp", "epub"})
+_ENCRYPTED = bytes.fromhex("d0cf11e0a1b11ae1")
+_MARKS = (
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"%pdf-", "a PDF"),
+    (b"{\\rtf", "an RTF file"),
+    (b"<?xml", "an XML file"),
+)
+
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ >/]")
 # Some programs write an empty value; an empty text is one all the same.
 _VALUE = re.compile(rb"<(?:\w+:)?v(?: [^>]*)?>[^<]")
@@ -24,16 +34,19 @@ _TEXT = re.compile(rb"<(?:\w+:)?c [^>]*t=[\"']str[\"']")
 _CELL_END = re.compile(rb"</(?:\w+:)?c>")
 
 
-def check(path: Path) -> None:
+def check(path: Path, source: str) -> None:
     """Refuse a document that unpacks to more than any honest one does.
 
     Raises:
         RenderError: ``memory_limit`` for a bomb; ``damaged_file`` for a zip that
-            cannot be read. What is no zip at all is left to the converter.
+            cannot be read, and for something else under a zipped format's name: a
+            converter that guesses would make a document of half of it.
     """
     if path.stat().st_size == 0:
         raise RenderError("damaged_file", "the file is empty")
     if not zipfile.is_zipfile(path):
+        if source in _ZIPPED:
+            _refuse_other(path, source)
         return
     try:
         with zipfile.ZipFile(path) as packed:
@@ -49,6 +62,18 @@ def check(path: Path) -> None:
             f"the document unpacks from {path.stat().st_size:,} to {total:,} bytes in"
             f" {len(parts):,} parts, more than is allowed",
         )
+
+
+def _refuse_other(path: Path, source: str) -> None:
+    """Say what it is instead; encrypted ones are no zip, and left to the converter."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(_ENCRYPTED):
+        return
+    looks = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    what = next((word for mark, word in _MARKS if looks.startswith(mark)), "")
+    instead = f"it is {what}" if what else f"it is no {source} file, or cut"
+    raise RenderError("damaged_file", f"named .{source}, but {instead}")
 
 
 def _chunks(packed: zipfile.ZipFile, name: str) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ CONTENT_ONLY = "content only: layout and pictures of the {} file are not kept"
 def convert(task: Task, bench: Bench) -> Answer:
     """Print headings, text, lists and tables of a document."""
     path = Path(task.inputs[0])
-    packed.check(path)
+    packed.check(path, task.source)
     source = anydoc.format_from_extension(task.source)
     try:
         content = anydoc.to_markdown_bytes(path.read_bytes(), source)

@@ -30,7 +30,7 @@ def convert(task: Task, bench: Bench) -> Answer:
     program = bench.setup.office
     if program is None:
         raise RenderError("unsupported", "LibreOffice was not found here")
-    packed.check(Path(task.inputs[0]))
+    packed.check(Path(task.inputs[0]), task.source)
     profile = bench.scratch / f"office-{os.getpid()}"
     profile.mkdir(parents=True, exist_ok=True)
     _settle(profile)

@@ -14,5 +14,5 @@ UNCALCULATED = "uncalculated"
 def convert(task: Task, bench: Bench) -> Answer:
     """Warn of a workbook whose formulas were never calculated."""
     path = Path(task.inputs[0])
-    packed.check(path)
+    packed.check(path, task.source)
     return Answer(warnings=(UNCALCULATED,) if packed.is_uncalculated(path) else ())

@@ -29,7 +29,7 @@ _FORMATS = {
 def convert(task: Task, bench: Bench) -> Answer:
     """Convert a Word, Excel or PowerPoint file."""
     path = Path(task.inputs[0])
-    packed.check(path)
+    packed.check(path, task.source)
     options = office2pdf.ConvertOptions(
         font_paths=faces.office_folders(bench.scratch),
         last_resort_font_family=faces.LAST_RESORT,
