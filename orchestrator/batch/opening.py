@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from orchestrator.batch.accounts import Account, secret_of
 from orchestrator.batch.folder import BatchFolder
@@ -24,7 +25,7 @@ from orchestrator.engine.limits import Gates
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
-from orchestrator.errors import AccountError, MachineError
+from orchestrator.errors import AccountError, MachineError, UsageError
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.store import Store
 from orchestrator.model import Document, Echo, Job
@@ -96,11 +97,8 @@ class Opening:
             base=batch.settings.folder,
             clock=clock,
         )
-        self._log = (
-            stack.enter_context(ExchangeLog(options.log_file))
-            if options.log_file
-            else None
-        )
+        file = options.log_file
+        self._log = stack.enter_context(_log_at(file)) if file else None
 
     async def open(self, accounts: Sequence[Account], tell: Tell) -> list[Opened]:
         """Open every account, and ask each what it can do.
@@ -241,6 +239,13 @@ class Opening:
             )
 
         return make
+
+
+def _log_at(path: Path) -> ExchangeLog:
+    try:
+        return ExchangeLog(path)
+    except OSError as error:
+        raise UsageError(f"--log-file {path}: {error.strerror}") from None
 
 
 def _dialect(private: Endpoint, account: Account) -> Endpoint:

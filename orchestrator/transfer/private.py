@@ -92,7 +92,11 @@ class PrivateService:
         if self._process is not None:
             await self._leave(self._process)
         self.died.clear()
-        await self._start()
+        try:
+            await self._start()
+        except MachineError:
+            self.died.set()
+            raise
 
     async def _start(self) -> None:
         try:

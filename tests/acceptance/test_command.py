@@ -81,6 +81,16 @@ def test_documents_that_nobody_knows_are_a_usage_error(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_log_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
+    """It names the file, and nothing is sent."""
+    manifest = write(tmp_path)
+    log = tmp_path / "nowhere" / "log"
+    ended = command.run("run", manifest, "--log-file", log, folder=tmp_path)
+    assert ended.returncode == 1
+    assert f"--log-file {log}: No such file" in ended.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -154,3 +154,23 @@ async def test_a_cancelled_start_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert psutil.Process().children() == []
+
+
+async def test_a_revival_that_fails_leaves_it_dead(tmp_path: Path) -> None:
+    """Whoever keeps it alive sees it, and tries once more."""
+    mark = tmp_path / "mark"
+    body = f"""
+import os.path
+if os.path.exists({str(mark)!r}):
+    os.unlink({str(mark)!r})
+    sys.exit(1)
+ready()
+"""
+    async with service(body + "time.sleep(0.1)\n", tmp_path) as private:
+        await asyncio.wait_for(private.died.wait(), 10)
+        mark.touch()
+        with pytest.raises(MachineError):
+            await private.revive()
+        assert private.died.is_set()
+        await private.revive()
+        assert not mark.exists()
