@@ -62,6 +62,7 @@ _ENDINGS = {
     Remedy.OVERDUE: State.OVERDUE,
     Remedy.LOST: State.LOST,
     Remedy.DOUBT: State.IN_DOUBT,
+    Remedy.ABSENT: State.IN_DOUBT,
 }
 _UNPROVEN = (Remedy.LOOKUP, Remedy.OVERDUE, Remedy.DOUBT)
 """Words that leave an intent as it is: the work may have been begun."""
@@ -377,8 +378,12 @@ class Driver:
             return await self._judge_failure(work, progress.failure)
         if progress.laps > LAPS:
             why = f"it went back {progress.laps} times: links died, requests were lost"
+            # What was accepted is kept within reach: it may be paid for.
+            is_accepted = progress.phase in (Phase.POLL, Phase.FETCH)
+            state = State.OVERDUE if is_accepted else State.FAILED
+            work.progress = replace(progress, laps=0)
             failure = Failure("too_many_laps", why, Blame.SERVICE, Remedy.FAIL)
-            return await self._ending.settle(work, State.FAILED, failure)
+            return await self._ending.settle(work, state, failure)
         if progress.phase is Phase.ENDED:
             return await self._finish(work)
         if progress.wait is not None:

@@ -50,7 +50,8 @@ class Ending:
         ``None`` if a part file was lost meanwhile: it has to be fetched again.
         """
         progress = work.progress
-        if len(progress.results) > 1:
+        cannot_be_fetched = any(each.url is None for each in progress.results)
+        if len(progress.results) > 1 or cannot_be_fetched:
             # All are complete before the first gets its name, and a resume knows it.
             await self._ledger.advance(work.job, progress)
         try:

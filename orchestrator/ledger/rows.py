@@ -35,17 +35,17 @@ UPDATE document SET job = taken.job FROM (
 """
 _SETTLED = """
 UPDATE document SET
-  state = CASE WHEN stale THEN 'open' ELSE new.state END,
-  job = CASE WHEN stale THEN NULL ELSE document.job END,
-  spec = CASE WHEN stale AND new.outputs IS NOT NULL
+  state = CASE WHEN stale AND new.state <> 'in_doubt' THEN 'open' ELSE new.state END,
+  job = CASE WHEN stale AND new.state <> 'in_doubt' THEN NULL ELSE document.job END,
+  spec = CASE WHEN stale AND new.state <> 'in_doubt' AND new.outputs IS NOT NULL
               AND document.spec->>'$.output' = new.output
          THEN json_set(document.spec, '$.overwrite', json('true'))
          ELSE document.spec END,
   outputs = CASE WHEN document.spec->>'$.output' <> new.output THEN NULL
             ELSE coalesce(new.outputs, document.outputs) END,
-  failure = CASE WHEN stale THEN NULL ELSE new.failure END,
-  code = CASE WHEN stale THEN NULL ELSE new.code END,
-  made_by = new.made_by, updated = new.at, stale = 0
+  failure = CASE WHEN stale AND new.state <> 'in_doubt' THEN NULL ELSE new.failure END,
+  code = CASE WHEN stale AND new.state <> 'in_doubt' THEN NULL ELSE new.code END,
+  made_by = new.made_by, updated = new.at, stale = stale AND new.state = 'in_doubt'
 FROM (
   SELECT value->>0 AS id, value->>1 AS state, value->>2 AS outputs,
          value->>3 AS failure, value->>4 AS code, value->>5 AS made_by,

@@ -8,13 +8,22 @@ from typing import Any
 
 import pytest
 
-from orchestrator.model import Document, Input, Job, Mode, Operation, Remedy
+from orchestrator.model import (
+    Document,
+    Input,
+    Job,
+    Mode,
+    Operation,
+    Phase,
+    Progress,
+    Remedy,
+)
 from orchestrator.providers.compdf import provider
 from orchestrator.providers.compdf.codes import RULES
 from orchestrator.providers.compdf.tools import place_in, sent_name, tool_of
 from orchestrator.wire.http import Response
 from orchestrator.wire.rules import rule_for
-from tests.model import document
+from tests.model import document, job_of
 
 SPLIT, MERGE = Operation.SPLIT, Operation.MERGE
 
@@ -162,3 +171,15 @@ def test_the_standing_of_an_account(
     standing = provider.survey.standing(Response(status, {}, text))
     assert bool(standing.refusal) is refusal
     assert standing.balance == balance
+
+
+def test_a_task_that_expired_is_in_doubt_and_not_started_anew() -> None:
+    """Only TaskOverdue is vouched for as never executed."""
+    job = replace(job_of(document("d")), mode=Mode.PRESIGNED)
+    asked = Progress(Phase.POLL, handle="t1")
+    body = {"code": "200", "data": {"taskId": "t1", "taskStatus": "expired"}}
+    reply = Response(200, {}, json.dumps(body).encode())
+    parse = provider.flows[Mode.PRESIGNED][Phase.POLL].parse
+    found = parse(job, asked, reply)
+    assert found.failure is not None
+    assert found.failure.remedy is Remedy.DOUBT

@@ -9,7 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from orchestrator.model import Document, Input, Job, Mode, Operation, Remedy
+from orchestrator.model import (
+    Document,
+    Input,
+    Job,
+    Mode,
+    Operation,
+    Phase,
+    Progress,
+    Remedy,
+)
 from orchestrator.providers.convertapi import provider
 from orchestrator.providers.convertapi.codes import RULES
 from orchestrator.providers.convertapi.names import file_id, uuid_of
@@ -87,3 +96,17 @@ def test_the_standing_of_an_account(
     assert refusal in standing.refusal
     assert bool(standing.refusal) is bool(refusal)
     assert standing.balance == balance
+
+
+def test_a_gateways_404_is_no_word_about_a_job() -> None:
+    """Else a paid conversion would be sent again."""
+    job = job_of(document("d"))
+    find = provider.flows[Mode.SYNC][Phase.SUBMIT].find
+    assert find is not None
+    page = Response(404, {"content-type": "text/html"}, b"<h1>Not Found</h1>")
+    found = find.parse(job, Progress(), page)
+    assert found.failure is not None
+    assert found.failure.remedy is Remedy.RETRY
+    found = find.parse(job, Progress(), Response(404))
+    assert found.failure is not None
+    assert found.failure.remedy is Remedy.ABSENT

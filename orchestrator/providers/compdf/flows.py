@@ -301,6 +301,11 @@ def _at(job: Job, progress: Progress, task: Task, response: Response) -> Progres
         return _on_ended(job, progress, replace(task, id=handle or ""))
     if task.stand is Stand.OVERDUE and job.mode is Mode.PRESIGNED:
         return _anew(progress)
+    if task.stand is Stand.EXPIRED:
+        # Only TaskOverdue is vouched for as never executed: this may have been billed.
+        why = "the task has expired, and nobody says whether it was executed"
+        failure = Failure("task_expired", why, Blame.SERVICE, Remedy.DOUBT)
+        return progress.failed(failure)
     if task.stand in (Stand.OVERDUE, Stand.CLOSED):
         why = f"the task is {task.stand}: it was never executed"
         failure = Failure(f"task_{task.stand}", why, Blame.SERVICE, Remedy.FAIL)

@@ -24,6 +24,7 @@ class Stand(StrEnum):
     ENDED = "ended"
     OVERDUE = "overdue"
     CLOSED = "closed"
+    EXPIRED = "expired"
 
 
 _STANDS = {
@@ -37,7 +38,7 @@ _STANDS = {
     "failed": Stand.ENDED,
     "taskerror": Stand.ENDED,
     "taskoverdue": Stand.OVERDUE,
-    "expired": Stand.OVERDUE,
+    "expired": Stand.EXPIRED,
     "taskcancel": Stand.CLOSED,
 }
 """Their words, in lower case; those of the AI pages and of older clients too."""

@@ -146,6 +146,11 @@ def on_polled(job: Job, progress: Progress, response: Response) -> Progress:
 
 def on_found(job: Job, progress: Progress, response: Response) -> Progress:
     """A lookup: taken over, absent, or not to be told yet."""
+    if response.status == 404 and response.is_page:
+        # A gateway's page says nothing of the job.
+        return progress.failed(
+            Failure("bad_reply", "a web page", Blame.SERVICE, Remedy.RETRY, 404)
+        )
     if response.status == 404:
         why = "the API has no such job"
         return progress.failed(Failure("absent", why, Blame.SERVICE, Remedy.ABSENT))
