@@ -44,8 +44,8 @@ class Display(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def begin(self, plan: Plan, run: Run) -> None:
-        """Show the plan that is about to be run."""
+    def begin(self, plan: Plan, run: Run, *, most: int | None = None) -> None:
+        """Show the plan that is about to be run; ``most`` is what --limit says."""
         ...
 
     def ended(self, verdict: Verdict) -> None:
@@ -78,12 +78,13 @@ class Lines(_Shown):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._next = 0.0
-        self._plan: Plan | None = None
+        self._total = 0
         self._run: Run | None = None
 
-    def begin(self, plan: Plan, run: Run) -> None:
+    def begin(self, plan: Plan, run: Run, *, most: int | None = None) -> None:
         """Print the plan."""
-        self._plan, self._run = plan, run
+        self._run = run
+        self._total = _total(plan, most)
         for line in plan_report.lines(plan):
             click.echo(line)
         self._next = self._clock() + LINE_EVERY
@@ -92,9 +93,9 @@ class Lines(_Shown):
         """Print what did not work at once, and the count now and then."""
         if line := _trouble(verdict):
             click.echo(line)
-        if self._clock() >= self._next and self._run and self._plan:
+        if self._clock() >= self._next and self._run:
             self._next = self._clock() + LINE_EVERY
-            click.echo(f"{_counts(self._run)} of {self._plan.todo:,}")
+            click.echo(f"{_counts(self._run)} of {self._total:,}")
 
     def say(self, line: str) -> None:
         """Print it."""
@@ -104,7 +105,13 @@ class Lines(_Shown):
 class Objects(_Shown):
     """One JSON object a line (docs/cli.md)."""
 
-    def begin(self, plan: Plan, run: Run) -> None:  # noqa: ARG002  # fits the protocol
+    def begin(  # the protocol's
+        self,
+        plan: Plan,
+        run: Run,  # noqa: ARG002
+        *,
+        most: int | None = None,  # noqa: ARG002
+    ) -> None:
         """Print the plan as an object."""
         fields = msgspec.to_builtins(plan)
         echo_json("plan", todo=plan.todo, bytes=plan.bytes, **fields)
@@ -162,14 +169,15 @@ class Picture:
     ) -> None:
         self._live.stop()
 
-    def begin(self, plan: Plan, run: Run) -> None:
+    def begin(self, plan: Plan, run: Run, *, most: int | None = None) -> None:
         """Print the plan and start the picture."""
         for line in plan_report.lines(plan):
             self._console.print(line, highlight=False, markup=False)
         self._run = run
         self._since = time.monotonic()
+        total = _total(plan, most)
         self._bar.update(
-            self._task, description=plan.name, total=plan.todo, visible=plan.todo > 0
+            self._task, description=plan.name, total=total, visible=total > 0
         )
 
     def ended(self, verdict: Verdict) -> None:
@@ -197,6 +205,10 @@ def display(*, as_json: bool) -> Display:
         return Objects()
     console = Console()
     return Picture(console) if console.is_terminal else Lines()
+
+
+def _total(plan: Plan, most: int | None) -> int:
+    return plan.todo if most is None else min(plan.todo, most)
 
 
 def _trouble(verdict: Verdict) -> str | None:

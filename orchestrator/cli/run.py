@@ -229,7 +229,7 @@ def _carry(
     run = Run(batch, folder, options=options, environment=environment())
     began = time.monotonic()
     with display(as_json=as_json) as shown:
-        shown.begin(plan, run)
+        shown.begin(plan, run, most=options.limit)
         is_interrupted = asyncio.run(_follow(run, shown))
     seconds = time.monotonic() - began
     return _summary(folder, run, seconds, is_interrupted, as_json=as_json), run
@@ -294,6 +294,7 @@ def _summary(
         written=run.tally.bytes,
         seconds=seconds,
         stopped=stopped,
+        is_interrupted=is_cut,
     ):
         click.echo(line)
     for name, left in run.balances.items():

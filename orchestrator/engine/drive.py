@@ -26,6 +26,7 @@ from orchestrator.engine.work import (
     Wait,
     Work,
     doubt,
+    elsewhere,
     is_news,
     is_nowhere,
     load_of,
@@ -167,6 +168,10 @@ class Driver:
         hook = intend if request.repeat.may_cost else None
         async with self._transport.send(request, before=hook) as reply:
             onward = redirected(request, reply.response)
+            if hops and onward is None and not reply.response.is_success:
+                # A storage's refusal is no word of the account: ask at home again.
+                work.progress = work.progress.failed(elsewhere(reply.response))
+                return
             if onward is None or hops >= HOPS:
                 await self._answered(work, step, request, reply)
                 return

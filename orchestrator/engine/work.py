@@ -115,6 +115,19 @@ def is_nowhere(progress: Progress) -> bool:
     return progress.phase is Phase.FETCH and next(lacking, "-") is None
 
 
+def elsewhere(response: Response) -> Failure:
+    """What a refusal means at a place that a download was redirected to."""
+    why = f"the storage that it was redirected to says {response.status}"
+    return Failure(
+        "not_in_storage",
+        why,
+        Blame.SERVICE,
+        Remedy.RETRY,
+        response.status,
+        response.retry_after(),
+    )
+
+
 def load_of(request: Request) -> int:
     """Bytes of inputs that a request carries."""
     body = request.body

@@ -88,6 +88,7 @@ def summary_lines(
     written: int,
     seconds: float,
     stopped: Mapping[str, Failure],
+    is_interrupted: bool = False,
 ) -> Iterator[str]:
     """What ``run`` prints at its end.
 
@@ -98,6 +99,7 @@ def summary_lines(
         written: Bytes of outputs of this run.
         seconds: How long the run took.
         stopped: Accounts that stopped, and why.
+        is_interrupted: Whether the user ended it before it was done.
     """
     count = sum(ended.values())
     if count:
@@ -107,7 +109,10 @@ def summary_lines(
             f"({rate:,.1f} a second), {size(written)} written"
         )
     else:
-        yield f"nothing to do, {span(seconds)}"
+        what = "nothing was finished" if is_interrupted else "nothing to do"
+        yield f"{what}, {span(seconds)}"
+    if is_interrupted:
+        yield "interrupted"
     yield f"batch: {states_line(states)}"
     for name, failure in stopped.items():
         yield f"account {name} stopped: {failure.code}: {failure.message}"
