@@ -94,72 +94,88 @@ async def _parts(
     link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
     links = Links(link_secret.encode(), life=settings.link_life)
     depot = make_depot(settings, links, storage, clock)
+    ground = _Ground(settings, clock, base, storage, links, depot, renderer)
     try:
-        store = Store(base, deduplicate=settings.deduplicate)
-        await storage.clear(store.has_folder)
-        link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
-        links = Links(link_secret.encode(), life=settings.link_life)
-        events = Events(links, settings.compdf_webhook)
-        voices = {DIALECT: events.voice()}
-        injector = Injector(settings.faults)
-        hooks = Hooks(
-            Outbox(base),
-            settings,
-            clock,
-            table.ANNOUNCE,
-            voices=voices,
-            injector=injector,
-        )
-        runner = Runner(
-            store=store,
-            storage=storage,
-            depot=depot,
-            renderer=renderer,
-            hooks=hooks,
-            clock=clock,
-            keep=settings.keep_results,
-            lives={**_lives(settings), DIALECT: end_of_next_day},
-            injector=injector,
-        )
-        desk = Desk(
-            store=store,
-            storage=storage,
-            depot=depot,
-            runner=runner,
-            renderer=renderer,
-            clock=clock,
-            settings=settings,
-        )
-        compdf = Counter(
-            CompdfParts(
-                base=base,
-                desk=desk,
-                hooks=hooks,
-                events=events,
-                clock=clock,
-                settings=settings,
-            )
-        )
-        context = Context(
-            desk=desk,
-            links=links,
-            depot=depot,
-            clock=clock,
-            settings=settings,
-            rates=Rates(clock, is_on=settings.rate_limits),
-            injector=injector,
-            shelf=Shelf(base, settings, clock),
-        )
+        parts = await _built(ground, width=2 * workers)
         await depot.start()
-        await context.shelf.clear()
+        await parts.context.shelf.clear()
         await renderer.start()
-        await runner.recover()
-        yield Parts(desk, runner, hooks, context, compdf, width=2 * workers)
-        await runner.put_back()
+        await parts.runner.recover()
+        yield parts
+        await parts.runner.put_back()
     finally:
         await renderer.close()
         await depot.close()
         await base.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What the parts of a service stand on."""
+
+    settings: ServiceSettings
+    clock: Clock
+    base: Database
+    storage: Storage
+    links: Links
+    depot: Depot
+    renderer: Renderer
+
+
+async def _built(on: _Ground, *, width: int) -> Parts:
+    """The parts put together; none of them works yet."""
+    settings, clock, storage, depot = on.settings, on.clock, on.storage, on.depot
+    store = Store(on.base, deduplicate=settings.deduplicate)
+    await storage.clear(store.has_folder)
+    events = Events(on.links, settings.compdf_webhook)
+    injector = Injector(settings.faults)
+    hooks = Hooks(
+        Outbox(on.base),
+        settings,
+        clock,
+        table.ANNOUNCE,
+        voices={DIALECT: events.voice()},
+        injector=injector,
+    )
+    runner = Runner(
+        store=store,
+        storage=storage,
+        depot=depot,
+        renderer=on.renderer,
+        hooks=hooks,
+        clock=clock,
+        keep=settings.keep_results,
+        lives={**_lives(settings), DIALECT: end_of_next_day},
+        injector=injector,
+    )
+    desk = Desk(
+        store=store,
+        storage=storage,
+        depot=depot,
+        runner=runner,
+        renderer=on.renderer,
+        clock=clock,
+        settings=settings,
+    )
+    counter = CompdfParts(
+        base=on.base,
+        desk=desk,
+        hooks=hooks,
+        events=events,
+        clock=clock,
+        settings=settings,
+    )
+    context = Context(
+        desk=desk,
+        links=on.links,
+        depot=depot,
+        clock=clock,
+        settings=settings,
+        rates=Rates(clock, is_on=settings.rate_limits),
+        injector=injector,
+        shelf=Shelf(on.base, settings, clock),
+    )
+    return Parts(desk, runner, hooks, context, Counter(counter), width=width)
 
 
 def _lives(settings: ServiceSettings) -> dict[str, Life]:
