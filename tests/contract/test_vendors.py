@@ -120,7 +120,9 @@ async def test_any_request_or_reply_may_be_lost(
     for place in range(1, 9):
         world = world_of(name, vendor, mode)
         await world.run(world.driver(answer=losing(world, place, how)))
-        is_clean = how in ("refused", "429", "503")
+        # ComPDF documents no 503: it may be a gateway's, after the work.
+        clean = {"refused", "429"} | ({"503"} if name != "compdf" else set())
+        is_clean = how in clean
         check(world, providers()[name], mode, lost=not is_clean)
 
 

@@ -13,6 +13,7 @@ from orchestrator.model import Blame, Failure, Remedy
 from orchestrator.wire.http import Response
 from orchestrator.wire.rules import (
     STATUSES,
+    UNKNOWN,
     Rule,
     Rules,
     bad_reply,
@@ -45,6 +46,8 @@ def _open(word: str) -> Rule:
 
 RULES: Rules = {
     **STATUSES,
+    # Nobody documents a 503 of this API: it may be a gateway's, after the work.
+    (503, None): UNKNOWN,
     # A status that is told in the body, under HTTP 200.
     **_all(["400"], STATUSES[400, None]),
     **_all(["401"], STATUSES[401, None]),
