@@ -10,9 +10,25 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.manifest.compose import Mark, Spot, find
 from orchestrator.manifest.faults import listed, near, shown
-from orchestrator.manifest.schema import Account, Defaults, Limits, Manifest, Modes
+from orchestrator.manifest.schema import (
+    Account,
+    Budget,
+    Defaults,
+    Limits,
+    Manifest,
+    Modes,
+    StopAt,
+    Webhooks,
+)
 
-_INNER: dict[str, type[Any]] = {"limits": Limits, "modes": Modes, "defaults": Defaults}
+_INNER: dict[str, type[Any]] = {
+    "limits": Limits,
+    "modes": Modes,
+    "defaults": Defaults,
+    "webhooks": Webhooks,
+    "budget": Budget,
+    "stop_at": StopAt,
+}
 _WORDS = {
     "string_type": "must be text",
     "int_type": "must be a whole number",

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import Place, UsageError
-from orchestrator.manifest import schema
+from orchestrator.manifest import costs, schema
 from orchestrator.manifest.compose import find
 from orchestrator.manifest.entries import Builder, Entry
 from orchestrator.manifest.expand import Expander
@@ -105,7 +105,7 @@ class Manifest:
         self._options = options
         self._stops = stops
         self._names: Names | None = None
-        self._used: set[str] = set()
+        self._used: set[tuple[str, Operation]] = set()
         self._begin()
         with path.open("rb") as file:
             self._head = Walk(file, str(path), self.faults).head(stops=stops)
@@ -133,7 +133,8 @@ class Manifest:
             for item in walk.entries(last=self._stops):
                 is_empty = False
                 for entry in expander.expand(item):
-                    self._used.add(entry.document.provider)
+                    document = entry.document
+                    self._used.add((document.provider, document.operation))
                     yield entry
         if is_empty and LIST in self._head.keys and not self.faults:
             self.fault(self._place(LIST, key=True), "the list of documents is empty")
@@ -180,6 +181,8 @@ class Manifest:
             self._names.close()
             self._names = None
         self._check_keys()
+        for fault in costs.faults(self.settings, self._used):
+            self.fault(self._place(*fault.path, key=True), fault.message, fault.hint)
         self.faults.raise_any()
 
     def _begin(self) -> None:
@@ -254,7 +257,14 @@ class Manifest:
         accounts.setdefault(LOCAL, AccountSettings(LOCAL, LOCAL))
         name = said.name or path.stem
         return BatchSettings(
-            path, folder, name, accounts, designs, _webhooks(said.webhooks, folder)
+            path,
+            folder,
+            name,
+            accounts,
+            designs,
+            _webhooks(said.webhooks, folder),
+            costs.budget(said.budget),
+            costs.stop_at(said.stop_at),
         )
 
     def _check_keys(self) -> None:
@@ -262,7 +272,7 @@ class Manifest:
         environment = self._options.environment
         if environment is None:
             return
-        for name in sorted(self._used):
+        for name in sorted({name for name, _ in self._used}):
             account = self.settings.accounts[name]
             references = (
                 ("key", account.key),
@@ -298,6 +308,7 @@ def _account(name: str, said: schema.Account) -> AccountSettings:
         ),
         prefer=modes.prefer,
         price=said.price,
+        max_cost=said.max_cost or {},
     )
 
 
