@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -279,6 +280,7 @@ class Job:
         documents: What it is for; most jobs have one.
         created: Seconds since the epoch.
         callback: URL for the provider's webhook, where one listens.
+        reserved: Units that it may cost at most, as far as that was declared.
     """
 
     id: str
@@ -287,6 +289,7 @@ class Job:
     documents: tuple[Document, ...]
     created: float
     callback: str | None = None
+    reserved: Decimal = Decimal(0)
 
     @property
     def document(self) -> Document:

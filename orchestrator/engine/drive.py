@@ -97,7 +97,8 @@ class Driver:
         self._trusted = trusted
         self._listens = listens
         after = Phase.RELEASE if provider.release else Phase.ENDED
-        self._ending = Ending(ledger, outputs, after=after)
+        spares = provider.spares_failures
+        self._ending = Ending(ledger, outputs, after=after, spares=spares)
 
     async def drive(self, work: Work) -> Wait | End:
         """Carry a job until it waits or has ended.

@@ -102,7 +102,7 @@ UPDATE ledger.document SET job = NULL WHERE state = 'open' AND job IN (
        OR mine.id NOT IN (SELECT id FROM new)))
 """
 _ABANDON = """
-UPDATE ledger.job SET phase = 'ended'
+UPDATE ledger.job SET phase = 'ended', progress = json_set(progress, '$.cost', 0)
 WHERE phase IN ('submit', 'execute') AND intended IS NULL
   AND id NOT IN (SELECT job FROM ledger.document WHERE job IS NOT NULL)
 """

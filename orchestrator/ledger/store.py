@@ -29,7 +29,7 @@ from typing import Self
 
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
-from orchestrator.ledger import record
+from orchestrator.ledger import bill, record
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
@@ -51,7 +51,7 @@ from orchestrator.model import (
 )
 
 _LEFT = """
-SELECT id, mode, created, callback, progress, intended FROM job
+SELECT id, mode, created, callback, progress, intended, reserved FROM job
 WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
   SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
   WHERE link.job = job.id AND document.job = job.id
@@ -183,6 +183,15 @@ class Store:
         now = self._clock.now()
         await self._write(Rows(events=[(now, kind, account, None, None, detail)]))
 
+    def jot(self, kind: str, account: str, detail: str) -> None:
+        """Note without waiting for it; written with the next commit."""
+        row = (self._clock.now(), kind, account, None, None, detail)
+        self._queue.put((Rows(events=[row]), None))
+
+    async def remember(self, key: str, value: str) -> None:
+        """Write a word about the batch itself, in place of what was said before."""
+        await self._write(Rows(words=[(key, value)]))
+
     # Writing...
 
     async def _write(self, rows: Rows) -> None:
@@ -265,12 +274,18 @@ class Store:
         return [
             (
                 Job(
-                    id_, account, Mode(mode), self._documents_of(id_), created, callback
+                    id_,
+                    account,
+                    Mode(mode),
+                    self._documents_of(id_),
+                    created,
+                    callback,
+                    bill.exact(reserved),
                 ),
                 record.progress(progress),
                 intended,
             )
-            for id_, mode, created, callback, progress, intended in rows
+            for id_, mode, created, callback, progress, intended, reserved in rows
         ]
 
     def _documents_of(self, job: str) -> tuple[Document, ...]:
@@ -282,6 +297,10 @@ class Store:
             (job,),
         )
         return tuple(record.document(spec) for (spec,) in rows)
+
+    def committed(self) -> list[bill.Committed]:
+        """What jobs have cost, or may have cost, over all runs of the batch."""
+        return bill.committed(self._reader)
 
     def is_trusted(self, account: str) -> bool:
         """Whether a lookup of one of our own ids was ever answered positively."""

@@ -228,6 +228,7 @@ class Provider:
         with_secret: The API as it is for accounts that have a second credential,
             where that means another generation of it.
         roll: Asks for many jobs at once; ``None`` where each has to be polled.
+        spares_failures: Whether work that failed is not charged.
     """
 
     name: str
@@ -252,3 +253,4 @@ class Provider:
     adoption: Adoption | None = None
     with_secret: Provider | None = None
     roll: RollCall | None = None
+    spares_failures: bool = False
