@@ -45,7 +45,7 @@ from orchestrator.wire.outcome import NotSent, Unanswered
 from tests.model import Killed, Service, document, problem
 
 URL = "http://127.0.0.1:1"
-EXAMPLES = 60
+EXAMPLES = 40
 
 
 class Death:
@@ -165,6 +165,7 @@ class Batch:
     def __init__(self, folder: Path, bank: Bank, accounts: Sequence[Account]) -> None:
         self.path = folder / "ledger.sqlite"
         self.bank = bank
+        self.said = accounts
         self.accounts = {each.name: each for each in accounts}
         self.clock = ManualClock()
         self.outputs = MemoryOutputs()
@@ -240,6 +241,13 @@ class Batch:
         now = self.clock.now()
         return Job(f"{self.made:032x}", first.provider, first.mode, documents, now)
 
+    def declare(self, share: Decimal) -> None:
+        """Change what documents cost at most; the service keeps to it."""
+        for each in self.said:
+            most = {None: each.settings.max_cost[None] * share}
+            said = replace(each.settings, max_cost=most)
+            self.accounts[each.name] = replace(each, settings=said)
+
     def resubmit(self) -> None:
         """A user decides that what is in doubt is sent as new work."""
         with closing(sqlite3.connect(self.path)) as db, db:
@@ -281,7 +289,7 @@ modes = st.sampled_from(list(Mode))
     wanted=st.lists(st.tuples(st.integers(0, 1), modes), min_size=1, max_size=16),
     runs=st.lists(
         st.tuples(
-            st.sampled_from(["as it is", "retry", "edit", "resubmit"]),
+            st.sampled_from(["as it is", "retry", "edit", "resubmit", "cheaper"]),
             st.none() | st.integers(1, 60),
             st.integers(0, 12),
         ),
@@ -319,8 +327,11 @@ def test_never_over_the_budget(
                 batch.stage(documents)
             if what == "resubmit":
                 batch.resubmit()
+            if what == "cheaper":
+                batch.declare(Decimal("0.01"))
             await batch.run(Decimal(limit), Death(cut))
         batch.bank.trouble = 0
+        batch.declare(Decimal(1))
         reopen(batch.path, [State.FAILED])
         batch.resubmit()
         batch.clock.skip(1000)
