@@ -142,16 +142,27 @@ class Till:
     def resume(self, work: Work) -> bool:
         """Hold what a job of a former run may cost; ``False`` if it may not be sent.
 
-        What has been sent is in the budget already, as the ledger tells it.
+        What was sent is in the budget already, as the ledger tells it. Where more is
+        declared by now and its outcome is not known, the difference has to fit, too:
+        the provider may prove that it never arrived, and it is sent again.
         """
-        if is_unsent(work):
-            if not self._budget.has_room(self._most(work.job.documents)):
+        most = self._terms.declared(work.job.documents) or ZERO
+        known = ZERO if is_unsent(work) else self._known(work, most)
+        more = ZERO if work.progress.cost is not None else max(ZERO, most - known)
+        if not self._budget.has_room(more * self._terms.price):
+            if is_unsent(work) or work.intended is not None:
                 return False
-            work.job = self.hold(work.job)
-        elif amount := self._units(work):
-            self._budget.kept -= amount * self._terms.price
-            self._hold(work.name, amount)
+            more = ZERO
+        self._budget.kept -= known * self._terms.price
+        self._hold(work.name, known + more)
+        work.job = replace(work.job, reserved=known + more)
         return True
+
+    def _known(self, work: Work, most: Decimal) -> Decimal:
+        """Units that the budget has counted for a job that was sent."""
+        if self._terms.is_free or work.progress.cost is not None:
+            return self._units(work)
+        return work.job.reserved or most
 
     def ended(self, work: Work) -> None:
         """The job is over for this run: keep what it cost, or may have cost."""

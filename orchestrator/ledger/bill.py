@@ -18,7 +18,8 @@ UNSENT = """(job.phase IN ('submit', 'upload', 'execute') AND job.intended IS NU
 _COST = "max(0, job.progress->>'$.cost')"
 _COMMITTED = f"""
 WITH each AS (
-  SELECT job.account AS account, min(document.spec->>'$.operation') AS operation,
+  SELECT job.account AS account,
+    min(coalesce(link.spec, document.spec)->>'$.operation') AS operation,
     count(*) AS documents, {_COST} AS cost, job.reserved AS reserved
   FROM job JOIN job_document AS link ON link.job = job.id
   JOIN document ON document.id = link.document
