@@ -7,8 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.spending import spending_of
 from orchestrator.ledger.stage import Share
-from orchestrator.plan.batch import Part, Plan, needs_of
+from orchestrator.plan.batch import Part, Plan, Room, needs_of, room_of
 
 
 def plan_of(batch: Prepared) -> Plan:
@@ -26,7 +27,20 @@ def plan_of(batch: Prepared) -> Plan:
         parts=parts,
         room=_room(batch),
         needs=needs_of(parts),
+        budget=_budget(batch),
     )
+
+
+def _budget(batch: Prepared) -> Room | None:
+    said = batch.settings.budget
+    if said is None:
+        return None
+    spending = spending_of(said, batch.accounts, batch.stage.committed())
+    costs = [
+        (count, (spending.terms[name].at_most(what) or 0) * spending.terms[name].price)
+        for name, what, count in batch.stage.unsent()
+    ]
+    return room_of(said.limit, said.currency, spending.budget.taken, costs)
 
 
 def _part(batch: Prepared, share: Share) -> Part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,8 +34,10 @@ from orchestrator.cli.common import (
 )
 from orchestrator.cli.display import Display, display
 from orchestrator.errors import Exit, UsageError
+from orchestrator.ledger.bill import Line, since
 from orchestrator.ledger.view import View
 from orchestrator.model import State
+from orchestrator.report.bill import balance_lines, bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import summary_lines
 
@@ -227,12 +230,17 @@ def _carry(
 ) -> tuple[Exit, Run]:
     plan = plan_of(batch)
     run = Run(batch, folder, options=options, environment=environment())
+    with View(folder.ledger) as view:
+        before = view.bill()
     began = time.monotonic()
     with display(as_json=as_json) as shown:
         shown.begin(plan, run, most=options.limit)
         is_interrupted = asyncio.run(_follow(run, shown))
     seconds = time.monotonic() - began
-    return _summary(folder, run, seconds, is_interrupted, as_json=as_json), run
+    ended = _summary(
+        folder, run, seconds, is_interrupted, before=before, as_json=as_json
+    )
+    return ended, run
 
 
 async def _follow(run: Run, shown: Display) -> bool:
@@ -267,10 +275,13 @@ def _summary(
     seconds: float,
     is_interrupted: bool,  # noqa: FBT001  # private
     *,
+    before: Sequence[Line],
     as_json: bool,
 ) -> Exit:
     with View(folder.ledger) as view:
         states, reasons = view.states(), view.reasons()
+        bill, terms, taken = view.bill(), view.terms(), view.taken()
+    grown = since(before, bill)
     stopped = run.tally.stopped
     is_cut = is_interrupted and bool(states.get(State.OPEN))
     ended = exit_of(states, stopped=stopped.values(), is_interrupted=is_cut)
@@ -283,6 +294,8 @@ def _summary(
             seconds=round(seconds, 3),
             stopped={name: each.code for name, each in stopped.items()},
             balances=run.balances,
+            balances_after=run.balances_after,
+            **bill_fields(bill, terms, taken),
             ledger=str(folder.ledger),
             exit=int(ended),
         )
@@ -297,7 +310,9 @@ def _summary(
         is_interrupted=is_cut,
     ):
         click.echo(line)
-    for name, left in run.balances.items():
-        click.echo(f"account {name}: {left:,.10g} units were left at the start")
+    for line in bill_lines(bill, terms, taken):
+        click.echo(line)
+    for line in balance_lines(run.balances, run.balances_after, grown):
+        click.echo(line)
     click.echo(f"ledger: {near(folder.ledger)}")
     return ended

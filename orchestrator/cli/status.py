@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -20,6 +20,7 @@ from orchestrator.cli.common import (
 from orchestrator.errors import Exit
 from orchestrator.ledger.view import COLUMNS, Row, View
 from orchestrator.model import State
+from orchestrator.report.bill import bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import status_lines
 
@@ -44,10 +45,13 @@ def status_command(
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
         states, reasons, flight = view.states(), view.reasons(), view.in_flight()
+        bill, terms, taken = view.bill(), view.terms(), view.taken()
         if as_json:
-            _status_json(states, reasons, flight)
+            _status_json(states, reasons, flight, bill_fields(bill, terms, taken))
         else:
             for line in status_lines(states, reasons, flight, folder.holder()):
+                click.echo(line)
+            for line in bill_lines(bill, terms, taken):
                 click.echo(line)
         for row in view.rows(state=State(listed)) if listed else ():
             _list(row, as_json=as_json)
@@ -58,6 +62,7 @@ def _status_json(
     states: dict[State, int],
     reasons: list[tuple[State, str, int, str, str]],
     flight: dict[str, int],
+    bill: dict[str, Any],
 ) -> None:
     names = ("state", "code", "documents", "example", "message")
     echo_json(
@@ -65,6 +70,7 @@ def _status_json(
         states=states,
         reasons=[dict(zip(names, each, strict=True)) for each in reasons],
         jobs=flight,
+        **bill,
     )
 
 

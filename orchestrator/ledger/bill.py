@@ -6,7 +6,9 @@ SQLite and added up here as decimals, since SQLite adds in floating point.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -54,6 +56,28 @@ SELECT account, operation, fate, n, cost, reserved, is_current, count(*) FROM ea
 GROUP BY account, operation, fate, n, cost, reserved, is_current
 ORDER BY account, operation
 """  # noqa: S608
+
+OF_DOCUMENT = f"""
+(SELECT json_group_array(json_array({_COST}, job.reserved,
+    (SELECT count(*) FROM job_document AS other WHERE other.job = job.id)))
+  FROM job_document AS link JOIN job ON job.id = link.job
+  WHERE link.document = document.id AND NOT {UNSENT})
+"""  # noqa: S608
+"""Cost, reservation and number of documents of each job that carried a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the last run said of money.
+
+    ``prices`` are for a unit, by account; accounts in ``free`` are never charged;
+    ``limit`` is the budget, in units or in ``currency``.
+    """
+
+    prices: Mapping[str, Decimal] = field(default_factory=dict)
+    free: frozenset[str] = frozenset()
+    limit: Decimal | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +130,27 @@ class Line:
         return not (self.charged or self.possible or self.reserved)
 
 
+def since(before: Iterable[Line], after: Iterable[Line]) -> list[Line]:
+    """What a bill has grown by; reservations may have shrunk."""
+    old = {(each.account, each.operation): each for each in before}
+    grown = []
+    for line in after:
+        then = old.get((line.account, line.operation)) or Line("", "")
+        grown.append(
+            Line(
+                line.account,
+                line.operation,
+                line.documents - then.documents,
+                line.reserved - then.reserved,
+                line.spent - then.spent,
+                line.guessed - then.guessed,
+                line.wasted - then.wasted,
+                line.possible - then.possible,
+            )
+        )
+    return grown
+
+
 def exact(value: float | None) -> Decimal:
     """A number of the ledger, digit by digit: it has at most 15 of them."""
     return Decimal(str(value or 0)).normalize()
@@ -113,6 +158,43 @@ def exact(value: float | None) -> Decimal:
 
 def _told(value: float | None) -> Decimal | None:
     return None if value is None else exact(value)
+
+
+def terms(connection: sqlite3.Connection) -> Terms:
+    """Prices and budget as the last run knew them."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'terms'").fetchone()
+    if row is None:
+        return Terms()
+    said = json.loads(row[0])
+    budget = said["budget"] or {}
+    return Terms(
+        {name: Decimal(price) for name, price in said["prices"].items()},
+        frozenset(said["free"]),
+        Decimal(budget["limit"]) if budget else None,
+        budget.get("currency"),
+    )
+
+
+def taken(rows: Iterable[Committed], said: Terms) -> Decimal:
+    """What is taken of the budget: told, or reserved, or one for each document."""
+    total = Decimal(0)
+    for row in rows:
+        most = row.reserved or Decimal(row.documents)
+        units = (most if row.cost is None else row.cost) * row.jobs
+        price = said.prices.get(row.account, Decimal(0)) if said.currency else 1
+        total += Decimal(0) if row.account in said.free else units * price
+    return total
+
+
+def of_document(found: str) -> tuple[Decimal, Decimal]:
+    """Units that a document cost as told, and units that it may have cost beside."""
+    told, possible = Decimal(0), Decimal(0)
+    for cost, reserved, documents in json.loads(found):
+        if cost is not None:
+            told += exact(cost) / documents
+        else:
+            possible += exact(reserved) / documents or Decimal(1)
+    return told, possible
 
 
 def committed(connection: sqlite3.Connection) -> list[Committed]:

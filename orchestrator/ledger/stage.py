@@ -17,10 +17,11 @@ from typing import Any, Self
 
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
+from orchestrator.ledger.bill import UNSENT, Committed, committed
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.opening import connect, uri
 from orchestrator.ledger.schema import TABLES
-from orchestrator.model import Document, State
+from orchestrator.model import Document, Operation, State
 
 _STAGE = """
 CREATE TABLE new(
@@ -114,6 +115,15 @@ WHERE new.fate IN ('new', 'changed')
 GROUP BY new.account, new.mode
 ORDER BY new.account, instr('sync async presigned', new.mode)
 """
+_UNSENT_TODO = f"""
+SELECT new.account, new.spec->>'$.operation', count(*)
+FROM new LEFT JOIN ledger.document AS old ON old.id = new.id
+LEFT JOIN ledger.job AS job ON job.id = old.job AND old.state <> 'gone'
+WHERE new.fate IN ('new', 'changed')
+   OR (old.state IN ('open', 'in_doubt', 'overdue', 'gone')
+       AND (job.id IS NULL OR {UNSENT}))
+GROUP BY 1, 2
+"""  # noqa: S608  # a constant of the package
 _MERGE = (_FREE, _ABANDON, _KEEP_SPECS, _CHANGE, _INSERT, _REFRESH, _LEAVE)
 """In this order; a job that was never sent is not sent for what nobody wants now."""
 
@@ -280,6 +290,15 @@ class Stage:
             Share(account, mode, count, size or 0, record.document(example))
             for account, mode, count, size, example, _ in self._db.execute(_TODO)
         ]
+
+    def unsent(self) -> list[tuple[str, Operation, int]]:
+        """Documents that have to be sent yet, by account and operation."""
+        rows = self._db.execute(_UNSENT_TODO)
+        return [(account, Operation(what), count) for account, what, count in rows]
+
+    def committed(self) -> list[Committed]:
+        """What jobs have cost or may have cost, as the ledger knows it."""
+        return committed(self._db)
 
     def documents(self) -> Iterator[tuple[Document, State, str]]:
         """Every document with its state in the ledger and its fate, in order."""

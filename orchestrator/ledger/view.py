@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from orchestrator.errors import UsageError
-from orchestrator.ledger import record
+from orchestrator.ledger import bill as bills, record
+from orchestrator.ledger.bill import OF_DOCUMENT
 from orchestrator.ledger.opening import connect
 from orchestrator.model import Document, Failure, Output, State
 
@@ -31,12 +33,16 @@ COLUMNS = (
     "message",
     "blame",
     "updated",
+    "units",
+    "units_possible",
+    "cost",
 )
 """Columns of an export, in order; docs/ledger.md says what each holds."""
 
-_ROWS = """
-SELECT spec, state, outputs, failure, made_by, job, updated FROM document
-"""
+_ROWS = f"""
+SELECT spec, state, outputs, failure, made_by, job, updated,
+  {OF_DOCUMENT} FROM document
+"""  # noqa: S608  # a constant of the package
 
 
 _SPENT = """
@@ -45,13 +51,18 @@ WITH spent AS (
     count(*) AS documents, job.progress->>'$.cost' AS cost
   FROM job JOIN job_document AS link ON link.job = job.id
   JOIN document ON document.id = link.document AND document.job = job.id
-  WHERE document.state = 'done' OR job.progress->>'$.cost' IS NOT NULL
+  WHERE document.state = 'done' OR job.progress->>'$.cost' > 0
   GROUP BY job.id
 )
 SELECT account, operation, count(*), sum(documents), sum(coalesce(cost, documents)),
   sum(CASE WHEN cost IS NULL THEN documents ELSE 0 END)
 FROM spent GROUP BY account, operation ORDER BY account, operation
 """
+
+
+def plain(value: Decimal) -> float:
+    """A number for a column: at most six digits behind the point."""
+    return float(round(value, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,9 @@ class Row:
     made_by: str
     job: str | None
     updated: float | None
+    units: Decimal = Decimal(0)
+    units_possible: Decimal = Decimal(0)
+    price: Decimal | None = None
 
     def flat(self) -> dict[str, Any]:
         """The row of an export: one text or number for each of ``COLUMNS``."""
@@ -98,6 +112,9 @@ class Row:
             "message": failure.message if failure else None,
             "blame": str(failure.blame) if failure else None,
             "updated": self.updated,
+            "units": plain(self.units),
+            "units_possible": plain(self.units_possible),
+            "cost": None if self.price is None else plain(self.units * self.price),
         }
 
 
@@ -152,6 +169,19 @@ class View:
         rows = self._db.execute(_SPENT)
         return [Spent(*row) for row in rows]
 
+    def bill(self) -> list[bills.Line]:
+        """What accounts charged or may have charged; free ones are left out."""
+        free = self.terms().free
+        return [each for each in bills.bill(self._db) if each.account not in free]
+
+    def terms(self) -> bills.Terms:
+        """Prices and budget as the last run knew them."""
+        return bills.terms(self._db)
+
+    def taken(self) -> Decimal:
+        """What is taken of the budget, in its measure."""
+        return bills.taken(bills.committed(self._db), self.terms())
+
     def in_flight(self) -> dict[str, int]:
         """Number of jobs that are not ended, by phase."""
         rows = self._db.execute(
@@ -165,15 +195,22 @@ class View:
         found = self._db.execute(
             f"{_ROWS} {where} ORDER BY n", (state,) if state else ()
         )
-        for spec, now, outputs, failure, made_by, job, updated in found:
+        said = self.terms()
+        for spec, now, outputs, failure, made_by, job, updated, costs in found:
+            document = record.document(spec)
+            is_free = document.provider in said.free
+            told, possible = bills.of_document("[]" if is_free else costs)
             yield Row(
-                document=record.document(spec),
+                document=document,
                 state=State(now),
                 outputs=record.outputs(outputs) if outputs else (),
                 failure=record.failure(failure) if failure else None,
                 made_by=made_by or "",
                 job=job,
                 updated=updated,
+                units=told,
+                units_possible=possible,
+                price=Decimal(0) if is_free else said.prices.get(document.provider),
             )
 
 

@@ -29,6 +29,46 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What the budget has room for, if every document costs its most.
+
+    Attributes:
+        limit: The budget, in units or in ``currency``.
+        currency: ``None`` for units.
+        taken: What was spent or is reserved.
+        most: What is still to be sent may cost at most.
+        fits: Documents that are sure to fit, whatever the order.
+        open: Documents that may stay open.
+    """
+
+    limit: Decimal
+    currency: str | None
+    taken: Decimal
+    most: Decimal
+    fits: int
+    open: int
+
+
+def room_of(
+    limit: Decimal,
+    currency: str | None,
+    taken: Decimal,
+    costs: Sequence[tuple[int, Decimal]],
+) -> Room:
+    """How far a budget reaches; ``costs`` are documents and the most of each.
+
+    The dearest come first here, so that the number holds in any order.
+    """
+    left, fits = max(Decimal(0), limit - taken), 0
+    for documents, most in sorted(costs, key=lambda each: -each[1]):
+        count = min(documents, int(left // most)) if most else documents
+        fits, left = fits + count, left - count * most
+    todo = sum(documents for documents, _ in costs)
+    total = sum((documents * most for documents, most in costs), Decimal(0))
+    return Room(limit, currency, taken, total, fits, todo - fits)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run of this manifest would do with this ledger and these files.
 
@@ -43,6 +83,7 @@ class Plan:
         parts: What is to be done.
         room: Bytes free where the outputs go, ``None`` where unknown.
         needs: Bytes that the outputs may need: a guess.
+        budget: What the budget has room for, where there is one.
     """
 
     name: str
@@ -55,6 +96,7 @@ class Plan:
     parts: Sequence[Part]
     room: int | None
     needs: int
+    budget: Room | None = None
 
     @property
     def todo(self) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.model import Document, State
-from orchestrator.plan.batch import Part, Plan
+from orchestrator.plan.batch import Part, Plan, Room
+from orchestrator.report.bill import plain
 from orchestrator.report.units import number, size
 
 _NAMES = {"presigned": "pre-signed"}
@@ -42,12 +43,28 @@ def lines(plan: Plan) -> Iterator[str]:
         )
     cost = "nothing to pay" if plan.cost is None else f"about {plan.cost:f}"
     yield f"  cost    {cost}"
+    if plan.budget is not None:
+        yield f"  budget  {_budget(plan.budget)}"
     if plan.room is not None:
         verdict = "enough" if plan.has_room else "MAY NOT BE ENOUGH"
         yield (
             f"  disk    {size(plan.room)} free, outputs may need "
             f"{size(plan.needs)}: {verdict}"
         )
+
+
+def _budget(room: Room) -> str:
+    measure = room.currency or "units"
+    said = (
+        f"{room.limit:,f} {measure}, of which {plain(room.taken)} are spent or "
+        f"reserved; this may cost {plain(room.most)} at most"
+    )
+    if not room.open:
+        return f"{said}: enough"
+    return (
+        f"{said}: {number(room.fits, 'document')} are sure to fit, "
+        f"{room.open:,} MAY STAY OPEN"
+    )
 
 
 def _where(part: Part) -> str:
