@@ -37,7 +37,11 @@ def _budget(batch: Prepared) -> Room | None:
         return None
     spending = spending_of(said, batch.accounts, batch.stage.committed())
     costs = [
-        (count, (spending.terms[name].at_most(what) or 0) * spending.terms[name].price)
+        (
+            name,
+            count,
+            (spending.terms[name].at_most(what) or 0) * spending.terms[name].price,
+        )
         for name, what, count in batch.stage.unsent()
     ]
     return room_of(said.limit, said.currency, spending.budget.taken, costs)

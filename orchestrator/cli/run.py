@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -34,13 +35,17 @@ from orchestrator.cli.common import (
 )
 from orchestrator.cli.display import Display, display
 from orchestrator.errors import Exit, UsageError
-from orchestrator.ledger.bill import Line, since
+from orchestrator.ledger.bill import Line, Terms, since
+from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.view import View
 from orchestrator.model import State
 from orchestrator.report.bill import balance_lines, bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
+from orchestrator.report.sample import Sample, sample_fields, sample_lines
 from orchestrator.report.summary import summary_lines
 
+LEFT = (State.OPEN, State.IN_DOUBT, State.OVERDUE, State.GONE)
+"""States of documents that a run carries on."""
 _ONLY = click.option(
     "--only",
     multiple=True,
@@ -87,6 +92,16 @@ _INBOX = click.option(
 @manifest_argument
 @_ONLY
 @_LIMIT
+@click.option(
+    "--first",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Carry N documents to their ends, show what came of them and what the rest "
+    "would cost, and ask whether to go on.",
+)
+@click.option(
+    "--yes", is_flag=True, help="With --first: go on unasked if all N are done."
+)
 @overwrite_option
 @click.option(
     "--rehearse",
@@ -112,6 +127,8 @@ def run_command(
     *,
     only: tuple[str, ...],
     limit: int | None,
+    first: int | None,
+    yes: bool,
     overwrite: bool,
     rehearse: bool,
     faults: Path | None,
@@ -147,11 +164,15 @@ def run_command(
         listen=listen,
         inbox=inbox,
     )
+    if yes and first is None:
+        raise UsageError("--yes answers the question of --first: say --first, too")
+    if rehearse and first is not None:
+        raise UsageError("--first asks before it spends; to rehearse a few, --limit N")
     if rehearse:
         return _rehearse(manifest, state, options, faults, as_json=as_json)
     if faults is not None:
         raise UsageError("--faults is for rehearsals: say --rehearse, too")
-    return _run(manifest, state, options, as_json=as_json)
+    return _run(manifest, state, options, first=first, yes=yes, as_json=as_json)
 
 
 @click.command("retry")
@@ -211,23 +232,93 @@ def _rehearse(
         options = replace(options, rehearsal=rehearsal)
         place = rehearsal.folder
         with opened(loaded, state=place, options=options) as (batch, folder):
-            ended, run = _carry(batch, folder, options, as_json=as_json)
-            show_rehearsal(batch.settings, folder, run.tab, as_json=as_json)
-            return ended
+            carried = _carry(batch, folder, options, as_json=as_json)
+            tab = carried.run.tab
+            show_rehearsal(batch.settings, folder, tab, as_json=as_json)
+            return carried.ended
 
 
 def _run(
-    manifest: Path, state: Path | None, options: RunOptions, *, as_json: bool
+    manifest: Path,
+    state: Path | None,
+    options: RunOptions,
+    *,
+    first: int | None = None,
+    yes: bool = False,
+    as_json: bool,
 ) -> Exit:
     with faults_shown(as_json=as_json):
         loaded = load_manifest(manifest, environment=environment())
         with opened(loaded, state=state, options=options) as (batch, folder):
-            return _carry(batch, folder, options, as_json=as_json)[0]
+            if first is None:
+                return _carry(batch, folder, options, as_json=as_json).ended
+            return _few_first(batch, folder, options, first, yes=yes, as_json=as_json)
+
+
+def _few_first(
+    batch: Prepared,
+    folder: BatchFolder,
+    options: RunOptions,
+    first: int,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> Exit:
+    """Carry a few documents to their ends, show what came of them, and ask."""
+    few = first if options.limit is None else min(first, options.limit)
+    tried = _carry(batch, folder, replace(options, limit=few), as_json=as_json)
+    stage, most = batch.stage, options.limit
+    batch = replace(batch, diff=stage.compare(), shares=stage.shares())
+    rest = _left(batch, options)
+    rest = rest if most is None else min(rest, most - few)
+    sample = Sample(few, rest, tried.run.tally.states, tried.seconds, tried.grown)
+    if as_json:
+        echo_json("sample", **sample_fields(sample, tried.terms))
+    else:
+        for line in sample_lines(sample, tried.terms):
+            click.echo(line)
+    is_free = not tried.run.tally.is_draining and not tried.run.tally.stopped
+    if not rest or not is_free or not _goes_on(sample, yes=yes, as_json=as_json):
+        return tried.ended
+    left = None if most is None else most - few
+    return _carry(batch, folder, replace(options, limit=left), as_json=as_json).ended
+
+
+def _left(batch: Prepared, options: RunOptions) -> int:
+    """How many documents are still to be done, of those that are meant."""
+    if not options.only:
+        return sum(each.documents for each in batch.shares)
+    return sum(
+        any(is_named(document.id, by=by) for by in options.only)
+        and (fate in ("new", "changed") or state in LEFT)
+        for document, state, fate in batch.stage.documents()
+    )
+
+
+def _goes_on(sample: Sample, *, yes: bool, as_json: bool) -> bool:
+    if yes and sample.is_good:
+        return True
+    if not yes and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
+        return click.confirm(f"go on with the other {sample.rest:,}?")
+    if not as_json:
+        click.echo("to go on, run the same command without --first")
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A run that is over, and what the bill has grown by."""
+
+    ended: Exit
+    run: Run
+    seconds: float
+    grown: Sequence[Line]
+    terms: Terms
 
 
 def _carry(
     batch: Prepared, folder: BatchFolder, options: RunOptions, *, as_json: bool
-) -> tuple[Exit, Run]:
+) -> Carried:
     plan = plan_of(batch)
     run = Run(batch, folder, options=options, environment=environment())
     with View(folder.ledger) as view:
@@ -237,10 +328,9 @@ def _carry(
         shown.begin(plan, run, most=options.limit)
         is_interrupted = asyncio.run(_follow(run, shown))
     seconds = time.monotonic() - began
-    ended = _summary(
+    return _summary(
         folder, run, seconds, is_interrupted, before=before, as_json=as_json
     )
-    return ended, run
 
 
 async def _follow(run: Run, shown: Display) -> bool:
@@ -277,7 +367,7 @@ def _summary(
     *,
     before: Sequence[Line],
     as_json: bool,
-) -> Exit:
+) -> Carried:
     with View(folder.ledger) as view:
         states, reasons = view.states(), view.reasons()
         bill, terms, taken = view.bill(), view.terms(), view.taken()
@@ -299,7 +389,7 @@ def _summary(
             ledger=str(folder.ledger),
             exit=int(ended),
         )
-        return ended
+        return Carried(ended, run, seconds, grown, terms)
     for line in summary_lines(
         states,
         reasons,
@@ -315,4 +405,4 @@ def _summary(
     for line in balance_lines(run.balances, run.balances_after, grown):
         click.echo(line)
     click.echo(f"ledger: {near(folder.ledger)}")
-    return ended
+    return Carried(ended, run, seconds, grown, terms)

@@ -199,7 +199,7 @@ class Till:
             "budget",
             f"the budget of {budget.limit or ZERO:f} {budget.measure} is reached: "
             f"{budget.taken.normalize():f} are spent or reserved, and {document.id} "
-            f"may cost {most:f}",
+            f"may cost {most:f}; raise it to go on",
             Blame.ACCOUNT,
             Remedy.STOP,
         )

@@ -53,18 +53,24 @@ def room_of(
     limit: Decimal,
     currency: str | None,
     taken: Decimal,
-    costs: Sequence[tuple[int, Decimal]],
+    costs: Sequence[tuple[str, int, Decimal]],
 ) -> Room:
-    """How far a budget reaches; ``costs`` are documents and the most of each.
+    """How far a budget reaches; ``costs`` are accounts, documents, the most of each.
 
-    The dearest come first here, so that the number holds in any order.
+    The dearest come first here, and the first that does not fit ends it, so that the
+    number holds in any order. Accounts that never charge go on whatever happens.
     """
-    left, fits = max(Decimal(0), limit - taken), 0
-    for documents, most in sorted(costs, key=lambda each: -each[1]):
-        count = min(documents, int(left // most)) if most else documents
-        fits, left = fits + count, left - count * most
-    todo = sum(documents for documents, _ in costs)
-    total = sum((documents * most for documents, most in costs), Decimal(0))
+    left, fits, is_full = max(Decimal(0), limit - taken), 0, False
+    charging = {account for account, _, most in costs if most}
+    for account, documents, most in sorted(costs, key=lambda each: -each[2]):
+        if account not in charging:
+            fits += documents
+        elif not is_full:
+            count = min(documents, int(left // most)) if most else documents
+            fits, left = fits + count, left - count * most
+            is_full = count < documents
+    todo = sum(documents for _, documents, _ in costs)
+    total = sum((documents * most for _, documents, most in costs), Decimal(0))
     return Room(limit, currency, taken, total, fits, todo - fits)
 
 

@@ -51,6 +51,14 @@ def plain(value: Decimal) -> str:
     return f"{round(value, 6).normalize():,f}"
 
 
+def amount(value: Decimal, currency: str | None) -> str:
+    """Money with two digits or more, or units."""
+    if currency is None:
+        return plain(value)
+    is_round = round(value, 2) == round(value, 6)
+    return f"{value:,.2f}" if is_round else plain(value)
+
+
 def bill_lines(bill: Sequence[Line], terms: Terms, taken: Decimal) -> Iterator[str]:
     """The bill of a batch; nothing where nothing was charged and no budget is set."""
     for each in bill:
@@ -58,8 +66,8 @@ def bill_lines(bill: Sequence[Line], terms: Terms, taken: Decimal) -> Iterator[s
     if terms.limit is not None:
         measure = terms.currency or "units"
         yield (
-            f"budget: {plain(taken)} of {plain(terms.limit)} {measure} "
-            "spent or reserved"
+            f"budget: {amount(taken, terms.currency)} of "
+            f"{amount(terms.limit, terms.currency)} {measure} spent or reserved"
         )
 
 
@@ -77,7 +85,9 @@ def _words(line: Line, terms: Terms) -> str:
     if price is not None:
         most = line.charged + line.possible + line.reserved
         low, high = price * line.charged, price * most
-        cost = plain(low) if low == high else f"{plain(low)} to {plain(high)}"
+        cost = amount(low, "")
+        if low != high:
+            cost += f" to {amount(high, '')}"
         said.append(f"at {price:f}: {cost} {terms.currency or ''}".rstrip())
     return ", ".join(said)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.model import Document, State
 from orchestrator.plan.batch import Part, Plan, Room
-from orchestrator.report.bill import plain
+from orchestrator.report.bill import amount
 from orchestrator.report.units import number, size
 
 _NAMES = {"presigned": "pre-signed"}
@@ -56,8 +56,9 @@ def lines(plan: Plan) -> Iterator[str]:
 def _budget(room: Room) -> str:
     measure = room.currency or "units"
     said = (
-        f"{room.limit:,f} {measure}, of which {plain(room.taken)} are spent or "
-        f"reserved; this may cost {plain(room.most)} at most"
+        f"{amount(room.limit, room.currency)} {measure}, of which "
+        f"{amount(room.taken, room.currency)} are spent or reserved; this may cost "
+        f"{amount(room.most, room.currency)} at most"
     )
     if not room.open:
         return f"{said}: enough"
