@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,9 +33,9 @@ from orchestrator.cli.common import (
     state_option,
 )
 from orchestrator.cli.display import Display, display
+from orchestrator.cli.first import goes_on, left_of
 from orchestrator.errors import Exit, UsageError
 from orchestrator.ledger.bill import Line, Terms, since
-from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.view import View
 from orchestrator.model import State
 from orchestrator.report.bill import balance_lines, bill_fields, bill_lines
@@ -44,8 +43,6 @@ from orchestrator.report.outcome import exit_of
 from orchestrator.report.sample import Sample, sample_fields, sample_lines
 from orchestrator.report.summary import summary_lines
 
-LEFT = (State.OPEN, State.IN_DOUBT, State.OVERDUE, State.GONE)
-"""States of documents that a run carries on."""
 _ONLY = click.option(
     "--only",
     multiple=True,
@@ -269,7 +266,7 @@ def _few_first(
     tried = _carry(batch, folder, replace(options, limit=few), as_json=as_json)
     stage, most = batch.stage, options.limit
     batch = replace(batch, diff=stage.compare(), shares=stage.shares())
-    rest = _left(batch, options)
+    rest = left_of(batch, options)
     rest = rest if most is None else min(rest, most - few)
     sample = Sample(few, rest, tried.run.tally.states, tried.seconds, tried.grown)
     if as_json:
@@ -278,31 +275,10 @@ def _few_first(
         for line in sample_lines(sample, tried.terms):
             click.echo(line)
     is_free = not tried.run.tally.is_draining and not tried.run.tally.stopped
-    if not rest or not is_free or not _goes_on(sample, yes=yes, as_json=as_json):
+    if not rest or not is_free or not goes_on(sample, yes=yes, as_json=as_json):
         return tried.ended
     left = None if most is None else most - few
     return _carry(batch, folder, replace(options, limit=left), as_json=as_json).ended
-
-
-def _left(batch: Prepared, options: RunOptions) -> int:
-    """How many documents are still to be done, of those that are meant."""
-    if not options.only:
-        return sum(each.documents for each in batch.shares)
-    return sum(
-        any(is_named(document.id, by=by) for by in options.only)
-        and (fate in ("new", "changed") or state in LEFT)
-        for document, state, fate in batch.stage.documents()
-    )
-
-
-def _goes_on(sample: Sample, *, yes: bool, as_json: bool) -> bool:
-    if yes and sample.is_good:
-        return True
-    if not yes and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
-        return click.confirm(f"go on with the other {sample.rest:,}?")
-    if not as_json:
-        click.echo("to go on, run the same command without --first")
-    return False
 
 
 @dataclass(frozen=True, slots=True)

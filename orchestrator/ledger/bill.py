@@ -44,8 +44,9 @@ each AS (
       WHEN document.job = job.id AND job.phase <> 'ended'
         AND document.state IN ('open', 'overdue') THEN 'reserved'
       WHEN job.intended IS NOT NULL THEN 'possible'
-      WHEN document.job IS NOT job.id AND job.progress->>'$.failure' IS NULL
-        THEN 'spent'
+      WHEN document.job IS NOT job.id AND EXISTS (
+        SELECT 1 FROM event WHERE event.job = job.id
+        AND event.document = document.id AND event.kind = 'done') THEN 'spent'
       ELSE 'wasted' END AS fate
   FROM job JOIN job_document AS link ON link.job = job.id
   JOIN size ON size.job = job.id

@@ -51,6 +51,11 @@ def plain(value: Decimal) -> str:
     return f"{round(value, 6).normalize():,f}"
 
 
+def units_words(value: Decimal) -> str:
+    """``1 unit``, ``2.5 units``."""
+    return f"{plain(value)} unit" + ("" if value == 1 else "s")
+
+
 def amount(value: Decimal, currency: str | None) -> str:
     """Money with two digits or more, or units."""
     if currency is None:
@@ -72,7 +77,7 @@ def bill_lines(bill: Sequence[Line], terms: Terms, taken: Decimal) -> Iterator[s
 
 
 def _words(line: Line, terms: Terms) -> str:
-    said = [f"{plain(line.spent + line.guessed)} units for " + _documents(line)]
+    said = [f"{units_words(line.spent + line.guessed)} for {_documents(line)}"]
     if line.guessed:
         said[0] += f" ({plain(line.guessed)} of them guessed: one a document)"
     parts = (

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestrator.model import State
-from orchestrator.report.bill import Line, Terms, amount, plain
+from orchestrator.report.bill import Line, Terms, amount, units_words
 from orchestrator.report.summary import states_line
 from orchestrator.report.units import number, span
 
@@ -79,8 +79,8 @@ def sample_lines(sample: Sample, terms: Terms) -> Iterator[str]:
         )
         seconds = float(sample.for_rest(Decimal(str(sample.seconds))))
         yield (
-            f"at that pace the other {number(sample.rest, 'document')} take at most "
-            f"about {span(seconds)}{cost}"
+            f"the other {number(sample.rest, 'document')} at that pace: at most about "
+            f"{span(seconds)}{cost}"
         )
 
 
@@ -102,9 +102,7 @@ def sample_fields(sample: Sample, terms: Terms) -> dict[str, Any]:
 def _cost(units: Decimal, money: Decimal | None, terms: Terms) -> str:
     if not units:
         return ", nothing to pay"
-    price = (
-        ""
-        if money is None
-        else f" ({amount(money, '')} {terms.currency or ''}".rstrip()
-    )
-    return f", {plain(units)} units{price}" + (")" if price else "")
+    if money is None:
+        return f", {units_words(units)}"
+    price = f"{amount(money, '')} {terms.currency or ''}".rstrip()
+    return f", {units_words(units)} ({price})"
