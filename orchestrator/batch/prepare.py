@@ -14,6 +14,7 @@ from orchestrator.batch.accounts import Account, accounts_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.rehearsal import Rehearsal
 from orchestrator.errors import Fault, ManifestError, Place
+from orchestrator.ledger.register import Register
 from orchestrator.ledger.stage import Diff, Share, Stage
 from orchestrator.manifest import Manifest
 from orchestrator.model import Document, Mode, Operation, State
@@ -39,6 +40,7 @@ class Prepared:
     shares: Sequence[Share]
     wishes: Mapping[Wish, Place]
     manifest: Manifest
+    numbers: Register
 
     def merged(self) -> Prepared:
         """The same batch beside the ledger as it is after the merge.
@@ -79,6 +81,7 @@ def prepared(
     overwrite: bool = False,
     objection: Objection | None = None,
     rehearsal: Rehearsal | None = None,
+    hold: bool = False,
 ) -> Iterator[Prepared]:
     """Check a manifest whole, while its documents are staged.
 
@@ -89,6 +92,7 @@ def prepared(
         objection: Says why a document cannot be done, where that is known before
             anything is asked.
         rehearsal: Where to rehearse, if that is meant.
+        hold: Whether nobody else may take numbers of series meanwhile.
 
     Raises:
         ManifestError: it has faults; all of them are in it.
@@ -99,7 +103,12 @@ def prepared(
     checks = _Checks(manifest.settings, accounts, objection)
     choices = _choices(accounts)
     wishes: dict[Wish, Place] = {}
-    with Stage(folder.ledger) as stage:
+    settings = manifest.settings
+    with (
+        Stage(folder.ledger) as stage,
+        Register(settings.numbers, settings.name, stage.is_made, hold=hold) as numbers,
+    ):
+        manifest.numbering = numbers
         for entry in manifest.entries():
             document = _decided(entry.document, choices, overwrite=overwrite)
             if rehearsal is not None:
@@ -111,8 +120,9 @@ def prepared(
         manifest.finish()
         diff = stage.compare()
         shares = stage.shares()
-        settings = manifest.settings
-        yield Prepared(settings, accounts, stage, diff, shares, wishes, manifest)
+        yield Prepared(
+            settings, accounts, stage, diff, shares, wishes, manifest, numbers
+        )
 
 
 def _choices(accounts: Mapping[str, Account]) -> Choices:

@@ -206,6 +206,17 @@ class Stage:
         ).fetchone()
         return row is not None
 
+    def is_made(self, document: str, number: str) -> bool:
+        """Whether the ledger knows outputs of a document under a number."""
+        if not self._exists:
+            return False
+        row = self._db.execute(
+            "SELECT 1 FROM ledger.document AS old, json_each(old.spec, '$.params') AS "
+            "field WHERE old.id = ? AND old.outputs IS NOT NULL AND field.value = ?",
+            (document, number),
+        ).fetchone()
+        return row is not None
+
     def compare(self) -> Diff:
         """Say what is new, changed, the same and gone; changes nothing."""
         self._flush()

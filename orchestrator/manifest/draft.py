@@ -13,6 +13,7 @@ from orchestrator.errors import Place
 from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.pattern import Pattern, safe
 from orchestrator.manifest.scalars import written
+from orchestrator.manifest.series import Series
 from orchestrator.model import Mode, Operation
 
 At = Callable[..., Place]
@@ -38,6 +39,7 @@ class Recipe:
     asked: Mode | None
     priority: int
     design: str | None
+    series: Series | None = None
     is_flawed: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from os.path import normpath
 from pathlib import Path
@@ -20,6 +21,7 @@ from orchestrator.manifest.faults import Faults, Flawed, listed, shown
 from orchestrator.manifest.inputs import nearby
 from orchestrator.manifest.pattern import Pattern
 from orchestrator.manifest.recipe import Common, Kind, Recipes
+from orchestrator.manifest.series import Counting, Numbering, NumberRefused
 from orchestrator.manifest.sources import SUFFIXES, Row, matches, rows
 from orchestrator.manifest.walk import Spotted
 
@@ -29,8 +31,15 @@ _SINGLE = schema.Single.__pydantic_validator__.validate_python
 class Expander:
     """Turns entries into documents; faults are noted, and the entry is passed over."""
 
-    def __init__(self, common: Common, builder: Builder, faults: Faults) -> None:
+    def __init__(
+        self,
+        common: Common,
+        builder: Builder,
+        faults: Faults,
+        numbering: Numbering | None = None,
+    ) -> None:
         self._common = common
+        self._numbering = numbering or Counting()
         self._builder = builder
         self._faults = faults
         self._recipes = Recipes(common, faults)
@@ -72,7 +81,31 @@ class Expander:
         paths = said.inputs or ([said.input] if said.input else [])
         params = merged(self._defaults, said.params or {})
         draft = Draft(recipe, paths, params, at, at, self._faults, name=said.id)
-        return self._builder.build(draft)
+        return self._builder.build(self._numbered(draft))
+
+    def _numbered(self, draft: Draft) -> Draft:
+        """The draft with its number, where it gets one from a series.
+
+        Raises:
+            Flawed: it gets none.
+        """
+        series = draft.recipe.series
+        if series is None:
+            return draft
+        try:
+            number = self._numbering.number(
+                series, draft.name, draft.params, draft.at()
+            )
+        except NumberRefused as error:
+            path = ("params", error.field) if error.field else ()
+            raise self._faults.flaw(
+                draft.at(*path), error.message, error.hint
+            ) from None
+        draft.params = {**draft.params, series.field: number}
+        values = {**draft.fields.values, series.field: number}
+        columns = {*draft.fields.columns, series.field}
+        draft.fields = replace(draft.fields, values=values, columns=columns)
+        return draft
 
     # One document for each file
 
@@ -136,7 +169,7 @@ class Expander:
         draft.name = draft.fill(ids, within)
         if draft.recipe.design:
             draft.params = merged(draft.params, draft.fields.values)
-        return self._builder.build(draft)
+        return self._builder.build(self._numbered(draft))
 
     def _patterns(self, said: schema.Rows, at: At) -> tuple[Pattern, list[Pattern]]:
         within = "id" if said.id else "key"
@@ -170,10 +203,13 @@ def _fits(
     ids: Pattern, inputs: Sequence[Pattern], recipe: Recipe, fields: Fields
 ) -> bool:
     """Whether the patterns name only what the rows have."""
+    columns = fields.columns
     named = {*ids.fields, *(field for each in inputs for field in each.fields)}
+    if recipe.series is not None:
+        columns = {*columns, recipe.series.field}
     if recipe.output is not None:
         named |= set(recipe.output.fields) - {"id", "ext", "stem", "name", "folder"}
-    return all(is_column(field, fields.columns) for field in named)
+    return all(is_column(field, columns) for field in named)
 
 
 def _place(file: str, spot: Spot, *path: str | int) -> Place:

@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from orchestrator.manifest.series import Every
 from orchestrator.model import Mode, Operation
 from orchestrator.settings import Prefer, SecretReference, address_of
 
@@ -297,6 +298,39 @@ class Entry(Common):
     )
 
 
+class Number(Shape):
+    """A series that documents get their numbers from, kept in the store of numbers."""
+
+    series: Word = Field(
+        description="Name of the series; documents of several manifests may share it.",
+        examples=["KK"],
+    )
+    format: Word = Field(
+        description="How a number is written: {n} or {n:05}, {year} or {yy}, {month}.",
+        examples=["KK-{year}-{n:05}"],
+    )
+    period: Every = Field(
+        Every.YEAR,
+        description="When it starts again: every year or month of the document's "
+        "date, or never.",
+    )
+    start: Annotated[int, Strict(), Field(ge=0, lt=10**12)] = Field(
+        1, description="The first number of each period.", examples=[1001]
+    )
+    field: Word = Field("number", description="The key of the data that gets it.")
+    date: Word = Field(
+        "issue_date", description="The key of the data whose date tells the period."
+    )
+    gaps: Literal["refuse", "allow"] = Field(
+        "refuse", description="Whether numbers that the data gives may leave gaps."
+    )
+    changes: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Whether a document that was delivered may be made again with "
+        "other content under its number. The lawful way is a credit note.",
+    )
+
+
 class Single(Entry):
     """One document."""
 
@@ -312,6 +346,9 @@ class Single(Entry):
     )
     design: Word | None = Field(
         None, description="A design to generate from.", examples=["invoice@1"]
+    )
+    number: Number | None = Field(
+        None, description="A series that the document gets its number from."
     )
 
 
@@ -356,6 +393,9 @@ class Rows(Entry):
     inputs: list[Word] | None = Field(
         None, min_length=1, max_length=10_000, description="Patterns of several inputs."
     )
+    number: Number | None = Field(
+        None, description="A series that the documents get their numbers from."
+    )
     numbers: list[Word] | None = Field(
         None,
         description="Columns of a CSV file that hold numbers; all others are text.",
@@ -382,6 +422,12 @@ class Manifest(Shape):
         None, description="Folder of your own designs.", examples=["designs"]
     )
     webhooks: Webhooks = Field(default_factory=lambda: Webhooks.model_validate({}))
+    numbers: Word | None = Field(
+        None,
+        description="File that keeps the numbers of series; several manifests may "
+        "share it. Default: numbers.sqlite beside the manifest.",
+        examples=["../numbers.sqlite"],
+    )
 
 
 ASKED: dict[str | None, Mode | None] = {
