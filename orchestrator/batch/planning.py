@@ -26,6 +26,7 @@ def plan_of(batch: Prepared) -> Plan:
         parts=parts,
         room=_room(batch),
         needs=needs_of(parts),
+        numbers=batch.numbers.ranges(),
     )
 
 

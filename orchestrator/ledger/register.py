@@ -19,6 +19,7 @@ from orchestrator.errors import MachineError, Place
 from orchestrator.ledger import numbers, record
 from orchestrator.ledger.opening import uri
 from orchestrator.manifest.series import NumberRefused, Period, Series
+from orchestrator.plan.batch import NumberRange
 
 _NOTES = """
 PRAGMA main.synchronous = OFF;
@@ -29,11 +30,14 @@ CREATE TABLE new(
   "column" INTEGER, UNIQUE(series, document)
 ) WITHOUT ROWID;
 CREATE TABLE kept(
-  number TEXT PRIMARY KEY, series TEXT, period TEXT, content TEXT, before TEXT
+  number TEXT PRIMARY KEY, series TEXT, period TEXT, n INTEGER, content TEXT,
+  before TEXT, document TEXT
 ) WITHOUT ROWID;
+CREATE INDEX new_document ON new(document);
+CREATE INDEX kept_document ON kept(document);
 """
 _BOUND = """
-SELECT number, period, state, content FROM store.number
+SELECT number, period, n, state, content FROM store.number
 WHERE series = ? AND batch = ? AND document = ? AND state <> 'void'
 """
 _TAKEN = """
@@ -55,10 +59,23 @@ SELECT 1 FROM kept LEFT JOIN store.number AS old ON old.number = kept.number
 WHERE old.state IS NULL OR old.state = 'void' OR old.content <> kept.before LIMIT 1
 """
 _RANGES = """
-SELECT series, period, is_new, count(*), min(number), max(number) FROM (
-  SELECT series, period, 1 AS is_new, number FROM new UNION ALL
-  SELECT series, period, 0, number FROM kept)
-GROUP BY series, period, is_new ORDER BY series, period, is_new
+WITH every AS (
+  SELECT series, period, 1 AS is_new, n, number FROM main.new UNION ALL
+  SELECT series, period, 0, n, number FROM main.kept),
+ends AS (
+  SELECT series, period, is_new, count(*) AS many, min(n) AS least, max(n) AS most
+  FROM every GROUP BY series, period, is_new)
+SELECT series, period, is_new, many,
+  (SELECT number FROM every WHERE (every.series, every.period, every.n) =
+    (ends.series, ends.period, least)),
+  (SELECT number FROM every WHERE (every.series, every.period, every.n) =
+    (ends.series, ends.period, most))
+FROM ends ORDER BY series, period, is_new
+"""
+
+_OF = """
+SELECT number FROM main.new WHERE document = ?1 UNION ALL
+SELECT number FROM main.kept WHERE document = ?1
 """
 
 IsMade = Callable[[str, str], bool]
@@ -67,18 +84,6 @@ IsMade = Callable[[str, str], bool]
 
 class Overtaken(Exception):
     """Somebody else took numbers since they were looked at: look again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Numbers of a period that documents of the manifest get, or have already."""
-
-    series: str
-    period: str
-    is_new: bool
-    count: int
-    first: str
-    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +207,7 @@ class Register:
         return self._new(asked, given)
 
     def _kept(self, asked: _Asked, row: tuple[str, ...], given: str | None) -> str:
-        number, period, state, before = row
+        number, period, n, state, before = row
         series = asked.series
         if given not in (None, number):
             message = f"{series.field} is {given}, but the document has {number} since"
@@ -216,8 +221,8 @@ class Register:
         if is_frozen and (is_delivered or self._is_made(asked.document, number)):
             raise NumberRefused(f"{number} was delivered with other content", _CREDIT)
         self._db.execute(
-            "INSERT OR IGNORE INTO main.kept VALUES(?, ?, ?, ?, ?)",
-            (number, series.name, period, asked.content, before),
+            "INSERT OR IGNORE INTO main.kept VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (number, series.name, period, n, asked.content, before, asked.document),
         )
         return number
 
@@ -296,14 +301,21 @@ class Register:
                 yield Place(*place), f"{message} [E_NUMBER_GAP]", hint
             before = max(before, n)
 
-    def ranges(self) -> list[Range]:
+    def ranges(self) -> list[NumberRange]:
         """The numbers of this pass, by series and period."""
         if self._open is None:
             return []
         return [
-            Range(series, period, bool(is_new), count, first, last)
+            NumberRange(series, period, bool(is_new), count, first, last)
             for series, period, is_new, count, first, last in self._db.execute(_RANGES)
         ]
+
+    def of(self, document: str) -> str | None:
+        """The number of a document of this pass, if it gets one from a series."""
+        if self._open is None:
+            return None
+        row = self._open.execute(_OF, (document,)).fetchone()
+        return row and str(row[0])
 
     # What lasts
 

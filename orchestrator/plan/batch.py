@@ -29,6 +29,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberRange:
+    """Numbers of a period that documents would get, or have already.
+
+    ``period`` is a year, as ``2026``, a month, as ``2026-03``, or empty.
+    """
+
+    series: str
+    period: str
+    is_new: bool
+    count: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run of this manifest would do with this ledger and these files.
 
@@ -43,6 +58,7 @@ class Plan:
         parts: What is to be done.
         room: Bytes free where the outputs go, ``None`` where unknown.
         needs: Bytes that the outputs may need: a guess.
+        numbers: From series, by series and period; only looked at, not reserved.
     """
 
     name: str
@@ -55,6 +71,7 @@ class Plan:
     parts: Sequence[Part]
     room: int | None
     needs: int
+    numbers: Sequence[NumberRange] = ()
 
     @property
     def todo(self) -> int:
