@@ -26,20 +26,25 @@ from orchestrator.plan.batch import Plan
 
 
 def load_manifest(
-    path: Path, *, environment: Mapping[str, str] | None = None
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Read the head of a manifest; its documents are read when they are asked for.
 
     Args:
         path: The YAML file.
         environment: Where keys are looked for; ``None`` does not look for them.
+        sources: Where connections of databases are looked for; ``environment`` if not
+            given.
 
     Raises:
         UsageError: there is no such file, or it cannot be read.
         ManifestError: its head has faults.
     """
     return manifests.load_manifest(
-        path, environment=environment, types=tuple(providers())
+        path, environment=environment, types=tuple(providers()), sources=sources
     )
 
 

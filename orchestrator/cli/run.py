@@ -203,7 +203,8 @@ def _rehearse(
     from orchestrator.cli.rehearse import rehearsal_of, show_rehearsal  # noqa: PLC0415
 
     with faults_shown(as_json=as_json):
-        loaded = load_manifest(manifest)  # keys are not looked for
+        # Keys are not looked for, but rows are the real ones.
+        loaded = load_manifest(manifest, sources=environment())
         rehearsal = rehearsal_of(loaded, state, faults)
         options = replace(options, rehearsal=rehearsal)
         place = rehearsal.folder

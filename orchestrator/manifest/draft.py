@@ -59,6 +59,11 @@ class Fields:
 NO_FIELDS = Fields({}, ())
 
 
+def no_column(*path: str | int) -> str:  # noqa: ARG001  # as Row.column
+    """Nothing: the data has the names that the document has."""
+    return ""
+
+
 @dataclass(slots=True)
 class Draft:
     """A document while it is made.
@@ -75,6 +80,7 @@ class Draft:
     faults: Faults
     fields: Fields = NO_FIELDS
     name: str = ""
+    column: Callable[..., str] = no_column
 
     def fill(self, pattern: Pattern, within: str) -> str:
         """A pattern of an id or an input with its fields filled in.

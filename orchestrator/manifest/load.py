@@ -46,6 +46,7 @@ def load_manifest(
     types: Collection[str] = (LOCAL,),
     formats: Collection[str] = FORMATS,
     many: Many = yields_many,
+    sources: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Read the head of a manifest; documents come from the value.
 
@@ -55,6 +56,7 @@ def load_manifest(
         types: Providers that the program knows.
         formats: Targets that are known to exist.
         many: Whether an operation may yield several files.
+        sources: Where references to databases lead, if not to ``environment``.
 
     Raises:
         UsageError: there is no such file, or it cannot be read.
@@ -73,7 +75,8 @@ def load_manifest(
     except (OSError, ValueError) as error:
         message = f"the manifest {path} cannot be read: {error}"
         raise UsageError(message) from None
-    options = Options(environment, types, formats, many)
+    sources = environment if sources is None else sources
+    options = Options(environment, types, formats, many, sources)
     return Manifest(path, options, stops=stops)
 
 
@@ -85,6 +88,7 @@ class Options:
     types: Collection[str]
     formats: Collection[str]
     many: Many
+    sources: Mapping[str, str] | None = None
 
 
 class Manifest:
@@ -203,6 +207,7 @@ class Manifest:
             accounts=self.settings.accounts,
             formats=self._options.formats,
             spot=self._head.spots.get("defaults"),
+            environment=self._options.sources,
         )
 
     def _place(self, *path: str | int, key: bool = False) -> Place:

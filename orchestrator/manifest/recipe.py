@@ -25,7 +25,10 @@ _KEPT = 512
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What holds for all entries of a manifest; ``spot`` is of its defaults."""
+    """What holds for all entries of a manifest; ``spot`` is of its defaults.
+
+    ``environment`` is where connections of databases are looked for.
+    """
 
     file: str
     folder: Path
@@ -33,6 +36,7 @@ class Common:
     accounts: Mapping[str, object]
     formats: Collection[str]
     spot: Spot | None
+    environment: Mapping[str, str] | None = None
 
 
 class Recipes:

@@ -298,6 +298,30 @@ class Entry(Common):
     )
 
 
+class Column(Shape):
+    """Where a value of the data comes from: a column, or a constant."""
+
+    column: Word | None = Field(None, description="Name of the column.")
+    value: Any = Field(None, description="A constant, in place of a column.")
+    number: Word | None = Field(
+        None,
+        description="How the file writes 1234.50: 1.234,50 or 1'234.50 or 1 234,50.",
+        examples=["1.234,50"],
+    )
+    date: Word | None = Field(
+        None,
+        description="How the file writes dates: YYYY or YY, MM or M, DD or D.",
+        examples=["DD.MM.YYYY"],
+    )
+    words: dict[str, Any] | None = Field(
+        None, min_length=1, description="What the words of the column stand for."
+    )
+    strip: Word | None = Field(
+        None, description="A text that is taken away at both ends.", examples=["EUR"]
+    )
+    default: Any = Field(None, description="The value where the cell is empty.")
+
+
 class Number(Shape):
     """A series that documents get their numbers from, kept in the store of numbers."""
 
@@ -370,9 +394,10 @@ class Rows(Entry):
     """One document for each row of a data file."""
 
     rows: Word = Field(
-        description="A .csv, .tsv, .jsonl, .json (one object a line), .yaml or .yml "
-        "file, relative to the manifest.",
-        examples=["invoices.jsonl"],
+        description="A .csv, .tsv, .jsonl, .json (one object a line), .yaml, .yml, "
+        ".parquet or SQLite file, relative to the manifest; or a reference to a "
+        "connection of PostgreSQL.",
+        examples=["invoices.jsonl", "${env:SHOP_DATABASE}"],
     )
     key: Word | None = Field(
         None, description="The column that is the id.", examples=["number"]
@@ -395,6 +420,23 @@ class Rows(Entry):
     )
     number: Number | None = Field(
         None, description="A series that the documents get their numbers from."
+    )
+    query: Word | None = Field(
+        None,
+        description="SQL that selects the rows of a database.",
+        examples=["SELECT * FROM sales ORDER BY number"],
+    )
+    group: Word | None = Field(
+        None,
+        description="A column: rows that follow each other with the same value in it "
+        "are one document; needs map.",
+        examples=["invoice_no"],
+    )
+    map: Literal["dotted"] | dict[str, Word | Column] | None = Field(
+        None,
+        description="Where each value of the data comes from, by its path, as in "
+        "buyer.name or lines[].quantity, where [] is an item for each row of a group. "
+        "dotted: the names of the columns are such paths.",
     )
     numbers: list[Word] | None = Field(
         None,
