@@ -60,7 +60,7 @@ class Source:
 
 
 def sources_of(
-    said: Mapping[str, str | schema.Column], at: At, faults: Faults
+    said: Mapping[str, schema.Column], at: At, faults: Faults
 ) -> list[Source]:
     """Read a mapping.
 
@@ -68,8 +68,7 @@ def sources_of(
         Flawed: it cannot be read; all faults are noted.
     """
     found, before = [], faults.found
-    for target, column in said.items():
-        spec = column if isinstance(column, schema.Column) else _plain(column)
+    for target, spec in said.items():
         try:
             found.append(_source(target, spec))
         except FormError as error:
@@ -88,11 +87,8 @@ def dotted(columns: Iterable[str], at: At, faults: Faults) -> list[Source]:
     Raises:
         Flawed: a name is none.
     """
-    return sources_of({each: each for each in columns}, at, faults)
-
-
-def _plain(column: str) -> schema.Column:
-    return schema.Column.model_validate({"column": column})
+    named = {x: schema.Column.model_validate({"column": x}) for x in columns}
+    return sources_of(named, at, faults)
 
 
 def _source(target: str, spec: schema.Column) -> Source:

@@ -44,7 +44,7 @@ def reading(said: schema.Rows, common: Common, at: At, faults: Faults) -> Read:
             message = "group needs map: it says what the rows of a group become"
             raise faults.flaw(at("group"), message)
         return partial(_all, source, said, at, faults)
-    if isinstance(said.map, dict):
+    if said.map:
         sources = sources_of(said.map, at, faults)
         mapper = Mapper(sources, faults, at, said.group)
         return lambda: mapper.rows(_all(source, said, at, faults))

@@ -322,6 +322,29 @@ class Column(Shape):
     default: Any = Field(None, description="The value where the cell is empty.")
 
 
+def _column(value: object) -> object:
+    if isinstance(value, dict | Column):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise wrong("must be the name of a column, or a mapping with column or value")
+    return {"column": value}
+
+
+def _map(value: object) -> object:
+    if value == "dotted":
+        return {}  # which nobody could mean otherwise
+    if not isinstance(value, dict) or not value:
+        raise wrong("must be dotted, or targets and their columns")
+    return value
+
+
+Map = Annotated[
+    dict[str, Annotated[Column, BeforeValidator(_column)]],
+    BeforeValidator(_map),
+]
+"""Targets and their columns; empty for names of columns that are targets."""
+
+
 class Number(Shape):
     """A series that documents get their numbers from, kept in the store of numbers."""
 
@@ -432,7 +455,7 @@ class Rows(Entry):
         "are one document; needs map.",
         examples=["invoice_no"],
     )
-    map: Literal["dotted"] | dict[str, Word | Column] | None = Field(
+    map: Map | None = Field(
         None,
         description="Where each value of the data comes from, by its path, as in "
         "buyer.name or lines[].quantity, where [] is an item for each row of a group. "
@@ -488,7 +511,14 @@ def json_schema() -> dict[str, Any]:
         )
 
     Whole.__doc__ = Manifest.__doc__
-    schema = _untitled(Whole.model_json_schema(mode="validation"))
+    made = Whole.model_json_schema(mode="validation")
+    # As its validators take it: a word for all of it, and names of columns for short.
+    kinds = made["$defs"]["Rows"]["properties"]["map"]["anyOf"]
+    column = kinds[0]["additionalProperties"]
+    name = {"type": ["string", "number"], "minLength": 1}
+    kinds[0] |= {"minProperties": 1, "additionalProperties": {"anyOf": [name, column]}}
+    kinds.insert(0, {"const": "dotted"})
+    schema = _untitled(made)
     return {
         "$schema": SCHEMA_URL,
         "title": "Manifest of document-orchestrator",

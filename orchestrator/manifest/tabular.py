@@ -47,16 +47,14 @@ class _Cells:
     def rows(self, columns: list[str], found: Iterable[Iterable[Any]]) -> Iterator[Row]:
         for n, values in enumerate(found, 1):
             place = Place(self.name, n, 1)
-            row = {
-                column: self._plain(value, column, place)
-                for column, value in zip(columns, values, strict=True)
-                if value is not None
-            }
-            yield Row(row, columns, place)
+            cells = zip(columns, values, strict=True)
+            row = {x: self._plain(value, x, place) for x, value in cells}
+            given = {x: value for x, value in row.items() if value is not None}
+            yield Row(given, columns, place)
 
     def _plain(self, value: Any, column: str, place: Place) -> Any:
         is_finite = isinstance(value, Decimal) and value.is_finite()
-        if is_finite or isinstance(value, str | bool | int):
+        if value is None or is_finite or isinstance(value, str | bool | int):
             return value
         if isinstance(value, datetime):
             is_day = value.time() == time() and value.tzinfo is None
