@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from orchestrator.transfer.check import (
     HEAD,
     TAIL,
     check,
+    check_file,
     check_hash,
     check_length,
     may_be_empty,
@@ -123,6 +125,21 @@ def test_length_and_hash_are_compared_where_declared() -> None:
     assert check_hash("ab", None) is None
     assert check_hash("ab", "AB") is None
     assert check_hash("ab", "ac") is not None
+
+
+def test_a_file_on_disk_is_checked_again(tmp_path: Path) -> None:
+    """As it was when it came; an empty text was declared so then."""
+    (tmp_path / "good.pdf").write_bytes(PDF)
+    (tmp_path / "cut.pdf").write_bytes(PDF[:-20])
+    (tmp_path / "empty").write_bytes(b"")
+    assert check_file(tmp_path / "good.pdf", "pdf") is None
+    failure = check_file(str(tmp_path / "cut.pdf"), "pdf")
+    assert failure is not None
+    assert failure.code == "truncated"
+    assert check_file(tmp_path / "empty", "txt") is None
+    assert check_file(tmp_path / "empty", "pdf") is not None
+    with pytest.raises(FileNotFoundError):
+        check_file(tmp_path / "none.pdf", "pdf")
 
 
 def test_only_a_text_may_be_empty() -> None:
