@@ -26,6 +26,7 @@ from orchestrator.engine.work import (
     End,
     Wait,
     Work,
+    billed,
     doubt,
     elsewhere,
     is_news,
@@ -332,6 +333,8 @@ class Driver:
         is_accepted = work.progress.phase in (Phase.POLL, Phase.FETCH)
         if is_accepted and failure.status is not None:
             return await settle(work, State.OVERDUE, failure)
+        # What was fetched is no document, however often it was fetched.
+        failure = billed(failure) if is_accepted else failure
         return await settle(work, State.FAILED, failure)
 
     def _retry(self, work: Work, failure: Failure) -> Wait | None:
