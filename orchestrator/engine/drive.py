@@ -21,6 +21,7 @@ from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.work import (
     NOWHERE,
+    WITHDRAWN,
     AccountStopped,
     End,
     Wait,
@@ -131,6 +132,9 @@ class Driver:
             return
         request = step.build(work.job, work.progress)
         before = work.progress
+        if work.job.withdrawn and request.repeat.may_cost:
+            work.progress = before.failed(WITHDRAWN)
+            return
         try:
             async with self._passage(request):
                 await self._exchange(work, step, request)
