@@ -1,6 +1,6 @@
 """The tables of the ledger (docs/ledger.md explains each column to users)."""
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -39,7 +39,8 @@ CREATE TABLE job(
   created REAL NOT NULL,
   callback TEXT,
   progress TEXT NOT NULL,
-  updated REAL NOT NULL
+  updated REAL NOT NULL,
+  reserved REAL NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX job_open ON job(account, created) WHERE phase <> 'ended';
 
