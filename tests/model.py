@@ -37,7 +37,7 @@ from orchestrator.testing import (
 )
 from orchestrator.testing.effect import Effect
 from orchestrator.wire.flow import Limits, Provider
-from orchestrator.wire.http import Request
+from orchestrator.wire.http import FilePart, Form, Json, Request
 
 PDF = b"%PDF-1.7 model %%EOF"
 SHA256 = hashlib.sha256(PDF).hexdigest()
@@ -66,10 +66,26 @@ def job_of(document: Document, number: int = 1, created: float = 0.0) -> Job:
 class Service:
     """The service as docs/service.md has it, without deduplication."""
 
-    def __init__(self, *, effect: Effect = lambda _: None, polls: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        effect: Effect = lambda _: None,
+        polls: int = 1,
+        content: Callable[[str], bytes] = lambda _: PDF,
+    ) -> None:
+        """Make one that did nothing yet.
+
+        Args:
+            effect: Told what happened here.
+            polls: How often a job is said to be at work.
+            content: What becomes of an input of this name, without its extension.
+        """
         self.jobs: dict[str, dict[str, Any]] = {}
         self.bill: Counter[str] = Counter()
+        self.paid: Counter[str] = Counter()
+        self.names: dict[str, str] = {}
         self.effect = effect
+        self.content = content
         self._polls = polls
 
     def answer(self, request: Request) -> Canned:
@@ -79,6 +95,7 @@ class Service:
             return self._uploaded(parts[2], int(parts[3]))
         id_, query = parts[2], dict(request.query)
         if request.method == "PUT":
+            self.names[id_] = stems(request)[0]
             return self._put(id_, query["mode"])
         if request.method == "POST":
             return self._execute(id_)
@@ -95,8 +112,15 @@ class Service:
 
     def _get(self, id_: str, *, is_result: bool) -> Canned:
         if is_result:
-            return Canned(200, {"etag": f'"{SHA256}"'}, file=(PDF[:5], PDF[5:]))
+            headers = {"etag": f'"{self._sha256(id_)}"'}
+            return Canned(200, headers, file=halves(self._made(id_)))
         return self._look(id_)
+
+    def _made(self, id_: str) -> bytes:
+        return self.content(self.names[id_])
+
+    def _sha256(self, id_: str) -> str:
+        return hashlib.sha256(self._made(id_)).hexdigest()
 
     def _put(self, id_: str, mode: str) -> Canned:
         if mode == "presigned":
@@ -109,14 +133,15 @@ class Service:
         self.jobs[id_]["state"] = "done"
         headers = {
             "job-id": id_,
-            "etag": f'"{SHA256}"',
-            "content-length": str(len(PDF)),
+            "etag": f'"{self._sha256(id_)}"',
+            "content-length": str(len(self._made(id_))),
         }
-        return Canned(200, headers, file=(PDF[:5], PDF[5:]))
+        return Canned(200, headers, file=halves(self._made(id_)))
 
     def _accept(self, id_: str) -> None:
         self.jobs[id_] = {"id": id_, "state": "running", "left": self._polls}
         self.bill[id_] += 1
+        self.paid[self.names[id_]] += 1
         self.effect("billed")
 
     def _uploaded(self, id_: str, place: int) -> Canned:
@@ -147,8 +172,24 @@ class Service:
             record["uploads"] = [{"file": 0, "url": url, "received": job["got"]}]
         if job["state"] == "done":
             result = {"name": "a.pdf", "url": f"/v1/jobs/{id_}/results/0"}
-            record["results"] = [result | {"size": len(PDF), "sha256": SHA256}]
+            size, sha256 = len(self._made(id_)), self._sha256(id_)
+            record["results"] = [result | {"size": size, "sha256": sha256}]
         return Canned(status, body=json.dumps(record).encode())
+
+
+def stems(request: Request) -> list[str]:
+    """The names of the files that a request carries or declares, without the rest."""
+    body = request.body
+    if isinstance(body, Form):
+        parts = [each for each in body.parts if isinstance(each, FilePart)]
+        return [each.filename.split(".")[0] for each in parts]
+    declared = body.value["files"] if isinstance(body, Json) else ()
+    return [each["name"].split(".")[0] for each in declared]
+
+
+def halves(content: bytes) -> tuple[bytes, bytes]:
+    """A file as it comes."""
+    return content[:5], content[5:]
 
 
 def problem(status: int, code: str, **more: Any) -> Canned:
