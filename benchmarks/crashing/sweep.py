@@ -27,6 +27,7 @@ class Tally:
     """
 
     case: Case
+    thorough: bool = True
     effects: int = 0
     cuts: int = 0
     done: int = 0
@@ -37,17 +38,29 @@ class Tally:
 
 
 async def sweep(
-    case: Case, folder: Path, *, twice: int = 0, power: bool = True
+    case: Case,
+    folder: Path,
+    *,
+    twice: int = 0,
+    power: bool = True,
+    every: int = 1,
+    thorough: bool = True,
 ) -> Tally:
-    """Cut after each effect of a good run; with ``power``, also as without current.
+    """Cut after each effect of a good run, or after each n-th.
 
-    ``twice`` = n also cuts the resume, after each n-th of its effects; 0 never.
+    Args:
+        case: What is run.
+        folder: Where.
+        twice: The resume is cut as well, after each n-th of its effects; 0 never.
+        power: Each cut also as one of the current.
+        every: 1 for each effect of the first run.
+        thorough: One more run at the end has nothing to do.
     """
-    tally = Tally(case)
+    tally = Tally(case, thorough)
     rooms = (folder / str(n) for n in count())
     tally.effects = await _good(case, next(rooms), tally)
     for is_dark in (False, True) if power else (False,):
-        for cut in range(1, tally.effects + 1):
+        for cut in range(1, tally.effects + 1, every):
             whole = await _once(tally, next(rooms), (cut,), dark=is_dark)
             for second in range(1, whole if twice else 0, max(1, twice)):
                 await _once(tally, next(rooms), (cut, second), dark=is_dark)
@@ -75,7 +88,8 @@ async def _once(tally: Tally, room: Path, cuts: tuple[int, ...], *, dark: bool) 
         said.append(f"{cut} ({knife.heard[-1]})")
     last = len(knife.heard)
     what = f"{'power lost' if dark else 'killed'} after {', then '.join(said)}"
-    await _again(tally, world, what)
+    if tally.thorough:
+        await _again(tally, world, what)
     tally.cuts += 1
     _judge(tally, world, what)
     return last
