@@ -212,7 +212,7 @@ class ReportFlow(Service):
         self.jobs[id_] = {"files": files, "left": 0 if is_sync else self._polls}
         for each in contents:
             self.bill[each["fileName"]] += 1
-            self.paid[each["fileName"].split("-")[0]] += 1
+            self.paid[each["fileName"].split("-", 1)[0]] += 1
         self._told(id_, files)
         self.effect("billed")
         if not is_sync:
@@ -238,7 +238,7 @@ class ReportFlow(Service):
         return self._sent(names[file], {})
 
     def _sent(self, name: str, headers: dict[str, str]) -> Canned:
-        content = self.content(name.split("-")[0])
+        content = self.content(name.split("-", 1)[0])
         headers = {
             **headers,
             "content-type": "application/pdf",

@@ -18,7 +18,9 @@ class Killed(BaseException):
 class Knife:
     """Hears effects, and cuts after the ``cut``-th, counted from 1; 0 never cuts."""
 
-    def __init__(self, cut: int = 0, *, at_cut: Callable[[], None] | None = None):
+    def __init__(
+        self, cut: int = 0, *, at_cut: Callable[[], None] | None = None
+    ) -> None:
         self._cut = cut
         self._at_cut = at_cut
         self._lock = threading.Lock()

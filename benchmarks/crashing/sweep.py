@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from benchmarks.crashing.cases import Case
 from benchmarks.crashing.knife import Knife
@@ -107,7 +108,7 @@ async def _again(tally: Tally, world: World, what: str) -> None:
 
 def _judge(tally: Tally, world: World, what: str) -> None:
     states = _states(world)
-    trusted = _ask(world, "SELECT count(*) FROM account WHERE trusted > 0")[0][0] > 0
+    trusted = bool(_ask(world, "SELECT 1 FROM account WHERE trusted > 0"))
     for document in world.case.make(str(world.out)):
         id_, paid = document.id, world.service.paid[document.id]
         if paid > 1:
@@ -118,7 +119,7 @@ def _judge(tally: Tally, world: World, what: str) -> None:
         if state == "in_doubt" and excuse is not None:
             tally.doubt[excuse] += 1
             continue
-        why = _lack(world, Path(document.output), id_, paid, state)
+        why = _lack(Path(document.output), id_, paid, state)
         if why is None:
             tally.done += 1
         else:
@@ -127,7 +128,7 @@ def _judge(tally: Tally, world: World, what: str) -> None:
     tally.faults += [f"{what}: {each}" for each in _remains(world, states)]
 
 
-def _lack(world: World, output: Path, id_: str, paid: int, state: str) -> str | None:
+def _lack(output: Path, id_: str, paid: int, state: str) -> str | None:
     """Say what a document lacks that should be done, or ``None``."""
     if state != "done":
         return f"is {state}, billed {paid} times"
@@ -155,6 +156,6 @@ def _states(world: World) -> dict[str, str]:
     return dict(_ask(world, "SELECT id, state FROM document"))
 
 
-def _ask(world: World, query: str) -> list[tuple[str, str]]:
+def _ask(world: World, query: str) -> list[Any]:
     with closing(sqlite3.connect(world.ledger)) as db:
         return db.execute(query).fetchall()

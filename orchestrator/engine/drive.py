@@ -317,7 +317,9 @@ class Driver:
             silence = Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
             work.progress = work.progress.failed(silence)
             return
-        if found.failure is None:
+        if found.failure is None and found.suspects:
+            work.progress = found  # the next question is about one of them
+        elif found.failure is None:
             await self._adopt(work, found)
         elif found.failure.remedy is not Remedy.ABSENT:
             self._tell_gates(found.failure)
