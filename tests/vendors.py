@@ -84,7 +84,7 @@ class ComPdf(Service):
     def _pay(self, task: dict[str, Any]) -> None:
         for each in task["fileInfoDTOList"]:
             self.bill[each["fileName"].split(".")[0]] += 1
-            self.paid[each["fileName"].split(".")[0]] += 1
+            self.charged[each["fileName"].split(".")[0]] += 1
         self.effect("billed")
 
     def _submitted(self, request: Request, state: str) -> Canned:
@@ -168,7 +168,7 @@ class ConvertApi(Service):
         self.bill[(names(request) or [fields(request)["File"]])[0]] += 1
         given = stems(request) or [self.names[fields(request)["File"]]]
         self.names[id_] = given[0]
-        self.paid[given[0]] += 1
+        self.charged[given[0]] += 1
         is_async = request.url.startswith("/async/") or "Async" in query
         self.jobs[id_] = {"left": 1 if is_async else 0}
         self.effect("billed")
@@ -212,7 +212,7 @@ class ReportFlow(Service):
         self.jobs[id_] = {"files": files, "left": 0 if is_sync else self._polls}
         for each in contents:
             self.bill[each["fileName"]] += 1
-            self.paid[each["fileName"].split("-", 1)[0]] += 1
+            self.charged[each["fileName"].split("-", 1)[0]] += 1
         self._told(id_, files)
         self.effect("billed")
         if not is_sync:

@@ -98,11 +98,11 @@ async def _once(tally: Tally, room: Path, cuts: tuple[int, ...], *, dark: bool) 
 
 async def _again(tally: Tally, world: World, what: str) -> None:
     """One more run finds nothing to pay for."""
-    before = world.service.paid.total()
+    before = world.service.charged.total()
     open_before = _states(world)
     await world.run(Knife())
     is_settled = set(open_before.values()) == {"done"}
-    if is_settled and world.service.paid.total() != before:
+    if is_settled and world.service.charged.total() != before:
         tally.faults.append(f"{what}: a further run paid again")
 
 
@@ -110,7 +110,7 @@ def _judge(tally: Tally, world: World, what: str) -> None:
     states = _states(world)
     trusted = bool(_ask(world, "SELECT 1 FROM account WHERE trusted > 0"))
     for document in world.case.make(str(world.out)):
-        id_, paid = document.id, world.service.paid[document.id]
+        id_, paid = document.id, world.service.charged[document.id]
         if paid > 1:
             tally.doubled += 1
             tally.faults.append(f"{what}: {id_} was billed {paid} times")
