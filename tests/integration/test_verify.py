@@ -113,25 +113,30 @@ async def test_a_batch_that_is_well_is_proved(tmp_path: Path) -> None:
 
 
 def truncated(path: Path) -> None:
+    """Cut its end off."""
     path.write_bytes(path.read_bytes()[:-50])
 
 
 def flipped(path: Path) -> None:
+    """Change one bit of it."""
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content)
 
 
 def removed(path: Path) -> None:
+    """Take it away."""
     path.unlink()
 
 
 def a_folder(path: Path) -> None:
+    """Put a folder in its place."""
     path.unlink()
     path.mkdir()
 
 
 def a_pipe(path: Path) -> None:
+    """Put a pipe in its place, which would block a reader."""
     path.unlink()
     os.mkfifo(path)
 
