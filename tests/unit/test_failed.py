@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from yaml import CSafeLoader
 from hypothesis import given, strategies as st
+from yaml import CSafeLoader
 
 from orchestrator.batch import load_manifest
 from orchestrator.batch.failed import comment, value_text, write_manifest
