@@ -153,6 +153,12 @@ def unsent(error: NotSent) -> Failure:
     return Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
 
 
+def billed(failure: Failure) -> Failure:
+    """What cannot be used was paid for; nothing asks for it again by itself."""
+    why = f"{failure.message}; it was billed, and is not done again by itself"
+    return replace(failure, message=why)
+
+
 def doubt(cause: Failure | None) -> Failure:
     """It may have been billed, and nobody can tell."""
     if cause and cause.remedy is Remedy.DOUBT:
