@@ -6,26 +6,34 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from orchestrator.batch.folder import folder_of
+from orchestrator.cli.attention import show_attention
 from orchestrator.cli.common import (
     echo_json,
     json_option,
     manifest_argument,
+    named,
     state_option,
 )
 from orchestrator.errors import Exit
 from orchestrator.ledger.view import COLUMNS, Row, View
-from orchestrator.model import State
+from orchestrator.model import Reason, State
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import status_lines
 
 
 @click.command("status")
 @manifest_argument
+@click.option(
+    "--attention",
+    is_flag=True,
+    help="Also tell all that is known of documents in doubt, overdue, lost, missing "
+    "or failed, and what decides about each.",
+)
 @click.option(
     "--list",
     "listed",
@@ -35,7 +43,12 @@ from orchestrator.report.summary import status_lines
 @state_option
 @json_option
 def status_command(
-    manifest: Path, state: Path | None, *, listed: str | None, as_json: bool
+    manifest: Path,
+    state: Path | None,
+    *,
+    attention: bool,
+    listed: str | None,
+    as_json: bool,
 ) -> Exit:
     """Show where a batch stands: documents by state, reasons, jobs in flight.
 
@@ -43,29 +56,47 @@ def status_command(
     """
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
-        states, reasons, flight = view.states(), view.reasons(), view.in_flight()
+        states = view.states()
         if as_json:
-            _status_json(states, reasons, flight)
+            _status_json(view)
         else:
-            for line in status_lines(states, reasons, flight, folder.holder()):
+            for line in status_lines(
+                states,
+                view.reasons(),
+                view.in_flight(),
+                folder.holder(),
+                unanswered=view.unanswered(),
+                manifest=named(manifest, state),
+            ):
                 click.echo(line)
+        if attention:
+            show_attention(view, manifest, state, as_json=as_json)
         for row in view.rows(state=State(listed)) if listed else ():
             _list(row, as_json=as_json)
     return exit_of(states, stopped=(), is_interrupted=False)
 
 
-def _status_json(
-    states: dict[State, int],
-    reasons: list[tuple[State, str, int, str, str]],
-    flight: dict[str, int],
-) -> None:
-    names = ("state", "code", "documents", "example", "message")
+def _status_json(view: View) -> None:
     echo_json(
         "status",
-        states=states,
-        reasons=[dict(zip(names, each, strict=True)) for each in reasons],
-        jobs=flight,
+        states=view.states(),
+        reasons=[_reason(each) for each in view.reasons()],
+        jobs=view.in_flight(),
+        unanswered=view.unanswered(),
     )
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    failure = reason.failure
+    return {
+        "state": reason.state,
+        "code": reason.code,
+        "documents": reason.documents,
+        "example": reason.examples[0] if reason.examples else "",
+        "examples": reason.examples,
+        "message": failure.message if failure else "",
+        "blame": failure.blame if failure else None,
+    }
 
 
 def _list(row: Row, *, as_json: bool) -> None:

@@ -123,6 +123,12 @@ class Manifest:
         self.settings = self._settings(self._said)
         self._first = self.faults
 
+    @property
+    def head(self) -> dict[str, object]:
+        """What it says beside its documents, as plain values; nothing is resolved."""
+        values = self._head.values
+        return {key: each for key, each in values.items() if not key.startswith("x-")}
+
     def entries(self) -> Iterator[Entry]:
         """Documents with their places, in the manifest's order, in one new pass.
 
