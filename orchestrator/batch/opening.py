@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator.batch.accounts import Account, secret_of
 from orchestrator.batch.folder import BatchFolder
-from orchestrator.batch.hooks import Hooks
+from orchestrator.batch.hooks import Hooks, Say
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.rehearsal import SPOKEN, Tab, root_of, tab_of
@@ -75,6 +75,7 @@ class Opening:
         luck: random.Random,
         store: Store,
         stack: AsyncExitStack,
+        say: Say,
     ) -> None:
         self._batch = batch
         self._folder = folder
@@ -97,6 +98,7 @@ class Opening:
             environment=environment,
             base=batch.settings.folder,
             clock=clock,
+            say=say,
         )
         file = options.log_file
         self._log = stack.enter_context(_log_at(file)) if file else None

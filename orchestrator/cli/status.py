@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 import click
+import msgspec
 
+from orchestrator.batch.api import load_manifest
 from orchestrator.batch.folder import folder_of
 from orchestrator.cli.common import (
     echo_json,
@@ -17,11 +20,12 @@ from orchestrator.cli.common import (
     manifest_argument,
     state_option,
 )
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.ledger.stranded import Stranded
 from orchestrator.ledger.view import COLUMNS, Row, View
 from orchestrator.model import State
 from orchestrator.report.outcome import exit_of
-from orchestrator.report.summary import status_lines
+from orchestrator.report.summary import status_lines, stranded_lines
 
 
 @click.command("status")
@@ -44,10 +48,13 @@ def status_command(
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
         states, reasons, flight = view.states(), view.reasons(), view.in_flight()
+        left = _stranded(view, manifest)
         if as_json:
-            _status_json(states, reasons, flight)
+            _status_json(states, reasons, flight, left)
         else:
             for line in status_lines(states, reasons, flight, folder.holder()):
+                click.echo(line)
+            for line in stranded_lines(left):
                 click.echo(line)
         for row in view.rows(state=State(listed)) if listed else ():
             _list(row, as_json=as_json)
@@ -58,6 +65,7 @@ def _status_json(
     states: dict[State, int],
     reasons: list[tuple[State, str, int, str, str]],
     flight: dict[str, int],
+    left: Sequence[Stranded],
 ) -> None:
     names = ("state", "code", "documents", "example", "message")
     echo_json(
@@ -65,7 +73,17 @@ def _status_json(
         states=states,
         reasons=[dict(zip(names, each, strict=True)) for each in reasons],
         jobs=flight,
+        stranded=[msgspec.to_builtins(each) for each in left],
     )
+
+
+def _stranded(view: View, manifest: Path) -> Sequence[Stranded]:
+    """Jobs at accounts that the manifest no longer has, if it can be read now."""
+    try:
+        accounts = load_manifest(manifest).settings.accounts
+    except OrchestratorError:
+        return ()
+    return view.stranded(accounts)
 
 
 def _list(row: Row, *, as_json: bool) -> None:

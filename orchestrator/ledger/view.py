@@ -12,6 +12,7 @@ from typing import Any, Self
 from orchestrator.errors import UsageError
 from orchestrator.ledger import record
 from orchestrator.ledger.opening import connect
+from orchestrator.ledger.stranded import Stranded, stranded
 from orchestrator.model import Document, Failure, Output, State
 
 COLUMNS = (
@@ -158,6 +159,10 @@ class View:
             "SELECT phase, count(*) FROM job WHERE phase <> 'ended' GROUP BY phase"
         )
         return dict(rows.fetchall())
+
+    def stranded(self, accounts: Collection[str]) -> list[Stranded]:
+        """Jobs that were left at other accounts than these."""
+        return stranded(self._db, accounts)
 
     def rows(self, *, state: State | None = None) -> Iterator[Row]:
         """Every document in the order of the manifest."""
