@@ -106,6 +106,11 @@ class Driver:
         after = Phase.RELEASE if provider.release else Phase.ENDED
         self._ending = Ending(ledger, outputs, after=after)
 
+    @property
+    def lookup(self) -> Lookup:
+        """Who asks about lost requests, and knows what an absence proves."""
+        return self._lookup
+
     async def drive(self, work: Work) -> Wait | End:
         """Carry a job until it waits or has ended.
 
@@ -191,6 +196,8 @@ class Driver:
             await self._refused(work, request, parsed)
             return
         before = work.progress
+        if before.phase is Phase.POLL:
+            await self._lookup.polled(work, reply.response)
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:

@@ -228,6 +228,8 @@ class Provider:
         with_secret: The API as it is for accounts that have a second credential,
             where that means another generation of it.
         roll: Asks for many jobs at once; ``None`` where each has to be polled.
+        is_ours: Whether a job's handle is an id that we made: then a good answer to a
+            poll shows that the API goes by our ids, as a lookup would.
     """
 
     name: str
@@ -252,3 +254,4 @@ class Provider:
     adoption: Adoption | None = None
     with_secret: Provider | None = None
     roll: RollCall | None = None
+    is_ours: Callable[[Job, str], bool] | None = None
