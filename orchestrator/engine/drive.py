@@ -22,6 +22,7 @@ from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.work import (
     NOWHERE,
+    WITHDRAWN,
     AccountStopped,
     End,
     Wait,
@@ -143,6 +144,9 @@ class Driver:
             return
         request = step.build(work.job, work.progress)
         before = work.progress
+        if work.job.withdrawn and request.repeat.may_cost:
+            work.progress = before.failed(WITHDRAWN)
+            return
         try:
             async with passage(self._gates, request):
                 await self._exchange(work, step, request)

@@ -24,6 +24,13 @@ NOWHERE = Failure(
     Blame.SERVICE,
     Remedy.LOST,
 )
+WITHDRAWN = Failure(
+    "withdrawn",
+    "it was never accepted, and its job is not sent again: the user decided about "
+    "another document of it; `orchestrator resolve --resubmit` sends it anew",
+    Blame.SERVICE,
+    Remedy.DOUBT,
+)
 
 
 class AccountStopped(Exception):
