@@ -29,6 +29,7 @@ from orchestrator.errors import AccountError, MachineError, UsageError
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.store import Store
 from orchestrator.model import Document, Echo, Job
+from orchestrator.plan.deadlines import urgency
 from orchestrator.settings import HookSettings
 from orchestrator.transfer.client import HttpTransport
 from orchestrator.transfer.door import Door
@@ -220,7 +221,10 @@ class Opening:
             trusted=self._store.is_trusted(account.name),
             listens=self._listens(account),
         )
-        watch = Watch[Work](self._clock)
+        kept = account.provider.retention
+        watch = Watch[Work](
+            self._clock, lambda work: urgency(work.job, work.progress, kept)
+        )
         roll = Roll(
             account.provider,
             transport=transport,

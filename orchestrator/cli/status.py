@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import click
 import msgspec
 
+from orchestrator.batch.accounts import Account, accounts_of
 from orchestrator.batch.api import load_manifest
 from orchestrator.batch.folder import folder_of
 from orchestrator.cli.common import (
@@ -24,6 +25,7 @@ from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.ledger.stranded import Stranded
 from orchestrator.ledger.view import COLUMNS, Row, View
 from orchestrator.model import State
+from orchestrator.plan.deadlines import iso
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import status_lines, stranded_lines
 
@@ -48,7 +50,8 @@ def status_command(
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
         states, reasons, flight = view.states(), view.reasons(), view.in_flight()
-        left = _stranded(view, manifest)
+        accounts = _accounts(manifest)
+        left = () if accounts is None else view.stranded(accounts)
         if as_json:
             _status_json(states, reasons, flight, left)
         else:
@@ -56,7 +59,8 @@ def status_command(
                 click.echo(line)
             for line in stranded_lines(left):
                 click.echo(line)
-        for row in view.rows(state=State(listed)) if listed else ():
+        kept = _retentions(accounts)
+        for row in view.rows(state=State(listed), retentions=kept) if listed else ():
             _list(row, as_json=as_json)
     return exit_of(states, stopped=(), is_interrupted=False)
 
@@ -77,13 +81,18 @@ def _status_json(
     )
 
 
-def _stranded(view: View, manifest: Path) -> Sequence[Stranded]:
-    """Jobs at accounts that the manifest no longer has, if it can be read now."""
+def _accounts(manifest: Path) -> Mapping[str, Account] | None:
+    """The accounts of a manifest, if it can be read now."""
     try:
-        accounts = load_manifest(manifest).settings.accounts
+        return accounts_of(load_manifest(manifest).settings.accounts)
     except OrchestratorError:
-        return ()
-    return view.stranded(accounts)
+        return None
+
+
+def _retentions(accounts: Mapping[str, Account] | None) -> dict[str, float]:
+    """For how many seconds the provider of each account keeps jobs."""
+    known = accounts or {}
+    return {name: each.provider.retention for name, each in known.items()}
 
 
 def _list(row: Row, *, as_json: bool) -> None:
@@ -91,7 +100,8 @@ def _list(row: Row, *, as_json: bool) -> None:
         echo_json("document", **row.flat())
     else:
         why = f"  {row.failure.code}: {row.failure.message}" if row.failure else ""
-        click.echo(f"{row.state}  {row.document.id}{why}")
+        until = "" if row.deadline is None else f"  (until {iso(row.deadline)})"
+        click.echo(f"{row.state}  {row.document.id}{why}{until}")
 
 
 @click.group("ledger")
@@ -123,7 +133,8 @@ def export_command(
     """Write one row for each document: state, mode, outputs, hashes, reasons."""
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
-        rows = (row.flat() for row in view.rows())
+        kept = _retentions(_accounts(manifest))
+        rows = (row.flat() for row in view.rows(retentions=kept))
         if kind == "jsonl":
             output.writelines(
                 json.dumps(row, ensure_ascii=False) + "\n" for row in rows

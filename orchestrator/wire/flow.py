@@ -209,6 +209,7 @@ class Provider:
         settle: Seconds after an intent before a lookup may prove absence; the time in
             which the request itself could still arrive.
         retention: Seconds for which a job can be looked up.
+        link_life: Seconds for which a signed upload link lives, if it has an end.
         pace: When to poll.
         thresholds: Sizes up to which a mode is chosen.
         limits: What the API allows when the manifest does not say.
@@ -238,6 +239,7 @@ class Provider:
     absence: Absence
     settle: float
     retention: float
+    link_life: float | None = None
     pace: Pace = field(default_factory=Pace)
     thresholds: Thresholds = field(default_factory=Thresholds)
     limits: Limits = field(default_factory=Limits)
