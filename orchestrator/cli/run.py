@@ -233,6 +233,7 @@ def _carry(
     run = Run(batch, folder, options=options, environment=environment())
     began = time.monotonic()
     with display(as_json=as_json) as shown:
+        run.say = shown.say
         shown.begin(plan, run, most=options.limit)
         is_interrupted = asyncio.run(_follow(run, shown))
     seconds = time.monotonic() - began

@@ -18,9 +18,11 @@ from typing import Any, Self
 from orchestrator.errors import MachineError, Place
 from orchestrator.ledger import record
 from orchestrator.ledger.feed import is_named
+from orchestrator.ledger.flights import flights
 from orchestrator.ledger.opening import connect, uri
 from orchestrator.ledger.schema import NOW, TABLES
 from orchestrator.model import Document, State
+from orchestrator.plan.deadlines import Flight
 
 _STAGE = """
 CREATE TABLE new(
@@ -350,6 +352,10 @@ class Stage:
             Share(account, mode, count, size or 0, record.document(example))
             for account, mode, count, size, example, _ in self._db.execute(_TODO)
         ]
+
+    def flights(self) -> Iterator[Flight]:
+        """Documents that a former run left at a provider."""
+        return flights(self._db, "ledger")
 
     def documents(self) -> Iterator[tuple[Document, State, str]]:
         """Every document with its state in the ledger and its fate, in order."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from orchestrator.plan.deadlines import Due, Late
+
 OUTPUT_GUESS = 200_000
 """Bytes that an output is taken to need where nothing is known of it."""
 
@@ -59,6 +61,8 @@ class Plan:
         room: Bytes free where the outputs go, ``None`` where unknown.
         needs: Bytes that the outputs may need: a guess.
         numbers: From series, by series and period; only looked at, not reserved.
+        dues: What a former run left at providers, and by when it has to be fetched.
+        lates: Accounts whose results would expire before they can be fetched.
     """
 
     name: str
@@ -72,6 +76,8 @@ class Plan:
     room: int | None
     needs: int
     numbers: Sequence[NumberRange] = ()
+    dues: Sequence[Due] = ()
+    lates: Sequence[Late] = ()
 
     @property
     def todo(self) -> int:
