@@ -14,8 +14,8 @@ from orchestrator.ledger import record
 from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.schema import NOW
-from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
 from orchestrator.ledger.stranded import Stranded, stranded
+from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
 from orchestrator.plan.deadlines import deadline, iso
 
 COLUMNS = (
