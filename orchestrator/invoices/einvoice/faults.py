@@ -215,7 +215,8 @@ def _amounts(
                 "the tax on their sum (BR-CO-17): round per_rate"
             )
             yield _fault("policy.tax_rounding", message, f"{group.amount:f}")
-    if not asked.is_complete and computed.totals.rounding:
+    has_sums = asked.says(Profile.BASIC_WL) and not asked.is_complete
+    if has_sums and computed.totals.rounding:
         message = f"the profile {asked.profile} has no rounding amount (BT-114)"
         yield _fault("policy.cash_rounding", message)
     for n, item in enumerate(terms.items(invoice, computed)):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from orchestrator.invoices.einvoice import terms
-from orchestrator.invoices.model import Invoice, Kind, Period
+from orchestrator.invoices.model import Category, Invoice, Kind, Period
 from orchestrator.invoices.problem import Problem
 
 _CODE = "E_E_INVOICE"
@@ -24,6 +24,10 @@ def german(invoice: Invoice) -> Iterator[Problem]:
     if invoice.type is Kind.PREPAYMENT:
         message = "XRechnung has no prepayment invoices (BR-DE-17)"
         yield Problem("type", _CODE, message, found=str(invoice.type))
+    for n, line in enumerate(invoice.lines):
+        if line.tax.category is Category.OUTSIDE:
+            path, message = f"lines[{n}].tax.category", "XRechnung asks for a rate"
+            yield Problem(path, _CODE, f"{message} (BR-DE-14)", found="O")
     yield from _german_contact(invoice)
     yield from _german_places(invoice)
     yield from _german_means(invoice)

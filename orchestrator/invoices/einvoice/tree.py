@@ -11,10 +11,10 @@ __all__ = ["Element", "amount", "leaf", "number", "serialize", "sub"]
 sub = SubElement
 
 
-def leaf(parent: Element, name: str, text: str | None, **attributes: str) -> None:
+def leaf(parent: Element, tag: str, text: str | None, /, **attributes: str) -> None:
     """Add an element with a text, if there is one."""
     if text is not None:
-        SubElement(parent, name, attributes).text = text
+        SubElement(parent, tag, attributes).text = text
 
 
 def amount(value: Decimal) -> str:
