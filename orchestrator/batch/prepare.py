@@ -197,7 +197,8 @@ class _Checks:
         if isinstance(design, str):
             yield design
         else:
-            yield from (str(each) for each in design.problems(document.params))
+            found = design.problems(document.params, document.target)
+            yield from (str(each) for each in found)
 
     def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
         if document.overwrite or document.has_many_outputs:

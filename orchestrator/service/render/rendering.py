@@ -17,7 +17,7 @@ import msgspec
 from orchestrator.service.render import names, options, pool, routes
 from orchestrator.service.render.convert.look import UNCALCULATED
 from orchestrator.service.render.routes import Converter
-from orchestrator.service.render.task import Answer, Setup, Sheet, Task
+from orchestrator.service.render.task import Answer, Attached, Setup, Sheet, Task
 from orchestrator.service.render.typeset import Typesetter, made_by
 from orchestrator.service.render.work import (
     Format,
@@ -29,6 +29,7 @@ from orchestrator.service.render.work import (
 
 # A bigger sheet is compiled where it can be killed.
 LARGE_SHEET = 2 << 20
+E_INVOICE = "e-invoice"
 MANY = frozenset({"merge", "archive"})
 _FINAL = {"time_limit", "closing", "bad_params", "password_needed"}
 
@@ -62,6 +63,14 @@ class Design(Protocol):
 
     def timestamp(self, params: Mapping[str, Any]) -> int:
         """Date of the document, in seconds since the epoch."""
+        ...
+
+    def problems(self, params: Mapping[str, Any], target: str) -> Sequence[object]:
+        """Everything that is wrong with the data."""
+        ...
+
+    def e_invoice(self, params: Mapping[str, Any]) -> Any:
+        """The electronic invoice that the data asks for, or ``None``."""
         ...
 
 
@@ -159,7 +168,10 @@ class Rendering:
 
     def formats(self) -> Sequence[Format]:
         """What this instance can do."""
-        generate = [Format("generate", "", "pdf", (Converter.TYPST,))]
+        generate = [
+            Format("generate", "", "pdf", (Converter.TYPST,)),
+            Format("generate", "", "xml", (E_INVOICE,)),
+        ]
         return [*routes.formats(self._present), *(generate if self._find else [])]
 
     def objection(self, work: Work) -> RenderError | None:
@@ -173,7 +185,7 @@ class Rendering:
     def _check(self, work: Work) -> None:
         if work.operation == "generate":
             self._design(work)
-            if work.target != "pdf":
+            if work.target not in {"pdf", "xml"}:
                 raise self._unsupported(work, "")
             return
         sources = [work.source]
@@ -335,6 +347,11 @@ class Rendering:
         assert self._threads is not None  # noqa: S101 -- the check was passed
         loop = asyncio.get_running_loop()
         design = self._design(work)
+        if work.target == "xml":
+            path = work.folder / "made.xml"
+            return await loop.run_in_executor(
+                self._threads, _written, design, work.params, path
+            )
         sheet = await loop.run_in_executor(
             self._threads, _prepared, design, work.params
         )
@@ -374,11 +391,39 @@ def _prepared(design: Design, params: Mapping[str, Any]) -> Sheet:
     try:
         files = design.prepare(params)
         when = design.timestamp(params)
+        made = design.e_invoice(params)
     except Exception as error:
         if not hasattr(error, "problems"):
             raise
         raise RenderError("bad_params", str(error)) from None
     texts = {name: data.decode() for name, data in files.items()}
-    return Sheet(
+    sheet = Sheet(
         str(design.root.absolute()), design.main, texts, when, design.standards
     )
+    if made is None:
+        return sheet
+    attached = Attached(
+        made.facts.file_name,
+        made.content.decode(),
+        made.facts.level,
+        made.facts.version,
+        made.facts.relationship,
+        "Invoice data as XML",
+        when,
+    )
+    # Only PDF/A-3 may carry files.
+    return replace(sheet, attached=attached, standards=_archivable(sheet.standards))
+
+
+def _archivable(standards: tuple[str, ...]) -> tuple[str, ...]:
+    is_fit = any(each.startswith("a-3") for each in standards)
+    return standards if is_fit else ("a-3b",)
+
+
+def _written(design: Design, params: Mapping[str, Any], path: Path) -> Answer:
+    """Write the electronic invoice as a file of its own."""
+    problems = design.problems(params, "xml")
+    if problems:
+        raise RenderError("bad_params", "\n".join(map(str, problems)))
+    path.write_bytes(design.e_invoice(params).content)
+    return Answer((str(path),), E_INVOICE)
