@@ -46,7 +46,7 @@ def add_party(
     if said.trading_name:
         leaf(sub(party, "cac:PartyName"), "cbc:Name", said.trading_name)
     _address(sub(party, "cac:PostalAddress"), said.address)
-    for value, scheme in ((vat_of(said), "VAT"), (tax_number, "TAX")):
+    for value, scheme in ((vat_of(said), "VAT"), (tax_number, "FC")):
         if value:
             tax = sub(party, "cac:PartyTaxScheme")
             leaf(tax, "cbc:CompanyID", value)

@@ -6,18 +6,18 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 import msgspec
 
-from orchestrator.service.render import names, options, pool, routes
+from orchestrator.service.render import designed, names, options, pool, routes
 from orchestrator.service.render.convert.look import UNCALCULATED
+from orchestrator.service.render.designed import Design
 from orchestrator.service.render.routes import Converter
-from orchestrator.service.render.task import Answer, Attached, Setup, Sheet, Task
+from orchestrator.service.render.task import Answer, Setup, Sheet, Task
 from orchestrator.service.render.typeset import Typesetter, made_by
 from orchestrator.service.render.work import (
     Format,
@@ -29,49 +29,8 @@ from orchestrator.service.render.work import (
 
 # A bigger sheet is compiled where it can be killed.
 LARGE_SHEET = 2 << 20
-E_INVOICE = "e-invoice"
 MANY = frozenset({"merge", "archive"})
 _FINAL = {"time_limit", "closing", "bad_params", "password_needed"}
-
-
-class Design(Protocol):
-    """What a design offers; ``orchestrator.designs`` has them."""
-
-    @property
-    def root(self) -> Path:
-        """Folder with the template and its assets."""
-        ...
-
-    @property
-    def main(self) -> str:
-        """File name of the template."""
-        ...
-
-    @property
-    def shipped(self) -> bool:
-        """Whether it comes with the package, and is trusted."""
-        ...
-
-    @property
-    def standards(self) -> tuple[str, ...]:
-        """PDF standards that its documents follow."""
-        ...
-
-    def prepare(self, params: Mapping[str, Any]) -> Mapping[str, bytes]:
-        """Data files for the template; raises an error with ``problems``."""
-        ...
-
-    def timestamp(self, params: Mapping[str, Any]) -> int:
-        """Date of the document, in seconds since the epoch."""
-        ...
-
-    def problems(self, params: Mapping[str, Any], target: str) -> Sequence[object]:
-        """Everything that is wrong with the data."""
-        ...
-
-    def e_invoice(self, params: Mapping[str, Any]) -> Any:
-        """The electronic invoice that the data asks for, or ``None``."""
-        ...
 
 
 Find = Callable[[str, Sequence[Path]], Design]
@@ -170,7 +129,7 @@ class Rendering:
         """What this instance can do."""
         generate = [
             Format("generate", "", "pdf", (Converter.TYPST,)),
-            Format("generate", "", "xml", (E_INVOICE,)),
+            Format("generate", "", "xml", (designed.E_INVOICE,)),
         ]
         return [*routes.formats(self._present), *(generate if self._find else [])]
 
@@ -350,10 +309,10 @@ class Rendering:
         if work.target == "xml":
             path = work.folder / "made.xml"
             return await loop.run_in_executor(
-                self._threads, _written, design, work.params, path
+                self._threads, designed.written, design, work.params, path
             )
         sheet = await loop.run_in_executor(
-            self._threads, _prepared, design, work.params
+            self._threads, designed.sheet, design, work.params
         )
         size = sum(map(len, sheet.texts.values()))
         if not design.shipped or size > LARGE_SHEET:
@@ -385,45 +344,3 @@ class Rendering:
         if self._temporary is not None:
             self._temporary.cleanup()
         self._pool = self._threads = self._temporary = None
-
-
-def _prepared(design: Design, params: Mapping[str, Any]) -> Sheet:
-    try:
-        files = design.prepare(params)
-        when = design.timestamp(params)
-        made = design.e_invoice(params)
-    except Exception as error:
-        if not hasattr(error, "problems"):
-            raise
-        raise RenderError("bad_params", str(error)) from None
-    texts = {name: data.decode() for name, data in files.items()}
-    sheet = Sheet(
-        str(design.root.absolute()), design.main, texts, when, design.standards
-    )
-    if made is None:
-        return sheet
-    attached = Attached(
-        made.facts.file_name,
-        made.content.decode(),
-        made.facts.level,
-        made.facts.version,
-        made.facts.relationship,
-        "Invoice data as XML",
-        when,
-    )
-    # Only PDF/A-3 may carry files.
-    return replace(sheet, attached=attached, standards=_archivable(sheet.standards))
-
-
-def _archivable(standards: tuple[str, ...]) -> tuple[str, ...]:
-    is_fit = any(each.startswith("a-3") for each in standards)
-    return standards if is_fit else ("a-3b",)
-
-
-def _written(design: Design, params: Mapping[str, Any], path: Path) -> Answer:
-    """Write the electronic invoice as a file of its own."""
-    problems = design.problems(params, "xml")
-    if problems:
-        raise RenderError("bad_params", "\n".join(map(str, problems)))
-    path.write_bytes(design.e_invoice(params).content)
-    return Answer((str(path),), E_INVOICE)
