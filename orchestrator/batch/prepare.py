@@ -244,7 +244,7 @@ class _Checks:
         if isinstance(design, str):
             yield "", design
         else:
-            for each in design.problems(document.params):
+            for each in design.problems(document.params, document.target):
                 yield each.path, str(each)
 
     def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
