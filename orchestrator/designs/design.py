@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import invoices
+from orchestrator.designs.code import CODE_FILE, code_as_svg
 from orchestrator.designs.logo import LOGO_FILE, logo_as_svg
 from orchestrator.errors import UsageError
+from orchestrator.invoices.paycode import NoCode, code_for
 from orchestrator.invoices.printed import printed
 from orchestrator.invoices.problem import Problem
 
@@ -74,8 +76,21 @@ class Design:
         """Give everything that is wrong with the data, in order of place."""
         found = self._faults(params)
         if self.model == "invoice":
-            found += invoices.check(params)
+            found += invoices.check(params) or self._code_problems(params)
         return sorted(set(found))
+
+    def _code_problems(self, params: Mapping[str, Any]) -> list[Problem]:
+        """Say why a code to pay with cannot be had that is asked for."""
+        style = params.get("style")
+        wanted = style.get("payment_code") if isinstance(style, Mapping) else None
+        invoice = invoices.read(params) if wanted in ("epc", "swiss") else None
+        if not isinstance(invoice, invoices.Invoice):
+            return []
+        try:
+            code_for(invoice, invoices.compute(invoice), wanted)
+        except NoCode as error:
+            return [Problem(error.path, "E_PAYMENT_CODE", str(error))]
+        return []
 
     def prepare(self, params: Mapping[str, Any]) -> Mapping[str, bytes]:
         """Give the files that the template reads, under names that never change.
@@ -109,7 +124,10 @@ class Design:
         page["accent"] = style.get("accent", "#0f4c5c")
         page["paper"] = style.get("paper") or _paper(invoice.seller.address.country)
         page["has_logo"] = logo is not None
-        files = {DATA_FILE: _as_json(page)}
+        files = {}
+        if page["code"] is not None:
+            files[CODE_FILE] = code_as_svg(page["code"].pop("payload"))
+        files[DATA_FILE] = _as_json(page)
         if logo is not None:
             files[LOGO_FILE] = logo_as_svg(logo)
         return files

@@ -52,6 +52,7 @@ class Description(BaseModel):
     main: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+\.typ$")] = "main.typ"
     date: str = ""
     standards: list[str] = []
+    fonts: list[str] = []
     parameters: dict[str, Any] = {}
 
     @field_validator("standards")
