@@ -6,11 +6,12 @@ import sqlite3
 from pathlib import Path
 
 from orchestrator.errors import MachineError
+from orchestrator.ledger.migrate import is_older, migrate
 from orchestrator.ledger.schema import TABLES, VERSION
 
 
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
-    """Open a ledger file.
+    """Open a ledger file; one of an older version is brought up to this one first.
 
     Raises:
         MachineError: it cannot be opened, or is not a ledger of this version.
@@ -26,6 +27,8 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         )
         if not readonly:
             _prepare(connection, path)
+        elif is_older(_version(connection)):
+            connect(path).close()
         _check_version(connection, path)
     except BaseException as error:
         if connection is not None:
@@ -50,15 +53,23 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"(journal mode {mode!r}); choose a local disk with --state DIR"
         )
     connection.execute("PRAGMA synchronous=FULL")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+    found = _version(connection)
+    if found == 0:
         connection.executescript(
             f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
         )
+    elif is_older(found):
+        migrate(connection)
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    found = _version(connection)
     if found != VERSION:
         raise MachineError(
-            f"ledger {path}: version {found} found, this program writes {VERSION}"
+            f"ledger {path}: version {found} found, this program writes {VERSION}; "
+            "go on with the version of orchestrator that wrote it, or a newer one"
         )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

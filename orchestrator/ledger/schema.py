@@ -1,6 +1,9 @@
 """The tables of the ledger (docs/ledger.md explains each column to users)."""
 
-VERSION = 1
+VERSION = 2
+
+NOW = "(julianday('now') - 2440587.5) * 86400.0"
+"""Seconds since the epoch, for events that a statement writes about many documents."""
 
 TABLES = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -39,7 +42,8 @@ CREATE TABLE job(
   created REAL NOT NULL,
   callback TEXT,
   progress TEXT NOT NULL,
-  updated REAL NOT NULL
+  updated REAL NOT NULL,
+  reserved REAL NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX job_open ON job(account, created) WHERE phase <> 'ended';
 

@@ -59,6 +59,15 @@ WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
 ORDER BY created
 """
 
+_CARRIED = """
+SELECT coalesce(link.spec, document.spec),
+  document.job IS NOT link.job OR document.code IS 'given_up'
+FROM job_document AS link JOIN document ON document.id = link.document
+WHERE link.job = ? ORDER BY position
+"""
+"""A document that was edited while its job was in flight is settled as it was; one
+that the user decided about is not its any more, and keeps its place."""
+
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
 
@@ -264,24 +273,20 @@ class Store:
         rows = self._reader.execute(_LEFT, (account,)).fetchall()
         return [
             (
-                Job(
-                    id_, account, Mode(mode), self._documents_of(id_), created, callback
-                ),
+                self._job(id_, account, Mode(mode), created, callback),
                 record.progress(progress),
                 intended,
             )
             for id_, mode, created, callback, progress, intended in rows
         ]
 
-    def _documents_of(self, job: str) -> tuple[Document, ...]:
-        # A document that was edited while its job was in flight is settled as it was.
-        rows = self._reader.execute(
-            "SELECT coalesce(link.spec, document.spec) FROM job_document AS link "
-            "JOIN document ON document.id = link.document "
-            "WHERE link.job = ? ORDER BY position",
-            (job,),
-        )
-        return tuple(record.document(spec) for (spec,) in rows)
+    def _job(
+        self, id_: str, account: str, mode: Mode, created: float, callback: str | None
+    ) -> Job:
+        rows = self._reader.execute(_CARRIED, (id_,)).fetchall()
+        documents = tuple(record.document(spec) for spec, _ in rows)
+        gone = frozenset(place for place, (_, gone) in enumerate(rows) if gone)
+        return Job(id_, account, mode, documents, created, callback, gone)
 
     def is_trusted(self, account: str) -> bool:
         """Whether a lookup of one of our own ids was ever answered positively."""
