@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator import invoices
 from orchestrator.designs.code import CODE_FILE, code_as_svg
+from orchestrator.designs.letters import letter_problems
 from orchestrator.designs.logo import LOGO_FILE, logo_as_svg
 from orchestrator.errors import UsageError
 from orchestrator.invoices.paycode import NoCode, code_for
@@ -49,6 +50,7 @@ class Design:
         model: ``invoice``, or nothing.
         date_field: The field with the document's date, where there is no model.
         description: What it is for.
+        fonts: Families that must have every letter of the data; none to leave it open.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Design:
     model: str = ""
     date_field: str = ""
     description: str = ""
+    fonts: tuple[str, ...] = ()
     _faults: Callable[[Any], list[Problem]] = field(
         default=lambda _: [], repr=False, compare=False
     )
@@ -77,6 +80,7 @@ class Design:
         found = self._faults(params)
         if self.model == "invoice":
             found += invoices.check(params) or self._code_problems(params)
+        found += letter_problems(params, self.fonts) if self.fonts else ()
         return sorted(set(found))
 
     def _code_problems(self, params: Mapping[str, Any]) -> list[Problem]:

@@ -20,11 +20,55 @@ from orchestrator.invoices.model import Invoice, Kind, Party
 _LEAST, _MOST = Decimal("0.01"), Decimal("999999999.99")
 # Countries and territories whose banks take part in SEPA.
 _SEPA = frozenset(
-    "AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC "
-    "MD ME MK MT NL NO PL PT RO RS SE SI SK SM VA".split()
+    [
+        "AD",
+        "AL",
+        "AT",
+        "BE",
+        "BG",
+        "CH",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GB",
+        "GI",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IS",
+        "IT",
+        "LI",
+        "LT",
+        "LU",
+        "LV",
+        "MC",
+        "MD",
+        "ME",
+        "MK",
+        "MT",
+        "NL",
+        "NO",
+        "PL",
+        "PT",
+        "RO",
+        "RS",
+        "SE",
+        "SI",
+        "SK",
+        "SM",
+        "VA",
+    ]
 )
 # Of these, the ones outside of the EEA need a BIC in the code.
-_WITH_BIC = frozenset("AD AL CH GB GI MC MD ME MK RS SM VA".split())
+_WITH_BIC = frozenset(
+    ["AD", "AL", "CH", "GB", "GI", "MC", "MD", "ME", "MK", "RS", "SM", "VA"]
+)
 # UNTDID 4461: transfers, to any account and within SEPA.
 _TRANSFERS = frozenset({"30", "31", "42", "58"})
 _SWISS = frozenset({"CH", "LI"})
@@ -190,7 +234,9 @@ def _swiss_reference(
 def is_qr_iban(iban: str) -> bool:
     """Whether an account takes payments with a QR reference only."""
     text = iban.replace(" ", "")
-    return text[:2] in _SWISS and text[4:9].isdigit() and 30000 <= int(text[4:9]) <= 31999
+    return (
+        text[:2] in _SWISS and text[4:9].isdigit() and 30000 <= int(text[4:9]) <= 31999
+    )
 
 
 def _fault_of_qr_reference(text: str) -> str | None:
