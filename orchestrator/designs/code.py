@@ -6,6 +6,7 @@ import re
 
 CODE_FILE = "code.svg"
 
+_SIDE = re.compile(r'<svg width="(\d+)"')
 _PATHS = re.compile(r'<path d="[^"]*"/>')
 
 
@@ -21,8 +22,9 @@ def code_as_svg(payload: str) -> bytes:
     qr_code = zxingcpp.BarcodeFormat.QRCode
     code = zxingcpp.create_barcode(payload.encode(), qr_code, ec_level="M")
     drawn = code.to_svg(scale=1, add_quiet_zones=False)
-    side = memoryview(code.to_image(scale=1, add_quiet_zones=False)).shape[0]
+    side = _SIDE.search(drawn)
+    assert side is not None  # noqa: S101 -- every drawing has one
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side[1]} {side[1]}">'
         f"{''.join(_PATHS.findall(drawn))}</svg>"
     ).encode()

@@ -18,56 +18,15 @@ from orchestrator.invoices.ids import fault_of_reference, is_creditor_reference
 from orchestrator.invoices.model import Invoice, Kind, Party
 
 _LEAST, _MOST = Decimal("0.01"), Decimal("999999999.99")
-# Countries and territories whose banks take part in SEPA.
-_SEPA = frozenset(
-    [
-        "AD",
-        "AL",
-        "AT",
-        "BE",
-        "BG",
-        "CH",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "ES",
-        "FI",
-        "FR",
-        "GB",
-        "GI",
-        "GR",
-        "HR",
-        "HU",
-        "IE",
-        "IS",
-        "IT",
-        "LI",
-        "LT",
-        "LU",
-        "LV",
-        "MC",
-        "MD",
-        "ME",
-        "MK",
-        "MT",
-        "NL",
-        "NO",
-        "PL",
-        "PT",
-        "RO",
-        "RS",
-        "SE",
-        "SI",
-        "SK",
-        "SM",
-        "VA",
-    ]
+# Countries and territories whose banks take part in SEPA: in the EEA, and outside of
+# it, from where a code needs a BIC.
+_EEA = frozenset(
+    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR"}
+    | {"HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT"}
+    | {"RO", "SE", "SI", "SK"}
 )
-# Of these, the ones outside of the EEA need a BIC in the code.
 _WITH_BIC = frozenset(
-    ["AD", "AL", "CH", "GB", "GI", "MC", "MD", "ME", "MK", "RS", "SM", "VA"]
+    {"AD", "AL", "CH", "GB", "GI", "MC", "MD", "ME", "MK", "RS", "SM", "VA"}
 )
 # UNTDID 4461: transfers, to any account and within SEPA.
 _TRANSFERS = frozenset({"30", "31", "42", "58"})
@@ -156,7 +115,7 @@ def _epc(invoice: Invoice, computed: Computed) -> PayCode:
     payment, iban = invoice.payment, _iban(invoice)
     if invoice.currency != "EUR":
         raise NoCode("currency", "an EPC code is for EUR")
-    if iban[:2] not in _SEPA:
+    if iban[:2] not in _EEA | _WITH_BIC:
         raise NoCode("payment.iban", "an EPC code needs an IBAN of the SEPA area")
     due = _due(invoice, computed)
     bic = (payment.bic or "").replace(" ", "").upper()

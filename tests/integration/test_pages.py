@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,11 @@ def test_a_swiss_slip_stands_where_the_standard_has_it() -> None:
     assert corner.x / mm == pytest.approx(67, abs=0.5)
     assert (page.height - opposite.y) / mm == pytest.approx(42, abs=0.5)
     assert (opposite.x - corner.x) / mm == pytest.approx(46, abs=0.5)
-    middle = (67 + 23, 297 - 42 - 23)
-    look = lambda x, y: page.getpixel(
-        (round((middle[0] + x) * mm), round((middle[1] + y) * mm))
-    )  # noqa: E501, E731
+
+    def look(x: float, y: float) -> object:
+        place = ((67 + 23 + x) * mm, (297 - 42 - 23 + y) * mm)
+        return page.getpixel((round(place[0]), round(place[1])))
+
     assert [look(0, 0), look(1.5, 0), look(0, 1.5), look(3.25, 0)] == [255] * 4
     assert [look(1.5, 1.5), look(-1.5, 1.5), look(2.5, 0)] == [0] * 3
     words = _texts(bills.swiss())[0]
@@ -105,7 +107,7 @@ def test_sums_go_from_page_to_page(count: int) -> None:
     amounts = [each.amount for each in compute(read(params)).lines]
     pages = [_carried(each) for each in _texts(params)]
     assert len(pages) > 1
-    for (_, after), (before, _) in zip(pages, pages[1:], strict=False):
+    for (_, after), (before, _) in pairwise(pages):
         assert after == before
         assert after in {sum(amounts[:n], Decimal(0)) for n in range(1, count)}
     assert pages[0][0] is None

@@ -63,7 +63,7 @@ def test_a_creditor_reference_has_a_line_of_its_own() -> None:
     ],
 )
 def test_what_asks_for_no_transfer_has_no_code(changes: dict[str, Any]) -> None:
-    """No account, another way to pay, nothing due, another currency, no BIC, unwanted."""
+    """No account, another way, nothing due, another currency, no BIC, unwanted."""
     params = bill(**changes)
     assert _code(params, params.get("style", {}).get("payment_code")) is None
 
