@@ -14,6 +14,7 @@ from pathlib import Path
 
 from orchestrator.model import Operation
 
+NUMBERS = "numbers.sqlite"
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
 
@@ -240,6 +241,7 @@ class BatchSettings:
         accounts: All accounts by name; ``local`` is always there.
         designs: Folder of the user's own designs.
         webhooks: Where webhooks come in.
+        numbers: The store of numbers, which need not be there.
         budget: What it may cost at most; ``None`` for no bound.
         stop_at: When too many documents have failed.
     """
@@ -250,5 +252,6 @@ class BatchSettings:
     accounts: Mapping[str, AccountSettings]
     designs: Path | None = None
     webhooks: HookSettings = field(default_factory=HookSettings)
+    numbers: Path = Path(NUMBERS)
     budget: BudgetSettings | None = None
     stop_at: StopSettings = field(default_factory=StopSettings)

@@ -37,7 +37,7 @@ from orchestrator.testing import (
 )
 from orchestrator.testing.effect import Effect
 from orchestrator.wire.flow import Limits, Provider
-from orchestrator.wire.http import Request
+from orchestrator.wire.http import FilePart, Form, Json, Request
 
 PDF = b"%PDF-1.7 model %%EOF"
 SHA256 = hashlib.sha256(PDF).hexdigest()
@@ -66,11 +66,39 @@ def job_of(document: Document, number: int = 1, created: float = 0.0) -> Job:
 class Service:
     """The service as docs/service.md has it, without deduplication."""
 
-    def __init__(self, *, effect: Effect = lambda _: None, polls: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        effect: Effect = lambda _: None,
+        polls: int = 1,
+        content: Callable[[str], bytes] = lambda _: PDF,
+    ) -> None:
+        """Make one that did nothing yet.
+
+        Args:
+            effect: Told what happened here.
+            polls: How often a job is said to be at work.
+            content: What becomes of an input of this name, without its extension.
+        """
         self.jobs: dict[str, dict[str, Any]] = {}
         self.bill: Counter[str] = Counter()
+        self.charged: Counter[str] = Counter()
+        self.names: dict[str, str] = {}
         self.effect = effect
+        self.content = content
         self._polls = polls
+
+    def made(self, id_: str) -> bytes:
+        """What comes of a job."""
+        return self.content(self.names.get(id_, ""))
+
+    def etag(self, id_: str) -> str:
+        """The hash of what comes of a job."""
+        return hashlib.sha256(self.made(id_)).hexdigest()
+
+    def paid(self, id_: str) -> str:
+        """What the bill calls a job."""
+        return id_
 
     def answer(self, request: Request) -> Canned:
         """Answer a request as the service would."""
@@ -79,6 +107,7 @@ class Service:
             return self._uploaded(parts[2], int(parts[3]))
         id_, query = parts[2], dict(request.query)
         if request.method == "PUT":
+            self.names[id_] = next(iter(stems(request)), "")
             return self._put(id_, query["mode"])
         if request.method == "POST":
             return self._execute(id_)
@@ -95,7 +124,9 @@ class Service:
 
     def _get(self, id_: str, *, is_result: bool) -> Canned:
         if is_result:
-            return Canned(200, {"etag": f'"{SHA256}"'}, file=(PDF[:5], PDF[5:]))
+            file = self.made(id_)
+            etag = f'"{self.etag(id_)}"'
+            return Canned(200, {"etag": etag}, file=(file[:5], file[5:]))
         return self._look(id_)
 
     def _put(self, id_: str, mode: str) -> Canned:
@@ -107,16 +138,18 @@ class Service:
         if mode == "async":
             return self._said(202, id_)
         self.jobs[id_]["state"] = "done"
+        file = self.made(id_)
         headers = {
             "job-id": id_,
-            "etag": f'"{SHA256}"',
-            "content-length": str(len(PDF)),
+            "etag": f'"{self.etag(id_)}"',
+            "content-length": str(len(file)),
         }
-        return Canned(200, headers, file=(PDF[:5], PDF[5:]))
+        return Canned(200, headers, file=(file[:5], file[5:]))
 
     def _accept(self, id_: str) -> None:
         self.jobs[id_] = {"id": id_, "state": "running", "left": self._polls}
-        self.bill[id_] += 1
+        self.bill[self.paid(id_)] += 1
+        self.charged[self.names.get(id_, "")] += 1
         self.effect("billed")
 
     def _uploaded(self, id_: str, place: int) -> Canned:
@@ -147,8 +180,24 @@ class Service:
             record["uploads"] = [{"file": 0, "url": url, "received": job["got"]}]
         if job["state"] == "done":
             result = {"name": "a.pdf", "url": f"/v1/jobs/{id_}/results/0"}
-            record["results"] = [result | {"size": len(PDF), "sha256": SHA256}]
+            size = len(self.made(id_))
+            record["results"] = [result | {"size": size, "sha256": self.etag(id_)}]
         return Canned(status, body=json.dumps(record).encode())
+
+
+def stems(request: Request) -> list[str]:
+    """The names of the files that a request carries or declares, without the rest."""
+    body = request.body
+    if isinstance(body, Form):
+        parts = [each for each in body.parts if isinstance(each, FilePart)]
+        return [each.filename.split(".")[0] for each in parts]
+    declared = body.value["files"] if isinstance(body, Json) else ()
+    return [each["name"].split(".")[0] for each in declared]
+
+
+def halves(content: bytes) -> tuple[bytes, bytes]:
+    """A file as it comes."""
+    return content[:5], content[5:]
 
 
 def problem(status: int, code: str, **more: Any) -> Canned:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
 from orchestrator.ledger.store import Store
 from orchestrator.model import Blame, Failure, Remedy, State, Verdict
+from orchestrator.report.summary import stranded_lines
 from orchestrator.settings import Bound, StopSettings
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class Run:
         self.balances_after: dict[str, float] = {}
         self.tally = Tally()
         self.tab: Tab | None = None
+        self.say: Callable[[str], None] = _unheard
+        """Told what the user should know of; whoever shows the run sets it."""
 
     # What others may ask and say...
 
@@ -156,6 +159,8 @@ class Run:
     async def _all(self, stack: AsyncExitStack) -> None:
         store = await stack.enter_async_context(Store(self._folder.ledger, self._clock))
         accounts = [self._batch.accounts[name] for name in self._names(store)]
+        for line in stranded_lines(store.stranded(self._batch.accounts)):
+            self.say(line)
         if not accounts:
             return
         # HTTP takes a third of a second: not for a run that sends nothing.
@@ -175,6 +180,7 @@ class Run:
             store=store,
             stack=stack,
             spending=spending,
+            say=self.say,
         )
         self._opened = await opening.open(accounts, self._tell)
         for each in self._opened:
@@ -244,6 +250,10 @@ def _excess(what: str, failed: int, ended: int, bound: Bound) -> Failure:
         Blame.ACCOUNT,
         Remedy.STOP,
     )
+
+
+def _unheard(line: str) -> None:
+    """Nobody shows this run."""
 
 
 def _root(error: BaseException) -> BaseException:

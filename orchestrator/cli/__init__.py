@@ -36,9 +36,25 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.cli.run:retry_command",
         "Run failed documents again.",
     ),
+    "resolve": (
+        "orchestrator.cli.resolve:resolve_command",
+        "Decide about documents in doubt, overdue, lost or missing.",
+    ),
+    "verify": (
+        "orchestrator.cli.verify:verify_command",
+        "Prove that what is done is there, whole, and was billed once.",
+    ),
+    "failed": (
+        "orchestrator.cli.failed:failed_command",
+        "Write what failed into a manifest of its own.",
+    ),
     "ledger": (
         "orchestrator.cli.status:ledger_command",
         "Export the results ledger.",
+    ),
+    "numbers": (
+        "orchestrator.cli.numbers:numbers_command",
+        "List, check and void numbers of series.",
     ),
     "design": (
         "orchestrator.designs.command:design_command",

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import click
 
-from orchestrator.batch import RunOptions
+from orchestrator.batch import Run, RunOptions
 from orchestrator.batch.prepare import Prepared
+from orchestrator.errors import Exit
+from orchestrator.ledger.bill import Line, Terms
 from orchestrator.ledger.feed import is_named
 from orchestrator.model import State
 from orchestrator.report.sample import Sample
 
 LEFT = (State.OPEN, State.IN_DOUBT, State.OVERDUE, State.GONE)
 """States of documents that a run carries on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A run that is over, and what the bill has grown by."""
+
+    ended: Exit
+    run: Run
+    seconds: float
+    grown: Sequence[Line]
+    terms: Terms
 
 
 def left_of(batch: Prepared, options: RunOptions) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from orchestrator.batch import (
     Run,
     RunOptions,
     batch_status,
+    folder_of,
     load_manifest,
     opened,
 )
@@ -28,14 +29,15 @@ from orchestrator.cli.common import (
     faults_shown,
     json_option,
     manifest_argument,
+    named,
     near,
     overwrite_option,
     state_option,
 )
 from orchestrator.cli.display import Display, display
-from orchestrator.cli.first import goes_on, left_of
+from orchestrator.cli.first import Carried, goes_on, left_of
 from orchestrator.errors import Exit, UsageError
-from orchestrator.ledger.bill import Line, Terms, since
+from orchestrator.ledger.bill import Line, since
 from orchestrator.ledger.view import View
 from orchestrator.model import State
 from orchestrator.report.bill import balance_lines, bill_fields, bill_lines
@@ -224,7 +226,8 @@ def _rehearse(
     from orchestrator.cli.rehearse import rehearsal_of, show_rehearsal  # noqa: PLC0415
 
     with faults_shown(as_json=as_json):
-        loaded = load_manifest(manifest)  # keys are not looked for
+        # Keys are not looked for, but rows are the real ones.
+        loaded = load_manifest(manifest, sources=environment())
         rehearsal = rehearsal_of(loaded, state, faults)
         options = replace(options, rehearsal=rehearsal)
         place = rehearsal.folder
@@ -281,17 +284,6 @@ def _few_first(
     return _carry(batch, folder, replace(options, limit=left), as_json=as_json).ended
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A run that is over, and what the bill has grown by."""
-
-    ended: Exit
-    run: Run
-    seconds: float
-    grown: Sequence[Line]
-    terms: Terms
-
-
 def _carry(
     batch: Prepared, folder: BatchFolder, options: RunOptions, *, as_json: bool
 ) -> Carried:
@@ -301,12 +293,27 @@ def _carry(
         before = view.bill()
     began = time.monotonic()
     with display(as_json=as_json) as shown:
+        run.say = shown.say
         shown.begin(plan, run, most=options.limit)
         is_interrupted = asyncio.run(_follow(run, shown))
     seconds = time.monotonic() - began
+    place = [] if options.rehearsal else _place(batch, folder)
     return _summary(
-        folder, run, seconds, is_interrupted, before=before, as_json=as_json
+        folder,
+        run,
+        seconds,
+        is_interrupted,
+        before=before,
+        manifest=place,
+        as_json=as_json,
     )
+
+
+def _place(batch: Prepared, folder: BatchFolder) -> list[str]:
+    """The manifest, and the option that finds its batch, as one would type them."""
+    path = batch.settings.path
+    is_usual = folder == folder_of(path, None)
+    return named(near(path), None if is_usual else near(folder.path))
 
 
 async def _follow(run: Run, shown: Display) -> bool:
@@ -342,6 +349,7 @@ def _summary(
     is_interrupted: bool,  # noqa: FBT001  # private
     *,
     before: Sequence[Line],
+    manifest: Sequence[str],
     as_json: bool,
 ) -> Carried:
     with View(folder.ledger) as view:
@@ -374,6 +382,7 @@ def _summary(
         seconds=seconds,
         stopped=stopped,
         is_interrupted=is_cut,
+        manifest=manifest,
     ):
         click.echo(line)
     for line in bill_lines(bill, terms, taken):

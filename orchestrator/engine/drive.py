@@ -11,31 +11,42 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.engine import retry
 from orchestrator.engine.ending import Ending
+from orchestrator.engine.exchange import (
+    is_uploading,
+    note_links,
+    parsed_by,
+    passage,
+    room_for,
+    take_back,
+    tell_gates,
+    unlinked,
+)
 from orchestrator.engine.limits import Gates
+from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
+from orchestrator.engine.release import release
 from orchestrator.engine.work import (
     NOWHERE,
+    WITHDRAWN,
     AccountStopped,
     End,
     Wait,
     Work,
+    billed,
     doubt,
     elsewhere,
     is_news,
     is_nowhere,
-    load_of,
     redirected,
     unsent,
     without_inline,
 )
 from orchestrator.model import (
-    LARGE,
     Blame,
     Failure,
     Job,
@@ -45,8 +56,8 @@ from orchestrator.model import (
     Saved,
     State,
 )
-from orchestrator.wire.flow import Absence, Provider, Step
-from orchestrator.wire.http import Repeat, Request, Response
+from orchestrator.wire.flow import Provider, Step
+from orchestrator.wire.http import Repeat, Request
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, is_unsent
 
 LAPS = 3
@@ -54,9 +65,6 @@ LAPS = 3
 
 HOPS = 3
 """How many redirects in a row a download follows."""
-
-RELEASES = 1000
-"""How many things of one job are deleted at the provider, at most."""
 
 _ENDINGS = {
     Remedy.FAIL: State.FAILED,
@@ -94,11 +102,23 @@ class Driver:
         self._gates = gates
         self._clock = clock
         self._luck = luck
-        self._trusted = trusted
-        self._listens = listens
+        self._lookup = Lookup(
+            provider,
+            transport=transport,
+            ledger=ledger,
+            gates=gates,
+            clock=clock,
+            trusted=trusted,
+            listens=listens,
+        )
         after = Phase.RELEASE if provider.release else Phase.ENDED
         spares = provider.spares_failures
         self._ending = Ending(ledger, outputs, after=after, spares=spares)
+
+    @property
+    def lookup(self) -> Lookup:
+        """Who asks about lost requests, and knows what an absence proves."""
+        return self._lookup
 
     async def drive(self, work: Work) -> Wait | End:
         """Carry a job until it waits or has ended.
@@ -108,11 +128,19 @@ class Driver:
             MachineError: the ledger or an output cannot be written.
         """
         if work.progress.phase is Phase.RELEASE:
-            await self.release(work)
+            await self._release(work)
             return End(())
-        while True:
+        outcome = None
+        while outcome is None:
+            async with room_for(self._gates, self._provider, work):
+                outcome = await self._stretch(work)
+        return outcome
+
+    async def _stretch(self, work: Work) -> Wait | End | None:
+        """Carry a job as far as the room that it holds is what it needs."""
+        while is_uploading(self._provider, work) is work.has_room:
             if work.intended is not None:
-                await self._look_up(work)
+                await self._lookup.ask(work)
             elif work.progress.phase is Phase.FETCH and work.progress.has_saved():
                 if ended := await self._finish(work):
                     return ended
@@ -120,6 +148,7 @@ class Driver:
                 await self._turn(work, self._step(work))
             if outcome := await self._judge(work):
                 return outcome
+        return None
 
     def _step(self, work: Work) -> Step:
         return self._provider.flows[work.job.mode][work.progress.phase]
@@ -132,14 +161,19 @@ class Driver:
             return
         request = step.build(work.job, work.progress)
         before = work.progress
+        if work.job.withdrawn and request.repeat.may_cost:
+            work.progress = before.failed(WITHDRAWN)
+            return
         try:
-            async with self._passage(request):
-                await self._exchange(work, step, request)
+            async with passage(self._gates, request, has_room=work.has_room):
+                if not unlinked(self._provider, work, self._clock):
+                    await self._exchange(work, step, request)
+                    note_links(work, before, self._clock)
         except NotSent as error:
-            await self._take_back(work, error.code)
+            await take_back(self._ledger, work, error.code)
             work.progress = before.failed(unsent(error))
         except SourceChanged as error:
-            await self._take_back(work, "source_changed")
+            await take_back(self._ledger, work, "source_changed")
             work.progress = before.failed(
                 Failure("source_changed", str(error), Blame.DOCUMENT, Remedy.FAIL)
             )
@@ -147,12 +181,8 @@ class Driver:
             work.progress = self._after_silence(request, before, error)
         except asyncio.CancelledError as error:
             if is_unsent(error):
-                await asyncio.shield(self._take_back(work, "cancelled"))
+                await asyncio.shield(take_back(self._ledger, work, "cancelled"))
             raise
-
-    def _passage(self, request: Request) -> AbstractAsyncContextManager[None]:
-        load = load_of(request)
-        return self._gates.passage(load, is_large=load >= LARGE, lane=request.lane)
 
     async def _exchange(
         self, work: Work, step: Step, request: Request, hops: int = 0
@@ -163,7 +193,7 @@ class Driver:
                 await self._ledger.intend(work.job, work.progress)
             except asyncio.CancelledError:
                 # Not a byte has left: say so before giving way.
-                await asyncio.shield(self._take_back(work, "cancelled"))
+                await asyncio.shield(take_back(self._ledger, work, "cancelled"))
                 raise
 
         hook = intend if request.repeat.may_cost else None
@@ -182,29 +212,19 @@ class Driver:
     async def _answered(
         self, work: Work, step: Step, request: Request, reply: Reply
     ) -> None:
-        parsed = self._parse(step, work, work.progress, reply.response)
+        parsed = parsed_by(
+            self._provider, step, work.job, work.progress, reply.response
+        )
         if parsed.failure is not None:
             await self._refused(work, request, parsed)
             return
         before = work.progress
+        if before.phase is Phase.POLL:
+            await self._lookup.polled(work, reply.response)
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
             self._cut(work, request, before, error, reply.response.status)
-
-    def _parse(
-        self, step: Step, work: Work, before: Progress, response: Response
-    ) -> Progress:
-        """Parse a reply; one that leads out of the flow says nothing that is known."""
-        before = replace(before, failure=None)
-        parsed = step.parse(work.job, before, response)
-        flow = self._provider.flows[work.job.mode]
-        if parsed.failure or parsed.phase in flow or parsed.phase is Phase.ENDED:
-            return parsed
-        why = f"the reply leads to {parsed.phase}, which {work.job.mode} does not have"
-        status = response.status
-        failure = Failure("bad_reply", why, Blame.SERVICE, Remedy.LOOKUP, status)
-        return before.failed(failure)
 
     async def _take(
         self, work: Work, request: Request, parsed: Progress, reply: Reply
@@ -253,26 +273,13 @@ class Driver:
         failure = parsed.failure
         if failure is None:
             return
-        self._tell_gates(failure)
+        tell_gates(self._gates, failure)
         if not request.repeat.may_cost and failure.remedy is Remedy.LOOKUP:
             # Nothing was at stake: asking again is the lookup.
             parsed = parsed.failed(replace(failure, remedy=Remedy.RETRY))
         elif failure.remedy not in _UNPROVEN:
-            await self._take_back(work, failure.code)
+            await take_back(self._ledger, work, failure.code)
         work.progress = parsed
-
-    def _tell_gates(self, failure: Failure) -> None:
-        if failure.retry_after:
-            self._gates.pause(failure.retry_after)
-        if failure.status in (429, 503):
-            self._gates.width.was_refused(f"status {failure.status}")
-        elif failure.blame is Blame.SERVICE:
-            self._gates.width.had_trouble()
-
-    async def _take_back(self, work: Work, why: str) -> None:
-        if work.intended is not None:
-            await self._ledger.not_sent(work.job, work.progress, why)
-            work.intended = None
 
     def _after_silence(
         self, request: Request, before: Progress, error: Unanswered
@@ -299,81 +306,6 @@ class Driver:
         if silent.failure is not None:
             silent = silent.failed(replace(silent.failure, status=status))
         work.progress = silent
-
-    # Looking up...
-
-    async def _look_up(self, work: Work) -> None:
-        find, asked = self._question(work)
-        if find is None:
-            self._await_echo(work)
-            return
-        request = find.build(work.job, asked)
-        try:
-            async with (
-                self._passage(request),
-                self._transport.send(request) as reply,
-            ):
-                found = self._parse(find, work, asked, reply.response)
-        except (NotSent, Unanswered) as error:
-            silence = Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
-            work.progress = work.progress.failed(silence)
-            return
-        if found.failure is None:
-            await self._adopt(work, found)
-        elif found.failure.remedy is not Remedy.ABSENT:
-            self._tell_gates(found.failure)
-            work.progress = work.progress.failed(found.failure)
-        elif self._step(work).find is None:
-            # The echo spoke of another job, or was forged.
-            work.echo = None
-            self._await_echo(work)
-        else:
-            await self._absent(work)
-
-    def _question(self, work: Work) -> tuple[Step | None, Progress]:
-        """What to ask about a job whose reply was lost, and from where."""
-        find, adoption = self._step(work).find, self._provider.adoption
-        if find is not None or adoption is None or work.echo is None:
-            return find, work.progress
-        said = adoption.read(work.job, work.progress, work.echo)
-        return (adoption.confirm, said) if said else (None, work.progress)
-
-    def _await_echo(self, work: Work) -> None:
-        """Wait for a webhook that names the job, where one may come; else doubt."""
-        age = max(0.0, self._clock.now() - (work.intended or 0.0))
-        adoption = self._provider.adoption
-        left = adoption.patience - age if adoption and self._listens else 0.0
-        if left > 0:
-            work.progress = replace(work.progress, failure=None, wait=left)
-        else:
-            work.progress = work.progress.failed(doubt(work.progress.failure))
-
-    async def _adopt(self, work: Work, found: Progress) -> None:
-        if not self._trusted:
-            self._trusted = True
-            await self._ledger.trust(work.job.account)
-        await self._ledger.advance(work.job, found)
-        work.intended = None
-        work.reached(found)
-
-    async def _absent(self, work: Work) -> None:
-        """A lookup found nothing: that proves something, or it does not."""
-        age = max(0.0, self._clock.now() - (work.intended or 0.0))
-        absence = self._provider.absence
-        proves = absence is Absence.PROVES or (
-            absence is Absence.PROVES_ONCE_TRUSTED and self._trusted
-        )
-        if not proves or age > self._provider.retention / 2:
-            work.progress = work.progress.failed(doubt(work.progress.failure))
-        elif age < self._provider.settle:
-            work.progress = replace(
-                work.progress, failure=None, wait=self._provider.settle - age
-            )
-        else:
-            laps = work.progress.laps + 1
-            again = replace(work.progress, failure=None, wait=None, laps=laps)
-            work.reached(again)
-            await self._take_back(work, "absent")
 
     # Judging...
 
@@ -410,7 +342,7 @@ class Driver:
     async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
         settle = self._ending.settle
         if failure.remedy is Remedy.LOOKUP:
-            can_ask = work.intended is not None and self._can_ask(work)
+            can_ask = work.intended is not None and self._lookup.can_ask(work)
             return (can_ask and self._retry(work, failure)) or await settle(
                 work, State.IN_DOUBT, doubt(failure)
             )
@@ -419,10 +351,6 @@ class Driver:
         if failure.remedy is Remedy.STOP:
             raise AccountStopped(failure)
         return await settle(work, _ENDINGS[failure.remedy], failure)
-
-    def _can_ask(self, work: Work) -> bool:
-        hears = self._provider.adoption is not None and self._listens
-        return hears or self._step(work).find is not None
 
     async def _give_up(self, work: Work, failure: Failure) -> End:
         """End a job after its last try, with what was paid for still within reach."""
@@ -435,6 +363,8 @@ class Driver:
         is_accepted = work.progress.phase in (Phase.POLL, Phase.FETCH)
         if is_accepted and failure.status is not None:
             return await settle(work, State.OVERDUE, failure)
+        # What was fetched is no document, however often it was fetched.
+        failure = billed(failure) if is_accepted else failure
         return await settle(work, State.FAILED, failure)
 
     def _retry(self, work: Work, failure: Failure) -> Wait | None:
@@ -458,28 +388,8 @@ class Driver:
     async def _finish(self, work: Work) -> End | None:
         ended = await self._ending.finish(work)
         if ended is not None:
-            await self.release(work)
+            await self._release(work)
         return ended
 
-    async def release(self, work: Work) -> None:
-        """Delete what is left at the provider, now that its results are safe here.
-
-        One try each: what is left expires at the provider by itself.
-        """
-        step = self._provider.release
-        if step is None or work.progress.phase is not Phase.RELEASE:
-            return
-        for _ in range(RELEASES):
-            request = step.build(work.job, work.progress)
-            try:
-                async with (
-                    self._passage(request),
-                    self._transport.send(request) as reply,
-                ):
-                    progress = step.parse(work.job, work.progress, reply.response)
-            except (NotSent, Unanswered):
-                return
-            work.progress = progress
-            if progress.phase is not Phase.RELEASE:
-                break
-        await self._ledger.advance(work.job, work.progress.at(Phase.ENDED))
+    async def _release(self, work: Work) -> None:
+        await release(self._provider, self._transport, self._ledger, self._gates, work)

@@ -24,6 +24,13 @@ NOWHERE = Failure(
     Blame.SERVICE,
     Remedy.LOST,
 )
+WITHDRAWN = Failure(
+    "withdrawn",
+    "it was never accepted, and its job is not sent again: the user decided about "
+    "another document of it; `orchestrator resolve --resubmit` sends it anew",
+    Blame.SERVICE,
+    Remedy.DOUBT,
+)
 
 
 BEFORE = (Phase.SUBMIT, Phase.UPLOAD, Phase.EXECUTE)
@@ -44,7 +51,8 @@ class Work:
 
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
-    last word of a webhook about it.
+    last word of a webhook about it; ``linked`` is when its links to upload to were
+    asked for; ``has_room`` says that room to send all of its inputs is held.
     """
 
     job: Job
@@ -53,6 +61,8 @@ class Work:
     attempts: int = 0
     waited: float = 0.0
     echo: Echo | None = None
+    linked: float | None = None
+    has_room: bool = False
 
     @property
     def name(self) -> str:
@@ -165,6 +175,12 @@ def unsent(error: NotSent) -> Failure:
         # An address that a service made up: no reason to give up the account.
         return Failure(error.code, str(error), Blame.SERVICE, Remedy.FAIL)
     return Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
+
+
+def billed(failure: Failure) -> Failure:
+    """What cannot be used was paid for; nothing asks for it again by itself."""
+    why = f"{failure.message}; it was billed, and is not done again by itself"
+    return replace(failure, message=why)
 
 
 def doubt(cause: Failure | None) -> Failure:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
+from orchestrator.invoices.converted import Converted, convert
 from orchestrator.invoices.model import (
     Adjustment,
     Category,
@@ -33,8 +34,8 @@ from orchestrator.invoices.money import (
 _CENT = Decimal(100)
 _ONE = Decimal(1)
 
-# By kind and place: the amount in the price mode, and without tax.
-_Owned = dict[tuple[str, int], tuple[Decimal, Decimal]]
+# By kind and place, for each tax group: the amount in the price mode, and without tax.
+_Owned = dict[tuple[str, int], list[tuple[Tax, Decimal, Decimal]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,12 @@ class LineSum:
 
 @dataclass(frozen=True, slots=True)
 class AdjustmentSum:
-    """A document's allowance or charge, with its share in each tax group."""
+    """A document's allowance or charge, with its net share in each tax group."""
 
     adjustment: Adjustment
     amount: Decimal
     net: Decimal
+    shares: tuple[tuple[Tax, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +99,17 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """Everything that an invoice prints as an amount."""
+    """Everything that an invoice prints as an amount.
+
+    ``converted`` is the tax in the currency of the tax office, where that is another.
+    """
 
     lines: tuple[LineSum, ...]
     allowances: tuple[AdjustmentSum, ...]
     charges: tuple[AdjustmentSum, ...]
     taxes: tuple[TaxSum, ...]
     totals: Totals
+    converted: Converted | None = None
 
 
 class Uncomputable(ValueError):
@@ -307,10 +313,9 @@ def _result(
 ) -> Computed:
     owned: _Owned = {}
     for share, net in zip(shares, nets, strict=True):
-        amount, whole = owned.get(share.owner, (ZERO, ZERO))
-        owned[share.owner] = (amount + share.amount, whole + net)
+        owned.setdefault(share.owner, []).append((share.tax, share.amount, net))
     done = tuple(
-        replace(each, net=owned["lines", n][1]) if rules.is_gross else each
+        replace(each, net=owned["lines", n][0][2]) if rules.is_gross else each
         for n, each in enumerate(lines)
     )
     allowances = _sums(invoice.allowances, "allowances", -1, owned)
@@ -320,7 +325,16 @@ def _result(
     sum_lines = sum((each.net for each in done), ZERO)
     tax = sum((each.amount for each in taxes), ZERO)
     totals = _totals(invoice, (sum_lines, less, more), tax, rules.unit)
-    return Computed(done, allowances, charges, taxes, totals)
+    converted = _converted(invoice, taxes)
+    return Computed(done, allowances, charges, taxes, totals, converted)
+
+
+def _converted(invoice: Invoice, taxes: Sequence[TaxSum]) -> Converted | None:
+    currency, rate = invoice.tax_currency, invoice.tax_currency_rate
+    if currency is None or rate is None:
+        return None
+    amounts = [each.amount for each in taxes]
+    return convert(amounts, currency, rate, invoice.policy.rounding)
 
 
 def _sums(
@@ -328,8 +342,11 @@ def _sums(
 ) -> tuple[AdjustmentSum, ...]:
     sums = []
     for n, each in enumerate(adjustments):
-        amount, net = owned.get((kind, n), (ZERO, ZERO))
-        sums.append(AdjustmentSum(each, sign * amount, sign * net))
+        parts = owned.get((kind, n), [])
+        amount = sum((part[1] for part in parts), ZERO)
+        shares = tuple((tax, sign * net) for tax, _, net in parts)
+        net = sum((share[1] for share in shares), ZERO)
+        sums.append(AdjustmentSum(each, sign * amount, net, shares))
     return tuple(sums)
 
 

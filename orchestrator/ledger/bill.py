@@ -58,6 +58,15 @@ GROUP BY account, operation, fate, n, cost, reserved, is_current
 ORDER BY account, operation
 """  # noqa: S608
 
+_UNSENT_TODO = f"""
+SELECT new.account, new.spec->>'$.operation', count(*)
+FROM new LEFT JOIN ledger.document AS old ON old.id = new.id
+LEFT JOIN ledger.job AS job ON job.id = old.job AND old.state <> 'gone'
+WHERE new.fate IN ('new', 'changed')
+   OR (old.state IN ('open', 'in_doubt', 'overdue', 'gone')
+       AND (job.id IS NULL OR {UNSENT}))
+GROUP BY 1, 2
+"""  # noqa: S608  # a constant of the package
 OF_DOCUMENT = f"""
 (SELECT json_group_array(json_array({_COST}, job.reserved,
     (SELECT count(*) FROM job_document AS other WHERE other.job = job.id)))
@@ -213,6 +222,12 @@ def committed(connection: sqlite3.Connection) -> list[Committed]:
             _COMMITTED
         )
     ]
+
+
+def unsent(connection: sqlite3.Connection) -> list[tuple[str, Operation, int]]:
+    """Documents of a stage that have to be sent yet, by account and operation."""
+    rows = connection.execute(_UNSENT_TODO)
+    return [(account, Operation(what), count) for account, what, count in rows]
 
 
 def bill(connection: sqlite3.Connection) -> list[Line]:

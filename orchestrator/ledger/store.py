@@ -21,8 +21,9 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,6 +40,7 @@ from orchestrator.ledger.rows import (
     links_of,
     settled_row,
 )
+from orchestrator.ledger.stranded import Stranded, stranded
 from orchestrator.model import (
     Document,
     Input,
@@ -58,6 +60,15 @@ WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
   AND document.state IN ('open', 'in_doubt', 'overdue')))
 ORDER BY created
 """
+
+_CARRIED = """
+SELECT coalesce(link.spec, document.spec),
+  document.job IS NOT link.job OR document.code IS 'given_up'
+FROM job_document AS link JOIN document ON document.id = link.document
+WHERE link.job = ? ORDER BY position
+"""
+"""A document that was edited while its job was in flight is settled as it was; one
+that the user decided about is not its any more, and keeps its place."""
 
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
@@ -273,14 +284,9 @@ class Store:
         rows = self._reader.execute(_LEFT, (account,)).fetchall()
         return [
             (
-                Job(
-                    id_,
-                    account,
-                    Mode(mode),
-                    self._documents_of(id_),
-                    created,
-                    callback,
-                    bill.exact(reserved),
+                replace(
+                    self._job(id_, account, Mode(mode), created, callback),
+                    reserved=bill.exact(reserved),
                 ),
                 record.progress(progress),
                 intended,
@@ -288,15 +294,17 @@ class Store:
             for id_, mode, created, callback, progress, intended, reserved in rows
         ]
 
-    def _documents_of(self, job: str) -> tuple[Document, ...]:
-        # A document that was edited while its job was in flight is settled as it was.
-        rows = self._reader.execute(
-            "SELECT coalesce(link.spec, document.spec) FROM job_document AS link "
-            "JOIN document ON document.id = link.document "
-            "WHERE link.job = ? ORDER BY position",
-            (job,),
-        )
-        return tuple(record.document(spec) for (spec,) in rows)
+    def _job(
+        self, id_: str, account: str, mode: Mode, created: float, callback: str | None
+    ) -> Job:
+        rows = self._reader.execute(_CARRIED, (id_,)).fetchall()
+        documents = tuple(record.document(spec) for spec, _ in rows)
+        gone = frozenset(place for place, (_, gone) in enumerate(rows) if gone)
+        return Job(id_, account, mode, documents, created, callback, gone)
+
+    def stranded(self, accounts: Collection[str]) -> list[Stranded]:
+        """Jobs that were left at other accounts than these."""
+        return stranded(self._reader, accounts)
 
     def committed(self) -> list[bill.Committed]:
         """What jobs have cost, or may have cost, over all runs of the batch."""

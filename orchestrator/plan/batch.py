@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from orchestrator.plan.deadlines import Due, Late
+
 OUTPUT_GUESS = 200_000
 """Bytes that an output is taken to need where nothing is known of it."""
 
@@ -75,6 +77,21 @@ def room_of(
 
 
 @dataclass(frozen=True, slots=True)
+class NumberRange:
+    """Numbers of a period that documents would get, or have already.
+
+    ``period`` is a year, as ``2026``, a month, as ``2026-03``, or empty.
+    """
+
+    series: str
+    period: str
+    is_new: bool
+    count: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run of this manifest would do with this ledger and these files.
 
@@ -90,6 +107,9 @@ class Plan:
         room: Bytes free where the outputs go, ``None`` where unknown.
         needs: Bytes that the outputs may need: a guess.
         budget: What the budget has room for, where there is one.
+        numbers: From series, by series and period; only looked at, not reserved.
+        dues: What a former run left at providers, and by when it has to be fetched.
+        lates: Accounts whose results would expire before they can be fetched.
     """
 
     name: str
@@ -103,6 +123,9 @@ class Plan:
     room: int | None
     needs: int
     budget: Room | None = None
+    numbers: Sequence[NumberRange] = ()
+    dues: Sequence[Due] = ()
+    lates: Sequence[Late] = ()
 
     @property
     def todo(self) -> int:

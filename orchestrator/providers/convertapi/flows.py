@@ -47,6 +47,7 @@ from orchestrator.providers.convertapi.codes import (
 from orchestrator.providers.convertapi.names import (
     file_id,
     is_first,
+    is_ours,
     job_path,
     name_of,
     said_id,
@@ -312,4 +313,5 @@ provider = Provider(
     ),
     base_url="https://v2.convertapi.com",
     spares_failures=True,  # "charged when it is done" (docs)
+    is_ours=is_ours,
 )
