@@ -212,7 +212,7 @@ def export() -> dict[str, Any]:
 
 def outside() -> dict[str, Any]:
     """Outside of VAT altogether, with an allowance."""
-    nobody = {"tax_ids": [{"scheme": "tax_number", "value": "1"}]}
+    nobody: dict[str, Any] = {"tax_ids": [{"scheme": "tax_number", "value": "1"}]}
     return _untaxed(
         "O",
         seller=party("Verein", **nobody),
