@@ -20,6 +20,7 @@ from orchestrator.invoices.model import (
     TaxRounding,
 )
 from orchestrator.invoices.money import LIMIT, MINOR_UNITS, places
+from orchestrator.invoices.paycode import reference_faults
 from orchestrator.invoices.problem import Problem
 from orchestrator.invoices.supplied import compare
 
@@ -227,6 +228,10 @@ def _payment(invoice: Invoice) -> Iterator[Problem]:
     why = fault_of_iban(iban) if iban else None
     if why:
         yield Problem("payment.iban", "E_IBAN", why, found=iban)
+        return
+    for path, fault in reference_faults(invoice):
+        found = invoice.payment.reference
+        yield Problem(path, "E_PAYMENT_REFERENCE", fault, found=found)
 
 
 def _credit(invoice: Invoice) -> Iterator[Problem]:
