@@ -123,7 +123,7 @@ def rich() -> dict[str, Any]:
             "account_holder": "Seller GmbH",
             "iban": "DE89 3704 0044 0532 0130 00",
             "bic": "COBADEFFXXX",
-            "reference": "RF18 5390",
+            "reference": "RF18539007547034",
             "prepaid": [
                 {"amount": "100.00", "date": "2026-01-05", "reference": "A"},
                 {"amount": "5.00"},
