@@ -38,8 +38,11 @@ from orchestrator.transfer.log import ExchangeLog
 from orchestrator.transfer.private import PrivateService
 from orchestrator.transfer.sink import FileOutputs
 
-REVIVALS = 5
-"""How often a private service that died is started again in one run."""
+REVIVALS = 8
+"""How often a private service that died is started again in one run.
+
+More often than a document may kill it: then that document fails, and the run goes on.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ def plan_of(batch: Prepared, clock: Clock | None = None) -> Plan:
         parts=parts,
         room=_room(batch),
         needs=needs_of(parts),
+        numbers=batch.numbers.ranges(),
         dues=dues(batch.stage.flights(), kept, now),
         lates=_lates(batch),
     )

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 import msgspec
@@ -15,16 +15,18 @@ import msgspec
 from orchestrator.batch.accounts import Account, accounts_of
 from orchestrator.batch.api import load_manifest
 from orchestrator.batch.folder import folder_of
+from orchestrator.cli.attention import show_attention
 from orchestrator.cli.common import (
     echo_json,
     json_option,
     manifest_argument,
+    named,
     state_option,
 )
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.ledger.stranded import Stranded
 from orchestrator.ledger.view import COLUMNS, Row, View
-from orchestrator.model import State
+from orchestrator.model import Reason, State
 from orchestrator.plan.deadlines import iso
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import status_lines, stranded_lines
@@ -32,6 +34,12 @@ from orchestrator.report.summary import status_lines, stranded_lines
 
 @click.command("status")
 @manifest_argument
+@click.option(
+    "--attention",
+    is_flag=True,
+    help="Also tell all that is known of documents in doubt, overdue, lost, missing "
+    "or failed, and what decides about each.",
+)
 @click.option(
     "--list",
     "listed",
@@ -41,7 +49,12 @@ from orchestrator.report.summary import status_lines, stranded_lines
 @state_option
 @json_option
 def status_command(
-    manifest: Path, state: Path | None, *, listed: str | None, as_json: bool
+    manifest: Path,
+    state: Path | None,
+    *,
+    attention: bool,
+    listed: str | None,
+    as_json: bool,
 ) -> Exit:
     """Show where a batch stands: documents by state, reasons, jobs in flight.
 
@@ -49,36 +62,53 @@ def status_command(
     """
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
-        states, reasons, flight = view.states(), view.reasons(), view.in_flight()
+        states = view.states()
         accounts = _accounts(manifest)
         left = () if accounts is None else view.stranded(accounts)
         if as_json:
-            _status_json(states, reasons, flight, left)
+            _status_json(view, left)
         else:
-            for line in status_lines(states, reasons, flight, folder.holder()):
+            for line in status_lines(
+                states,
+                view.reasons(),
+                view.in_flight(),
+                folder.holder(),
+                unanswered=view.unanswered(),
+                manifest=named(manifest, state),
+            ):
                 click.echo(line)
             for line in stranded_lines(left):
                 click.echo(line)
+        if attention:
+            show_attention(view, manifest, state, as_json=as_json)
         kept = _retentions(accounts)
         for row in view.rows(state=State(listed), retentions=kept) if listed else ():
             _list(row, as_json=as_json)
     return exit_of(states, stopped=(), is_interrupted=False)
 
 
-def _status_json(
-    states: dict[State, int],
-    reasons: list[tuple[State, str, int, str, str]],
-    flight: dict[str, int],
-    left: Sequence[Stranded],
-) -> None:
-    names = ("state", "code", "documents", "example", "message")
+def _status_json(view: View, left: Sequence[Stranded]) -> None:
     echo_json(
         "status",
-        states=states,
-        reasons=[dict(zip(names, each, strict=True)) for each in reasons],
-        jobs=flight,
+        states=view.states(),
+        reasons=[_reason(each) for each in view.reasons()],
+        jobs=view.in_flight(),
+        unanswered=view.unanswered(),
         stranded=[msgspec.to_builtins(each) for each in left],
     )
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    failure = reason.failure
+    return {
+        "state": reason.state,
+        "code": reason.code,
+        "documents": reason.documents,
+        "example": reason.examples[0] if reason.examples else "",
+        "examples": reason.examples,
+        "message": failure.message if failure else "",
+        "blame": failure.blame if failure else None,
+    }
 
 
 def _accounts(manifest: Path) -> Mapping[str, Account] | None:

@@ -89,7 +89,9 @@ class Lookup:
         await self._told(work, found)
 
     async def _told(self, work: Work, found: Progress) -> None:
-        if found.failure is None:
+        if found.failure is None and found.suspects:
+            work.progress = found  # the next question is about one of them
+        elif found.failure is None:
             await self._adopt(work, found)
         elif found.failure.remedy is not Remedy.ABSENT:
             tell_gates(self._gates, found.failure)

@@ -11,10 +11,11 @@ from typing import Any, Self
 
 from orchestrator.errors import UsageError
 from orchestrator.ledger import record
+from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.schema import NOW
 from orchestrator.ledger.stranded import Stranded, stranded
-from orchestrator.model import Document, Failure, Output, State
+from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
 from orchestrator.plan.deadlines import deadline, iso
 
 COLUMNS = (
@@ -38,6 +39,8 @@ COLUMNS = (
 )
 """Columns of an export, in order; docs/ledger.md says what each holds."""
 
+EXAMPLES = 3
+"""Ids that are named for each reason."""
 _ROWS = """
 SELECT spec, state, outputs, failure, made_by, job, document.updated,
   job.account, job.created, job.intended, job.progress
@@ -47,6 +50,18 @@ FROM document LEFT JOIN job ON job.id = document.job
 """
 
 
+_CARRIED = """
+job.phase = 'release' OR job.phase <> 'ended' AND EXISTS (
+  SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
+  WHERE link.job = job.id AND document.job = job.id AND document.state = 'open')
+"""
+_IN_FLIGHT = f"""
+SELECT phase, count(*) FROM job WHERE phase <> 'ended' AND ({_CARRIED}) GROUP BY phase
+"""  # noqa: S608  # the only insertion is a constant
+_UNANSWERED = f"""
+SELECT count(*) FROM job
+WHERE phase <> 'ended' AND intended IS NOT NULL AND ({_CARRIED})
+"""  # noqa: S608  # the only insertion is a constant
 _SPENT = """
 WITH spent AS (
   SELECT job.account AS account, min(document.spec->>'$.operation') AS operation,
@@ -135,23 +150,34 @@ class View:
         rows = self._db.execute("SELECT state, count(*) FROM document GROUP BY state")
         return {State(state): count for state, count in rows}
 
-    def reasons(self) -> list[tuple[State, str, int, str, str]]:
-        """What stands against documents: state, code, count, example, message."""
+    def reasons(self) -> list[Reason]:
+        """What stands against documents, by state and code; the most first."""
         rows = self._db.execute(
-            "SELECT state, coalesce(code, ''), count(*), min(id), failure "
-            "FROM document WHERE state NOT IN ('done', 'open', 'gone') "
+            "SELECT state, code, count(*), failure FROM document "
+            "WHERE state NOT IN ('done', 'open', 'gone') "
             "GROUP BY state, code ORDER BY count(*) DESC"
-        )
+        ).fetchall()
         return [
-            (
+            Reason(
                 State(state),
-                code,
+                code or "",
                 count,
-                example,
-                record.failure(failure).message if failure else "",
+                self._examples(state, code),
+                record.failure(failure) if failure else None,
             )
-            for state, code, count, example, failure in rows
+            for state, code, count, failure in rows
         ]
+
+    def _examples(self, state: str, code: str | None) -> tuple[str, ...]:
+        rows = self._db.execute(
+            "SELECT id FROM document WHERE state = ? AND code IS ? ORDER BY n LIMIT ?",
+            (state, code, EXAMPLES),
+        )
+        return tuple(id_ for (id_,) in rows)
+
+    def troubles(self, state: State) -> Iterator[Trouble]:
+        """Documents in a state, with all that is known of them."""
+        return troubles(self._db, state)
 
     def units(self) -> list[Spent]:
         """What accounts charged so far, by kind of work.
@@ -163,11 +189,13 @@ class View:
         return [Spent(*row) for row in rows]
 
     def in_flight(self) -> dict[str, int]:
-        """Number of jobs that are not ended, by phase."""
-        rows = self._db.execute(
-            "SELECT phase, count(*) FROM job WHERE phase <> 'ended' GROUP BY phase"
-        )
-        return dict(rows.fetchall())
+        """Number of jobs that carry open documents, or are to be deleted, by phase."""
+        return dict(self._db.execute(_IN_FLIGHT).fetchall())
+
+    def unanswered(self) -> int:
+        """Those of them whose request left, and whose answer is not known yet."""
+        row = self._db.execute(_UNANSWERED).fetchone()
+        return int(row[0])
 
     def stranded(self, accounts: Collection[str]) -> list[Stranded]:
         """Jobs that were left at other accounts than these."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.model import Document, State
-from orchestrator.plan.batch import Part, Plan
+from orchestrator.plan.batch import NumberRange, Part, Plan
 from orchestrator.plan.deadlines import iso
 from orchestrator.report.units import number, size, span
 
@@ -18,12 +18,14 @@ def mode_name(mode: str) -> str:
     return _NAMES.get(mode, mode)
 
 
-def document_line(document: Document, state: State, fate: str) -> str:
+def document_line(
+    document: Document, state: State, fate: str, number: str | None = None
+) -> str:
     """What ``plan --documents`` prints of a document."""
     where = _FATES.get(fate, fate) or str(state).replace("_", " ")
     return (
         f"{mode_name(document.mode):<10}  {size(document.size):>9}  {where:<8}  "
-        f"{document.id}: {document.reason}"
+        f"{document.id}{f' ({number})' if number else ''}: {document.reason}"
     )
 
 
@@ -31,6 +33,7 @@ def lines(plan: Plan) -> Iterator[str]:
     """What ``plan`` prints, line by line."""
     yield f"Plan of {plan.name}: {number(plan.documents, 'document')}"
     yield from _known(plan)
+    yield from map(_numbers, plan.numbers)
     yield from _deadlines(plan)
     if not plan.parts:
         yield "  nothing to do: every document is in the ledger"
@@ -50,6 +53,12 @@ def lines(plan: Plan) -> Iterator[str]:
             f"  disk    {size(plan.room)} free, outputs may need "
             f"{size(plan.needs)}: {verdict}"
         )
+
+
+def _numbers(found: NumberRange) -> str:
+    ends = found.first if found.count == 1 else f"{found.first} to {found.last}"
+    kind = "new" if found.is_new else "given before"
+    return f"  numbers {ends} ({found.count:,} {kind})"
 
 
 def _deadlines(plan: Plan) -> Iterator[str]:
