@@ -282,8 +282,8 @@ class Job:
         documents: What it is for; most jobs have one.
         created: Seconds since the epoch.
         callback: URL for the provider's webhook, where one listens.
-        withdrawn: Places of documents that are no longer its own: the user decided
-            about them. What still comes for them is let go.
+        withdrawn: Places of documents that are no longer its own: they are done, or
+            the user decided about them. What still comes for them is let go.
     """
 
     id: str

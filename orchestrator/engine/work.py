@@ -13,6 +13,7 @@ from orchestrator.model import (
     Phase,
     Progress,
     Remedy,
+    Saved,
     Verdict,
 )
 from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
@@ -31,6 +32,10 @@ WITHDRAWN = Failure(
     Blame.SERVICE,
     Remedy.DOUBT,
 )
+
+
+_NO_PART = Saved("", 0, "")
+"""Stands for a part that nobody waits for."""
 
 
 class AccountStopped(Exception):
@@ -95,6 +100,19 @@ def without_inline(progress: Progress) -> Progress:
 def without_parts(progress: Progress) -> Progress:
     """The same, when every result has to be fetched again."""
     results = tuple(replace(each, saved=None) for each in progress.results)
+    return replace(progress, results=results)
+
+
+def spared(job: Job, progress: Progress) -> Progress:
+    """The same, with nothing to fetch for documents that do not wait for it."""
+    if not job.withdrawn:
+        return progress
+    results = tuple(
+        replace(each, saved=each.saved or _NO_PART)
+        if each.document in job.withdrawn
+        else each
+        for each in progress.results
+    )
     return replace(progress, results=results)
 
 
