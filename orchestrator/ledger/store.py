@@ -64,11 +64,13 @@ ORDER BY created
 _CARRIED = """
 SELECT coalesce(link.spec, document.spec),
   document.job IS NOT link.job OR document.code IS 'given_up'
+  OR document.state = 'done'
 FROM job_document AS link JOIN document ON document.id = link.document
 WHERE link.job = ? ORDER BY position
 """
 """A document that was edited while its job was in flight is settled as it was; one
-that the user decided about is not its any more, and keeps its place."""
+that the user decided about, or that is done, is not its any more, and keeps its place.
+"""
 
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
