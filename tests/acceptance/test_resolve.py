@@ -15,10 +15,11 @@ import pytest
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger.view import View
 from tests.acceptance import command
+from tests.paper import pdf
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
-PDF = b"%PDF-1.7\n" + b"mine " * 40 + b"\n%%EOF\n"
+PDF = pdf("mine")
 
 
 def script(folder: Path, fault: str) -> tuple[str, ...]:
