@@ -241,6 +241,8 @@ class Progress:
         laps: How often a phase went back (a link that died); bounded by the driver.
         cost: Units that the provider says it charged.
         made_by: Converter and version, as far as the provider tells.
+        suspects: Handles of which one may be this job's, whose reply was lost: a lookup
+            asks for one after the other.
     """
 
     phase: Phase = Phase.SUBMIT
@@ -254,6 +256,7 @@ class Progress:
     laps: int = 0
     cost: float | None = None
     made_by: str = ""
+    suspects: tuple[str, ...] = ()
 
     def at(self, phase: Phase, **changes: Any) -> Progress:
         """The same job at another phase, with nothing held against it."""

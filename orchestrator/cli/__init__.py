@@ -52,6 +52,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.cli.status:ledger_command",
         "Export the results ledger.",
     ),
+    "numbers": (
+        "orchestrator.cli.numbers:numbers_command",
+        "List, check and void numbers of series.",
+    ),
     "design": (
         "orchestrator.designs.command:design_command",
         "List, show and check designs.",

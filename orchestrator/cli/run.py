@@ -206,7 +206,8 @@ def _rehearse(
     from orchestrator.cli.rehearse import rehearsal_of, show_rehearsal  # noqa: PLC0415
 
     with faults_shown(as_json=as_json):
-        loaded = load_manifest(manifest)  # keys are not looked for
+        # Keys are not looked for, but rows are the real ones.
+        loaded = load_manifest(manifest, sources=environment())
         rehearsal = rehearsal_of(loaded, state, faults)
         options = replace(options, rehearsal=rehearsal)
         place = rehearsal.folder
@@ -232,6 +233,7 @@ def _carry(
     run = Run(batch, folder, options=options, environment=environment())
     began = time.monotonic()
     with display(as_json=as_json) as shown:
+        run.say = shown.say
         shown.begin(plan, run, most=options.limit)
         is_interrupted = asyncio.run(_follow(run, shown))
     seconds = time.monotonic() - began

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,9 @@ from orchestrator.ledger import record
 from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.schema import NOW
+from orchestrator.ledger.stranded import Stranded, stranded
 from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
+from orchestrator.plan.deadlines import deadline, iso
 
 COLUMNS = (
     "id",
@@ -33,13 +35,18 @@ COLUMNS = (
     "message",
     "blame",
     "updated",
+    "deadline",
 )
 """Columns of an export, in order; docs/ledger.md says what each holds."""
 
 EXAMPLES = 3
 """Ids that are named for each reason."""
 _ROWS = """
-SELECT spec, state, outputs, failure, made_by, job, updated FROM document
+SELECT spec, state, outputs, failure, made_by, job, document.updated,
+  job.account, job.created, job.intended, job.progress
+FROM document LEFT JOIN job ON job.id = document.job
+  AND job.phase NOT IN ('release', 'ended')
+  AND state IN ('open', 'in_doubt', 'overdue', 'failed')
 """
 
 
@@ -93,6 +100,7 @@ class Row:
     made_by: str
     job: str | None
     updated: float | None
+    deadline: float | None = None
 
     def flat(self) -> dict[str, Any]:
         """The row of an export: one text or number for each of ``COLUMNS``."""
@@ -114,6 +122,7 @@ class Row:
             "message": failure.message if failure else None,
             "blame": str(failure.blame) if failure else None,
             "updated": self.updated,
+            "deadline": None if self.deadline is None else iso(self.deadline),
         }
 
 
@@ -188,13 +197,27 @@ class View:
         row = self._db.execute(_UNANSWERED).fetchone()
         return int(row[0])
 
-    def rows(self, *, state: State | None = None) -> Iterator[Row]:
-        """Every document in the order of the manifest."""
+    def stranded(self, accounts: Collection[str]) -> list[Stranded]:
+        """Jobs that were left at other accounts than these."""
+        return stranded(self._db, accounts)
+
+    def rows(
+        self,
+        *,
+        state: State | None = None,
+        retentions: Mapping[str, float] | None = None,
+    ) -> Iterator[Row]:
+        """Every document in the order of the manifest.
+
+        ``retentions`` tells for how many seconds each account's provider keeps jobs;
+        without it, deadlines are told of results alone.
+        """
         where = "WHERE state = ?" if state else ""
         found = self._db.execute(
             f"{_ROWS} {where} ORDER BY n", (state,) if state else ()
         )
-        for spec, now, outputs, failure, made_by, job, updated in found:
+        kept = retentions or {}
+        for spec, now, outputs, failure, made_by, job, updated, *flight in found:
             yield Row(
                 document=record.document(spec),
                 state=State(now),
@@ -203,7 +226,21 @@ class View:
                 made_by=made_by or "",
                 job=job,
                 updated=updated,
+                deadline=_deadline(flight, kept),
             )
+
+
+def _deadline(flight: Sequence[Any], retentions: Mapping[str, float]) -> float | None:
+    """When what waits at the provider is gone; of a job that has ended, ``None``."""
+    account, created, intended, progress = flight
+    if progress is None:
+        return None
+    return deadline(
+        record.progress(progress),
+        created=created,
+        intended=intended,
+        retention=retentions.get(account),
+    )
 
 
 def reopen(path: Path, states: Collection[State], *, code: str | None = None) -> int:

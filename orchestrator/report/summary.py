@@ -58,6 +58,36 @@ class Holding(Protocol):
         ...
 
 
+class Left(Protocol):
+    """Jobs at an account that is not in the manifest."""
+
+    @property
+    def account(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def jobs(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def documents(self) -> int:
+        """Documents that they carry."""
+        ...
+
+
+def stranded_lines(stranded: Sequence[Left]) -> Iterator[str]:
+    """What is said of jobs that nobody carries, since their account was removed."""
+    for each in stranded:
+        yield (
+            f"account {each.account} is not in the manifest any more, and "
+            f"{number(each.jobs, 'job')} of {number(each.documents, 'document')} "
+            "were left there; they may be billed: put the account back and run again, "
+            "or decide with `orchestrator resolve`"
+        )
+
+
 def states_line(states: Mapping[State, int]) -> str:
     """``18 done, 2 failed``, in a fixed order."""
     shown = [
