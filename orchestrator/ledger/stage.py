@@ -380,6 +380,15 @@ class Stage:
         for spec, state, fate in rows:
             yield record.document(spec), State(state), fate
 
+    def gone(self) -> Iterator[tuple[Document, State, str]]:
+        """Documents that the manifest has no more, with their states."""
+        rows = self._db.execute(
+            "SELECT spec, state FROM ledger.document WHERE state <> 'gone' "
+            "AND id NOT IN (SELECT id FROM new) ORDER BY n"
+        )
+        for spec, state in rows:
+            yield record.document(spec), State(state), "gone"
+
     def merge(self) -> None:
         """Write the staged documents into the ledger, in one transaction.
 

@@ -304,6 +304,14 @@ class Store:
         gone = frozenset(place for place, (_, gone) in enumerate(rows) if gone)
         return Job(id_, account, mode, documents, created, callback, gone)
 
+    def has_jobs(self, account: str) -> bool:
+        """Whether an account was ever asked for anything."""
+        row = self._reader.execute(
+            "SELECT 1 FROM document WHERE account = ? AND job IS NOT NULL LIMIT 1",
+            (account,),
+        ).fetchone()
+        return row is not None
+
     def stranded(self, accounts: Collection[str]) -> list[Stranded]:
         """Jobs that were left at other accounts than these."""
         return stranded(self._reader, accounts)
