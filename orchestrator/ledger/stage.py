@@ -18,7 +18,7 @@ from typing import Any, Self
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
 from orchestrator.ledger.feed import is_named
-from orchestrator.ledger.opening import connect, uri
+from orchestrator.ledger.opening import check_sound, connect, uri
 from orchestrator.ledger.schema import NOW, TABLES
 from orchestrator.model import Document, State
 
@@ -189,7 +189,7 @@ class Stage:
 
     def _attach(self) -> None:
         if self._exists:
-            connect(self._path, readonly=True).close()
+            check_sound(self._path)
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
         else:
             self._db.execute("ATTACH ':memory:' AS ledger")
