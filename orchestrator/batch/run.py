@@ -15,6 +15,7 @@ from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.rehearsal import Tab
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
+from orchestrator.errors import MachineError
 from orchestrator.ledger.store import Store
 from orchestrator.model import Failure, State, Verdict
 
@@ -172,8 +173,15 @@ class Run:
             for job, progress, intended in store.open_jobs(name)
         ]
         await opened.dispatcher.run(left)
-        if opened.dispatcher.stopped:
-            self.tally.stopped[name] = opened.dispatcher.stopped
+        stopped = opened.dispatcher.stopped
+        if stopped and stopped.status == 507 and opened.account.settings.is_private:
+            # Its disk is ours.
+            raise MachineError(
+                f"{self._folder.service}: no room for the files of the private "
+                "service; make room and run the same command again"
+            )
+        if stopped:
+            self.tally.stopped[name] = stopped
 
     async def _tell(self, verdicts: Sequence[Verdict]) -> None:
         for each in verdicts:

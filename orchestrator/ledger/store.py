@@ -30,7 +30,7 @@ from typing import Self
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
-from orchestrator.ledger.opening import connect
+from orchestrator.ledger.opening import broken, connect, identity
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
     Rows,
@@ -74,6 +74,7 @@ class Store:
         except MachineError:
             self._connection.close()
             raise
+        self._identity = identity(path)
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ended = False
@@ -223,7 +224,14 @@ class Store:
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whoever waits has to be told, always
             self._roll_back()
-            return MachineError(f"ledger {self.path}: {error}")
+            return broken(self.path, error)
+        if identity(self.path) != self._identity:
+            # SQLite goes on writing to a file that has no name any more.
+            return MachineError(
+                f"ledger {self.path}: it was removed or replaced during the run; what "
+                "is in flight may be billed. Put it back before you run again, or all "
+                "of it is sent anew"
+            )
         self.commits += 1
         self.rows += len(rows.jobs)
         return None
