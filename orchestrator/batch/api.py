@@ -80,7 +80,8 @@ async def run_batch(
 
     Raises:
         ManifestError: the manifest has faults, or asks for what an account cannot do.
-        UsageError: an option names documents that the manifest does not have.
+        UsageError: an option names documents that the manifest does not have, or
+            changed documents would be billed again (see ``RunOptions.adopt``).
         AccountError: a key is missing, or a service cannot be reached.
         MachineError: the batch is held by another process, or cannot be written.
     """
@@ -118,6 +119,7 @@ def opened(
     options = options or RunOptions()
     folder = folder_of(manifest.settings.path, state)
     clock = clock or SystemClock()
+    folder.require_local()
     with ExitStack() as stack:
         # Held first, where there is something to hold: the outputs of a run that is
         # going on are no strangers' files. A faulty first manifest leaves no folder.
@@ -133,6 +135,7 @@ def opened(
             )
         )
         _require_known(batch, options.only)
+        _require_leave(batch, options)
         if not is_held:
             folder.make()
             stack.enter_context(folder.held(clock))
@@ -148,6 +151,24 @@ def _require_known(batch: Prepared, only: Sequence[str]) -> None:
         raise UsageError(
             f"--only {names}: the manifest has no such document; "
             "`orchestrator plan --documents` lists the ids"
+        )
+
+
+def _require_leave(batch: Prepared, options: RunOptions) -> None:
+    """Let nothing be paid again unasked."""
+    diff, again = batch.diff, batch.again
+    if options.refuse and (diff.changed or diff.gone):
+        raise UsageError(
+            f"--refuse: {diff.changed:,} changed and {diff.gone:,} gone since the last "
+            "run; nothing was sent; `orchestrator plan --documents` shows which"
+        )
+    if again.documents and not options.adopt:
+        shown = ", ".join(repr(each) for each in again.examples)
+        more = again.documents - len(again.examples)
+        raise UsageError(
+            f"{again.documents:,} of the documents that are done changed, and would be "
+            f"billed again: {shown}{f' and {more:,} more' if more else ''}; "
+            "nothing was sent; allow it with --adopt, or undo the change"
         )
 
 

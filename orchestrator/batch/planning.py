@@ -26,6 +26,8 @@ def plan_of(batch: Prepared) -> Plan:
         parts=parts,
         room=_room(batch),
         needs=needs_of(parts),
+        again=batch.again.documents,
+        again_examples=batch.again.examples,
     )
 
 

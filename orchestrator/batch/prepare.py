@@ -29,6 +29,17 @@ Choices = Callable[[str, int, Operation, Mode | None], Choice]
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """Documents that were paid for, or may have been, and are asked for anew.
+
+    ``examples`` are the first of their ids, in the order of the manifest.
+    """
+
+    documents: int = 0
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A valid manifest beside its ledger: everything that a plan or a run needs."""
 
@@ -39,6 +50,7 @@ class Prepared:
     shares: Sequence[Share]
     wishes: Mapping[Wish, Place]
     manifest: Manifest
+    again: Again
 
     def merged(self) -> Prepared:
         """The same batch beside the ledger as it is after the merge.
@@ -111,8 +123,10 @@ def prepared(
         manifest.finish()
         diff = stage.compare()
         shares = stage.shares()
+        free = [each.name for each in accounts.values() if each.settings.is_private]
+        again = Again() if rehearsal is not None else Again(*stage.again(free))
         settings = manifest.settings
-        yield Prepared(settings, accounts, stage, diff, shares, wishes, manifest)
+        yield Prepared(settings, accounts, stage, diff, shares, wishes, manifest, again)
 
 
 def _choices(accounts: Mapping[str, Account]) -> Choices:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orchestrator.errors import MachineError
 from orchestrator.ledger import record
 from orchestrator.ledger.feed import is_named
-from orchestrator.ledger.opening import connect, uri
+from orchestrator.ledger.opening import broken, connect, uri
 from orchestrator.ledger.schema import TABLES
 from orchestrator.model import Document, State
 
@@ -113,6 +112,14 @@ WHERE new.fate IN ('new', 'changed')
    OR old.state IN ('open', 'in_doubt', 'overdue', 'gone')
 GROUP BY new.account, new.mode
 ORDER BY new.account, instr('sync async presigned', new.mode)
+"""
+_AGAIN = """
+FROM new JOIN ledger.document AS old ON old.id = new.id
+WHERE new.fate = 'changed' AND new.account NOT IN (SELECT value FROM json_each(?))
+  AND (old.state IN ('done', 'missing', 'lost', 'in_doubt', 'overdue')
+       OR old.state = 'open' AND old.job IN (
+         SELECT id FROM ledger.job
+         WHERE intended IS NOT NULL OR phase IN ('poll', 'fetch', 'release')))
 """
 _MERGE = (_FREE, _ABANDON, _KEEP_SPECS, _CHANGE, _INSERT, _REFRESH, _LEAVE)
 """In this order; a job that was never sent is not sent for what nobody wants now."""
@@ -265,6 +272,21 @@ class Stage:
         self._db.execute("INSERT INTO read VALUES(?, ?)", (path, found))
         return found
 
+    def again(self, free: Collection[str], *, most: int = 10) -> tuple[int, list[str]]:
+        """Changed documents that were paid for, or may have been; after ``compare``.
+
+        Args:
+            free: Accounts that bill nothing.
+            most: How many ids to give, in the order of the manifest.
+        """
+        names = (record.text(sorted(free)),)
+        count = self._db.execute(f"SELECT count(*) {_AGAIN}", names)  # a constant
+        ids = self._db.execute(
+            f"SELECT new.id {_AGAIN} ORDER BY new.n LIMIT ?",
+            (*names, most),
+        )
+        return int(count.fetchone()[0]), [id_ for (id_,) in ids]
+
     def unknown(self, names: Sequence[str]) -> list[str]:
         """Ids and shell patterns that mean no document of the manifest."""
         left = list(dict.fromkeys(names))
@@ -311,7 +333,7 @@ class Stage:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise MachineError(f"ledger {self._path}: {error}") from error
+            raise broken(self._path, error) from error
         self._exists = True
 
 

@@ -43,6 +43,9 @@ class Plan:
         parts: What is to be done.
         room: Bytes free where the outputs go, ``None`` where unknown.
         needs: Bytes that the outputs may need: a guess.
+        again: Changed documents that were paid for, or may have been: ``run`` asks for
+            leave to send them again.
+        again_examples: The first of their ids.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Plan:
     parts: Sequence[Part]
     room: int | None
     needs: int
+    again: int = 0
+    again_examples: Sequence[str] = ()
 
     @property
     def todo(self) -> int:
