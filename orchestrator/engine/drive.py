@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.engine import retry
 from orchestrator.engine.ending import Ending
+from orchestrator.engine.exchange import parsed_by, passage, take_back, tell_gates
 from orchestrator.engine.limits import Gates
+from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.work import (
     NOWHERE,
@@ -29,13 +30,11 @@ from orchestrator.engine.work import (
     elsewhere,
     is_news,
     is_nowhere,
-    load_of,
     redirected,
     unsent,
     without_inline,
 )
 from orchestrator.model import (
-    LARGE,
     Blame,
     Failure,
     Job,
@@ -45,8 +44,8 @@ from orchestrator.model import (
     Saved,
     State,
 )
-from orchestrator.wire.flow import Absence, Provider, Step
-from orchestrator.wire.http import Repeat, Request, Response
+from orchestrator.wire.flow import Provider, Step
+from orchestrator.wire.http import Repeat, Request
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, is_unsent
 
 LAPS = 3
@@ -94,8 +93,15 @@ class Driver:
         self._gates = gates
         self._clock = clock
         self._luck = luck
-        self._trusted = trusted
-        self._listens = listens
+        self._lookup = Lookup(
+            provider,
+            transport=transport,
+            ledger=ledger,
+            gates=gates,
+            clock=clock,
+            trusted=trusted,
+            listens=listens,
+        )
         after = Phase.RELEASE if provider.release else Phase.ENDED
         self._ending = Ending(ledger, outputs, after=after)
 
@@ -111,7 +117,7 @@ class Driver:
             return End(())
         while True:
             if work.intended is not None:
-                await self._look_up(work)
+                await self._lookup.ask(work)
             elif work.progress.phase is Phase.FETCH and work.progress.has_saved():
                 if ended := await self._finish(work):
                     return ended
@@ -132,13 +138,13 @@ class Driver:
         request = step.build(work.job, work.progress)
         before = work.progress
         try:
-            async with self._passage(request):
+            async with passage(self._gates, request):
                 await self._exchange(work, step, request)
         except NotSent as error:
-            await self._take_back(work, error.code)
+            await take_back(self._ledger, work, error.code)
             work.progress = before.failed(unsent(error))
         except SourceChanged as error:
-            await self._take_back(work, "source_changed")
+            await take_back(self._ledger, work, "source_changed")
             work.progress = before.failed(
                 Failure("source_changed", str(error), Blame.DOCUMENT, Remedy.FAIL)
             )
@@ -146,12 +152,8 @@ class Driver:
             work.progress = self._after_silence(request, before, error)
         except asyncio.CancelledError as error:
             if is_unsent(error):
-                await asyncio.shield(self._take_back(work, "cancelled"))
+                await asyncio.shield(take_back(self._ledger, work, "cancelled"))
             raise
-
-    def _passage(self, request: Request) -> AbstractAsyncContextManager[None]:
-        load = load_of(request)
-        return self._gates.passage(load, is_large=load >= LARGE, lane=request.lane)
 
     async def _exchange(
         self, work: Work, step: Step, request: Request, hops: int = 0
@@ -162,7 +164,7 @@ class Driver:
                 await self._ledger.intend(work.job, work.progress)
             except asyncio.CancelledError:
                 # Not a byte has left: say so before giving way.
-                await asyncio.shield(self._take_back(work, "cancelled"))
+                await asyncio.shield(take_back(self._ledger, work, "cancelled"))
                 raise
 
         hook = intend if request.repeat.may_cost else None
@@ -181,7 +183,9 @@ class Driver:
     async def _answered(
         self, work: Work, step: Step, request: Request, reply: Reply
     ) -> None:
-        parsed = self._parse(step, work, work.progress, reply.response)
+        parsed = parsed_by(
+            self._provider, step, work.job, work.progress, reply.response
+        )
         if parsed.failure is not None:
             await self._refused(work, request, parsed)
             return
@@ -190,20 +194,6 @@ class Driver:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
             self._cut(work, request, before, error, reply.response.status)
-
-    def _parse(
-        self, step: Step, work: Work, before: Progress, response: Response
-    ) -> Progress:
-        """Parse a reply; one that leads out of the flow says nothing that is known."""
-        before = replace(before, failure=None)
-        parsed = step.parse(work.job, before, response)
-        flow = self._provider.flows[work.job.mode]
-        if parsed.failure or parsed.phase in flow or parsed.phase is Phase.ENDED:
-            return parsed
-        why = f"the reply leads to {parsed.phase}, which {work.job.mode} does not have"
-        status = response.status
-        failure = Failure("bad_reply", why, Blame.SERVICE, Remedy.LOOKUP, status)
-        return before.failed(failure)
 
     async def _take(
         self, work: Work, request: Request, parsed: Progress, reply: Reply
@@ -252,26 +242,13 @@ class Driver:
         failure = parsed.failure
         if failure is None:
             return
-        self._tell_gates(failure)
+        tell_gates(self._gates, failure)
         if not request.repeat.may_cost and failure.remedy is Remedy.LOOKUP:
             # Nothing was at stake: asking again is the lookup.
             parsed = parsed.failed(replace(failure, remedy=Remedy.RETRY))
         elif failure.remedy not in _UNPROVEN:
-            await self._take_back(work, failure.code)
+            await take_back(self._ledger, work, failure.code)
         work.progress = parsed
-
-    def _tell_gates(self, failure: Failure) -> None:
-        if failure.retry_after:
-            self._gates.pause(failure.retry_after)
-        if failure.status in (429, 503):
-            self._gates.width.was_refused(f"status {failure.status}")
-        elif failure.blame is Blame.SERVICE:
-            self._gates.width.had_trouble()
-
-    async def _take_back(self, work: Work, why: str) -> None:
-        if work.intended is not None:
-            await self._ledger.not_sent(work.job, work.progress, why)
-            work.intended = None
 
     def _after_silence(
         self, request: Request, before: Progress, error: Unanswered
@@ -298,81 +275,6 @@ class Driver:
         if silent.failure is not None:
             silent = silent.failed(replace(silent.failure, status=status))
         work.progress = silent
-
-    # Looking up...
-
-    async def _look_up(self, work: Work) -> None:
-        find, asked = self._question(work)
-        if find is None:
-            self._await_echo(work)
-            return
-        request = find.build(work.job, asked)
-        try:
-            async with (
-                self._passage(request),
-                self._transport.send(request) as reply,
-            ):
-                found = self._parse(find, work, asked, reply.response)
-        except (NotSent, Unanswered) as error:
-            silence = Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
-            work.progress = work.progress.failed(silence)
-            return
-        if found.failure is None:
-            await self._adopt(work, found)
-        elif found.failure.remedy is not Remedy.ABSENT:
-            self._tell_gates(found.failure)
-            work.progress = work.progress.failed(found.failure)
-        elif self._step(work).find is None:
-            # The echo spoke of another job, or was forged.
-            work.echo = None
-            self._await_echo(work)
-        else:
-            await self._absent(work)
-
-    def _question(self, work: Work) -> tuple[Step | None, Progress]:
-        """What to ask about a job whose reply was lost, and from where."""
-        find, adoption = self._step(work).find, self._provider.adoption
-        if find is not None or adoption is None or work.echo is None:
-            return find, work.progress
-        said = adoption.read(work.job, work.progress, work.echo)
-        return (adoption.confirm, said) if said else (None, work.progress)
-
-    def _await_echo(self, work: Work) -> None:
-        """Wait for a webhook that names the job, where one may come; else doubt."""
-        age = max(0.0, self._clock.now() - (work.intended or 0.0))
-        adoption = self._provider.adoption
-        left = adoption.patience - age if adoption and self._listens else 0.0
-        if left > 0:
-            work.progress = replace(work.progress, failure=None, wait=left)
-        else:
-            work.progress = work.progress.failed(doubt(work.progress.failure))
-
-    async def _adopt(self, work: Work, found: Progress) -> None:
-        if not self._trusted:
-            self._trusted = True
-            await self._ledger.trust(work.job.account)
-        await self._ledger.advance(work.job, found)
-        work.intended = None
-        work.reached(found)
-
-    async def _absent(self, work: Work) -> None:
-        """A lookup found nothing: that proves something, or it does not."""
-        age = max(0.0, self._clock.now() - (work.intended or 0.0))
-        absence = self._provider.absence
-        proves = absence is Absence.PROVES or (
-            absence is Absence.PROVES_ONCE_TRUSTED and self._trusted
-        )
-        if not proves or age > self._provider.retention / 2:
-            work.progress = work.progress.failed(doubt(work.progress.failure))
-        elif age < self._provider.settle:
-            work.progress = replace(
-                work.progress, failure=None, wait=self._provider.settle - age
-            )
-        else:
-            laps = work.progress.laps + 1
-            again = replace(work.progress, failure=None, wait=None, laps=laps)
-            work.reached(again)
-            await self._take_back(work, "absent")
 
     # Judging...
 
@@ -409,7 +311,7 @@ class Driver:
     async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
         settle = self._ending.settle
         if failure.remedy is Remedy.LOOKUP:
-            can_ask = work.intended is not None and self._can_ask(work)
+            can_ask = work.intended is not None and self._lookup.can_ask(work)
             return (can_ask and self._retry(work, failure)) or await settle(
                 work, State.IN_DOUBT, doubt(failure)
             )
@@ -418,10 +320,6 @@ class Driver:
         if failure.remedy is Remedy.STOP:
             raise AccountStopped(failure)
         return await settle(work, _ENDINGS[failure.remedy], failure)
-
-    def _can_ask(self, work: Work) -> bool:
-        hears = self._provider.adoption is not None and self._listens
-        return hears or self._step(work).find is not None
 
     async def _give_up(self, work: Work, failure: Failure) -> End:
         """End a job after its last try, with what was paid for still within reach."""
@@ -472,7 +370,7 @@ class Driver:
             request = step.build(work.job, work.progress)
             try:
                 async with (
-                    self._passage(request),
+                    passage(self._gates, request),
                     self._transport.send(request) as reply,
                 ):
                     progress = step.parse(work.job, work.progress, reply.response)

@@ -1,0 +1,126 @@
+"""Looking up a job whose reply was lost: taken over, sent again, or left in doubt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.clock import Clock
+from orchestrator.engine.exchange import parsed_by, passage, take_back, tell_gates
+from orchestrator.engine.limits import Gates
+from orchestrator.engine.ports import Ledger, Transport
+from orchestrator.engine.work import Work, doubt
+from orchestrator.model import Blame, Failure, Progress, Remedy
+from orchestrator.wire.flow import Absence, Provider, Step
+from orchestrator.wire.outcome import NotSent, Unanswered
+
+
+class Lookup:
+    """Asks one account about jobs whose intent has no known outcome.
+
+    ``trusted`` says that a lookup of one of our own ids was answered before;
+    ``listens``, that webhooks may come.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        transport: Transport,
+        ledger: Ledger,
+        gates: Gates,
+        clock: Clock,
+        trusted: bool,
+        listens: bool,
+    ) -> None:
+        self._provider = provider
+        self._transport = transport
+        self._ledger = ledger
+        self._gates = gates
+        self._clock = clock
+        self._trusted = trusted
+        self._listens = listens
+
+    def can_ask(self, work: Work) -> bool:
+        """Whether anything could tell what became of a lost request."""
+        hears = self._provider.adoption is not None and self._listens
+        return hears or self._find(work) is not None
+
+    async def ask(self, work: Work) -> None:
+        """Ask once, and take the job as far as the answer leads."""
+        find, asked = self._question(work)
+        if find is None:
+            self._await_echo(work)
+            return
+        request = find.build(work.job, asked)
+        try:
+            async with (
+                passage(self._gates, request),
+                self._transport.send(request) as reply,
+            ):
+                found = parsed_by(self._provider, find, work.job, asked, reply.response)
+        except (NotSent, Unanswered) as error:
+            silence = Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
+            work.progress = work.progress.failed(silence)
+            return
+        await self._told(work, found)
+
+    async def _told(self, work: Work, found: Progress) -> None:
+        if found.failure is None:
+            await self._adopt(work, found)
+        elif found.failure.remedy is not Remedy.ABSENT:
+            tell_gates(self._gates, found.failure)
+            work.progress = work.progress.failed(found.failure)
+        elif self._find(work) is None:
+            # The echo spoke of another job, or was forged.
+            work.echo = None
+            self._await_echo(work)
+        else:
+            await self._absent(work)
+
+    def _find(self, work: Work) -> Step | None:
+        return self._provider.flows[work.job.mode][work.progress.phase].find
+
+    def _question(self, work: Work) -> tuple[Step | None, Progress]:
+        """What to ask about a job whose reply was lost, and from where."""
+        find, adoption = self._find(work), self._provider.adoption
+        if find is not None or adoption is None or work.echo is None:
+            return find, work.progress
+        said = adoption.read(work.job, work.progress, work.echo)
+        return (adoption.confirm, said) if said else (None, work.progress)
+
+    def _await_echo(self, work: Work) -> None:
+        """Wait for a webhook that names the job, where one may come; else doubt."""
+        age = max(0.0, self._clock.now() - (work.intended or 0.0))
+        adoption = self._provider.adoption
+        left = adoption.patience - age if adoption and self._listens else 0.0
+        if left > 0:
+            work.progress = replace(work.progress, failure=None, wait=left)
+        else:
+            work.progress = work.progress.failed(doubt(work.progress.failure))
+
+    async def _adopt(self, work: Work, found: Progress) -> None:
+        if not self._trusted:
+            self._trusted = True
+            await self._ledger.trust(work.job.account)
+        await self._ledger.advance(work.job, found)
+        work.intended = None
+        work.reached(found)
+
+    async def _absent(self, work: Work) -> None:
+        """A lookup found nothing: that proves something, or it does not."""
+        age = max(0.0, self._clock.now() - (work.intended or 0.0))
+        absence = self._provider.absence
+        proves = absence is Absence.PROVES or (
+            absence is Absence.PROVES_ONCE_TRUSTED and self._trusted
+        )
+        if not proves or age > self._provider.retention / 2:
+            work.progress = work.progress.failed(doubt(work.progress.failure))
+        elif age < self._provider.settle:
+            work.progress = replace(
+                work.progress, failure=None, wait=self._provider.settle - age
+            )
+        else:
+            laps = work.progress.laps + 1
+            again = replace(work.progress, failure=None, wait=None, laps=laps)
+            work.reached(again)
+            await take_back(self._ledger, work, "absent")
