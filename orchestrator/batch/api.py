@@ -17,6 +17,7 @@ from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.batch.run import Run
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import UsageError
+from orchestrator.ledger.opening import telling
 from orchestrator.ledger.view import View, mark_missing, reopen
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
@@ -121,6 +122,7 @@ def opened(
     clock = clock or SystemClock()
     folder.require_local()
     with ExitStack() as stack:
+        stack.enter_context(telling(folder.ledger))
         # Held first, where there is something to hold: the outputs of a run that is
         # going on are no strangers' files. A faulty first manifest leaves no folder.
         is_held = folder.path.is_dir()

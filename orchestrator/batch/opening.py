@@ -47,6 +47,7 @@ class Opened:
 
     account: Account
     dispatcher: Dispatcher
+    feed: Pages
     balance: float | None = None
     callback: str | None = None
 
@@ -122,7 +123,7 @@ class Opening:
                 endpoint = self._endpoint(account)
             opened.append(await self._open(account, endpoint, tell))
         self._watches.extend(each.dispatcher for each in opened)
-        await self._hooks.catch_up(self._left(accounts))
+        await self._hooks.catch_up(lambda: self._left(accounts))
         follower = asyncio.create_task(self._hooks.follow(), name="hooks")
         self._stack.callback(follower.cancel)
         return opened
@@ -135,8 +136,8 @@ class Opening:
 
     def _left(self, accounts: Sequence[Account]) -> set[str]:
         """Ids and handles of the jobs that a former run left."""
-        left = [each for a in accounts for each in self._store.open_jobs(a.name)]
-        return {job.id for job, _, _ in left} | {p.handle or "" for _, p, _ in left}
+        names = (self._store.names_left(each.name) for each in accounts)
+        return set().union(*names)
 
     def _endpoint(self, account: Account) -> Endpoint:
         url = account.settings.url or account.provider.base_url
@@ -214,9 +215,10 @@ class Opening:
             clock=self._clock,
             luck=self._luck,
         )
+        feed = Pages(self._store, account.name, self._options.only, self._allowance)
         dispatcher = Dispatcher(
             driver,
-            feed=Pages(self._store, account.name, self._options.only, self._allowance),
+            feed=feed,
             watch=watch,
             gates=gates,
             limits=limits,
@@ -225,7 +227,7 @@ class Opening:
             fits=account.provider.fits,
             roll=roll,
         )
-        return Opened(account, dispatcher, balance, endpoint.callback)
+        return Opened(account, dispatcher, feed, balance, endpoint.callback)
 
     def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(documents: tuple[Document, ...]) -> Job:

@@ -156,22 +156,25 @@ class Run:
             self.drain()
         async with asyncio.TaskGroup() as group:
             for each in self._opened:
-                group.create_task(self._carry(each, store))
+                group.create_task(self._carry(each))
         if self._options.rehearsal is not None:
             self.tab = await opening.tab()
 
     def _names(self, store: Store) -> list[str]:
         """Accounts with something to do: a run without work starts no service."""
         todo = {share.account for share in self._batch.shares}
-        left = {name for name in self._batch.accounts if store.open_jobs(name)}
+        left = {name for name in self._batch.accounts if store.has_left(name)}
         return sorted(todo | left)
 
-    async def _carry(self, opened: Opened, store: Store) -> None:
+    async def _carry(self, opened: Opened) -> None:
         name = opened.account.name
-        left = [
-            Work(replace(job, callback=opened.callback), progress, intended)
-            for job, progress, intended in store.open_jobs(name)
-        ]
+
+        async def left(limit: int) -> list[Work]:
+            return [
+                Work(replace(job, callback=opened.callback), progress, intended)
+                for job, progress, intended in await opened.feed.left(limit)
+            ]
+
         await opened.dispatcher.run(left)
         stopped = opened.dispatcher.stopped
         if stopped and stopped.status == 507 and opened.account.settings.is_private:

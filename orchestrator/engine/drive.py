@@ -112,6 +112,7 @@ class Driver:
             AccountStopped: the account cannot go on; the job stays open.
             MachineError: the ledger or an output cannot be written.
         """
+        work.age(self._clock)
         if work.progress.phase is Phase.RELEASE:
             await self.release(work)
             return End(())
@@ -160,6 +161,7 @@ class Driver:
     ) -> None:
         async def intend() -> None:
             work.intended = self._clock.now()
+            work.doubt(self._clock)
             try:
                 await self._ledger.intend(work.job, work.progress)
             except asyncio.CancelledError:
@@ -302,7 +304,7 @@ class Driver:
 
     async def _pace(self, work: Work) -> Wait | End:
         pace = self._provider.pace
-        if self._clock.now() - work.job.created > pace.deadline:
+        if work.age(self._clock).likely(self._clock) > pace.deadline:
             why = f"not finished after {pace.deadline:.0f} s; asked again next time"
             failure = Failure("overdue", why, Blame.SERVICE, Remedy.OVERDUE)
             return await self._ending.settle(work, State.OVERDUE, failure)
@@ -375,7 +377,11 @@ class Driver:
                 ):
                     progress = step.parse(work.job, work.progress, reply.response)
             except (NotSent, Unanswered):
-                return
+                age = work.age(self._clock).likely(self._clock)
+                if age <= self._provider.retention:
+                    return  # the next run tries again
+                # The provider has let it go by itself.
+                progress = work.progress.at(Phase.ENDED)
             work.progress = progress
             if progress.phase is not Phase.RELEASE:
                 break

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.errors import MachineError
@@ -61,6 +63,19 @@ def identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Say which ledger it is, whatever SQLite cannot do in here.
+
+    Raises:
+        MachineError: instead of SQLite's own errors.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise broken(path, error) from error
 
 
 def broken(path: Path, error: Exception) -> MachineError:

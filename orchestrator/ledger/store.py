@@ -51,14 +51,24 @@ from orchestrator.model import (
 )
 
 _LEFT = """
-SELECT id, mode, created, callback, progress, intended FROM job
-WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
+FROM job WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
   SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
   WHERE link.job = job.id AND document.job = job.id
   AND document.state IN ('open', 'in_doubt', 'overdue')))
-ORDER BY created
 """
+_LEFT_PAGE = f"""
+SELECT id, mode, created, callback, progress, intended {_LEFT}
+AND (created, id) > (?, ?) ORDER BY created, id LIMIT ?
+"""
+_CARRIED = """
+SELECT link.job, coalesce(link.spec, document.spec) FROM job_document AS link
+JOIN document ON document.id = link.document
+WHERE link.job IN (SELECT value FROM json_each(?)) ORDER BY link.job, position
+"""
+_PAGE = 1000
 
+Left = tuple[Job, Progress, float | None]
+"""A job that a former run left, where it stands, and when its intent was written."""
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
 
@@ -263,33 +273,52 @@ class Store:
         )
         return [record.document(spec) for (spec,) in rows]
 
-    def open_jobs(self, account: str) -> list[tuple[Job, Progress, float | None]]:
-        """Jobs that a former run left, oldest first, with the time of their intent.
+    def open_jobs(self, account: str) -> list[Left]:
+        """All jobs that a former run left, oldest first; see ``left``."""
+        found: list[Left] = []
+        while page := self.left(account, after=found[-1][0] if found else None):
+            found += page
+        return found
+
+    def has_left(self, account: str) -> bool:
+        """Whether a former run left jobs of an account."""
+        row = self._reader.execute(f"SELECT 1 {_LEFT} LIMIT 1", (account,)).fetchone()
+        return row is not None
+
+    def names_left(self, account: str) -> set[str]:
+        """Ids and handles of the jobs that a former run left."""
+        rows = self._reader.execute(
+            f"SELECT id, progress->>'$.handle' {_LEFT}", (account,)
+        )
+        return {name for row in rows for name in row if name}
+
+    def left(
+        self, account: str, *, after: Job | None = None, limit: int = _PAGE
+    ) -> list[Left]:
+        """A page of the jobs that a former run left, oldest first.
 
         One whose documents all failed (a stranger's file had the name) stays where it
         is until the user opens its documents again.
         """
-        rows = self._reader.execute(_LEFT, (account,)).fetchall()
+        start = (after.created, after.id) if after else (float("-inf"), "")
+        rows = self._reader.execute(_LEFT_PAGE, (account, *start, limit)).fetchall()
+        carried = self._carried([row[0] for row in rows])
         return [
             (
-                Job(
-                    id_, account, Mode(mode), self._documents_of(id_), created, callback
-                ),
+                Job(id_, account, Mode(mode), carried[id_], created, callback),
                 record.progress(progress),
                 intended,
             )
             for id_, mode, created, callback, progress, intended in rows
         ]
 
-    def _documents_of(self, job: str) -> tuple[Document, ...]:
+    def _carried(self, jobs: Sequence[str]) -> dict[str, tuple[Document, ...]]:
         # A document that was edited while its job was in flight is settled as it was.
-        rows = self._reader.execute(
-            "SELECT coalesce(link.spec, document.spec) FROM job_document AS link "
-            "JOIN document ON document.id = link.document "
-            "WHERE link.job = ? ORDER BY position",
-            (job,),
-        )
-        return tuple(record.document(spec) for (spec,) in rows)
+        rows = self._reader.execute(_CARRIED, (record.text(jobs),))
+        found: dict[str, tuple[Document, ...]] = dict.fromkeys(jobs, ())
+        for job, spec in rows:
+            found[job] += (record.document(spec),)
+        return found
 
     def is_trusted(self, account: str) -> bool:
         """Whether a lookup of one of our own ids was ever answered positively."""
