@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PDF = b"%PDF-1.7\n" + b"%" * 1024 + b"\n%%EOF\n"
+PDF = b"%PDF-1.7\n<</Type /Page>>\n" + b"%" * 1024 + b"\n%%EOF\n"
 """What every document becomes; a PDF as far as a look at its ends can tell."""
 
 _SHA256 = hashlib.sha256(PDF).hexdigest()

@@ -6,7 +6,7 @@ changes is a new value, and what a resume needs is in :class:`Progress`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -279,6 +279,8 @@ class Job:
         documents: What it is for; most jobs have one.
         created: Seconds since the epoch.
         callback: URL for the provider's webhook, where one listens.
+        withdrawn: Places of documents that are no longer its own: the user decided
+            about them. What still comes for them is let go.
     """
 
     id: str
@@ -287,6 +289,13 @@ class Job:
     documents: tuple[Document, ...]
     created: float
     callback: str | None = None
+    withdrawn: frozenset[int] = frozenset()
+
+    def own(self) -> Iterator[tuple[int, Document]]:
+        """The documents that wait for it, with their places."""
+        for place, document in enumerate(self.documents):
+            if place not in self.withdrawn:
+                yield place, document
 
     @property
     def document(self) -> Document:

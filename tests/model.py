@@ -72,6 +72,18 @@ class Service:
         self.effect = effect
         self._polls = polls
 
+    def made(self, id_: str) -> bytes:
+        """What comes of a job."""
+        return PDF
+
+    def etag(self, id_: str) -> str:
+        """The hash of what comes of a job."""
+        return hashlib.sha256(self.made(id_)).hexdigest()
+
+    def paid(self, id_: str) -> str:
+        """What the bill calls a job."""
+        return id_
+
     def answer(self, request: Request) -> Canned:
         """Answer a request as the service would."""
         parts = request.url.strip("/").split("/")
@@ -95,7 +107,9 @@ class Service:
 
     def _get(self, id_: str, *, is_result: bool) -> Canned:
         if is_result:
-            return Canned(200, {"etag": f'"{SHA256}"'}, file=(PDF[:5], PDF[5:]))
+            file = self.made(id_)
+            etag = f'"{self.etag(id_)}"'
+            return Canned(200, {"etag": etag}, file=(file[:5], file[5:]))
         return self._look(id_)
 
     def _put(self, id_: str, mode: str) -> Canned:
@@ -107,16 +121,17 @@ class Service:
         if mode == "async":
             return self._said(202, id_)
         self.jobs[id_]["state"] = "done"
+        file = self.made(id_)
         headers = {
             "job-id": id_,
-            "etag": f'"{SHA256}"',
-            "content-length": str(len(PDF)),
+            "etag": f'"{self.etag(id_)}"',
+            "content-length": str(len(file)),
         }
-        return Canned(200, headers, file=(PDF[:5], PDF[5:]))
+        return Canned(200, headers, file=(file[:5], file[5:]))
 
     def _accept(self, id_: str) -> None:
         self.jobs[id_] = {"id": id_, "state": "running", "left": self._polls}
-        self.bill[id_] += 1
+        self.bill[self.paid(id_)] += 1
         self.effect("billed")
 
     def _uploaded(self, id_: str, place: int) -> Canned:
@@ -147,7 +162,8 @@ class Service:
             record["uploads"] = [{"file": 0, "url": url, "received": job["got"]}]
         if job["state"] == "done":
             result = {"name": "a.pdf", "url": f"/v1/jobs/{id_}/results/0"}
-            record["results"] = [result | {"size": len(PDF), "sha256": SHA256}]
+            size = len(self.made(id_))
+            record["results"] = [result | {"size": size, "sha256": self.etag(id_)}]
         return Canned(status, body=json.dumps(record).encode())
 
 

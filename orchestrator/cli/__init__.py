@@ -36,6 +36,14 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.cli.run:retry_command",
         "Run failed documents again.",
     ),
+    "resolve": (
+        "orchestrator.cli.resolve:resolve_command",
+        "Decide about documents in doubt, overdue, lost or missing.",
+    ),
+    "verify": (
+        "orchestrator.cli.verify:verify_command",
+        "Prove that what is done is there, whole, and was billed once.",
+    ),
     "ledger": (
         "orchestrator.cli.status:ledger_command",
         "Export the results ledger.",

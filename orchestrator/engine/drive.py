@@ -22,10 +22,12 @@ from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.work import (
     NOWHERE,
+    WITHDRAWN,
     AccountStopped,
     End,
     Wait,
     Work,
+    billed,
     doubt,
     elsewhere,
     is_news,
@@ -138,6 +140,9 @@ class Driver:
             return
         request = step.build(work.job, work.progress)
         before = work.progress
+        if work.job.withdrawn and request.repeat.may_cost:
+            work.progress = before.failed(WITHDRAWN)
+            return
         try:
             async with passage(self._gates, request):
                 await self._exchange(work, step, request)
@@ -334,6 +339,8 @@ class Driver:
         is_accepted = work.progress.phase in (Phase.POLL, Phase.FETCH)
         if is_accepted and failure.status is not None:
             return await settle(work, State.OVERDUE, failure)
+        # What was fetched is no document, however often it was fetched.
+        failure = billed(failure) if is_accepted else failure
         return await settle(work, State.FAILED, failure)
 
     def _retry(self, work: Work, failure: Failure) -> Wait | None:

@@ -34,9 +34,7 @@ class Ending:
 
     async def settle(self, work: Work, state: State, failure: Failure) -> End:
         """End a job without results; in doubt and overdue it stays to be asked for."""
-        verdicts = [
-            Verdict(each, state, failure=failure) for each in work.job.documents
-        ]
+        verdicts = [Verdict(each, state, failure=failure) for _, each in work.job.own()]
         progress = replace(without_parts(work.progress), failure=failure)
         if state not in (State.IN_DOUBT, State.OVERDUE):
             progress = replace(progress, phase=Phase.ENDED)
@@ -57,7 +55,7 @@ class Ending:
         try:
             verdicts = [
                 await self._verdict(progress, index, each)
-                for index, each in enumerate(work.job.documents)
+                for index, each in work.job.own()
             ]
         except PartMissing:
             again = without_parts(progress).at(Phase.FETCH, laps=progress.laps + 1)
@@ -69,6 +67,9 @@ class Ending:
             work.progress = without_parts(progress).at(Phase.FETCH)
         else:
             work.progress = progress.at(self._after)
+        if work.job.withdrawn:
+            # Parts that nobody waits for any more.
+            await self._outputs.discard(work.job)
         await self._ledger.settle(work.job, work.progress, verdicts)
         return End(verdicts)
 

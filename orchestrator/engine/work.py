@@ -26,6 +26,13 @@ NOWHERE = Failure(
     Blame.SERVICE,
     Remedy.LOST,
 )
+WITHDRAWN = Failure(
+    "withdrawn",
+    "it was never accepted, and its job is not sent again: the user decided about "
+    "another document of it; `orchestrator resolve --resubmit` sends it anew",
+    Blame.SERVICE,
+    Remedy.DOUBT,
+)
 
 
 class AccountStopped(Exception):
@@ -161,6 +168,12 @@ def unsent(error: NotSent) -> Failure:
         # An address that a service made up: no reason to give up the account.
         return Failure(error.code, str(error), Blame.SERVICE, Remedy.FAIL)
     return Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)
+
+
+def billed(failure: Failure) -> Failure:
+    """What cannot be used was paid for; nothing asks for it again by itself."""
+    why = f"{failure.message}; it was billed, and is not done again by itself"
+    return replace(failure, message=why)
 
 
 def doubt(cause: Failure | None) -> Failure:

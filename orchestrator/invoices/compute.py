@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
+from orchestrator.invoices.converted import Converted, convert
 from orchestrator.invoices.model import (
     Adjustment,
     Category,
@@ -97,13 +98,17 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """Everything that an invoice prints as an amount."""
+    """Everything that an invoice prints as an amount.
+
+    ``converted`` is the tax in the currency of the tax office, where that is another.
+    """
 
     lines: tuple[LineSum, ...]
     allowances: tuple[AdjustmentSum, ...]
     charges: tuple[AdjustmentSum, ...]
     taxes: tuple[TaxSum, ...]
     totals: Totals
+    converted: Converted | None = None
 
 
 class Uncomputable(ValueError):
@@ -320,7 +325,16 @@ def _result(
     sum_lines = sum((each.net for each in done), ZERO)
     tax = sum((each.amount for each in taxes), ZERO)
     totals = _totals(invoice, (sum_lines, less, more), tax, rules.unit)
-    return Computed(done, allowances, charges, taxes, totals)
+    converted = _converted(invoice, taxes)
+    return Computed(done, allowances, charges, taxes, totals, converted)
+
+
+def _converted(invoice: Invoice, taxes: Sequence[TaxSum]) -> Converted | None:
+    currency, rate = invoice.tax_currency, invoice.tax_currency_rate
+    if currency is None or rate is None:
+        return None
+    amounts = [each.amount for each in taxes]
+    return convert(amounts, currency, rate, invoice.policy.rounding)
 
 
 def _sums(

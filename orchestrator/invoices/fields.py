@@ -62,6 +62,14 @@ def _positive(value: Any) -> Decimal:
     return number
 
 
+def _factor(value: Any) -> Decimal:
+    number = _number(value, 12)
+    if not 0 < number < 10**9:
+        message = "a rate of exchange is above 0, and below 1,000,000,000"
+        raise PydanticCustomError("E_RANGE", message)
+    return number
+
+
 def _percent(value: Any) -> Decimal:
     number = _number(value, 4)
     if not 0 <= number <= 100:
@@ -130,6 +138,7 @@ Quantity = Annotated[Decimal, PlainValidator(_quantity), WithJsonSchema(_NUMBER_
 Amount = Annotated[Decimal, PlainValidator(_amount), WithJsonSchema(_NUMBER_TEXT)]
 Price = Annotated[Decimal, PlainValidator(_price), WithJsonSchema(_NUMBER_TEXT)]
 Positive = Annotated[Decimal, PlainValidator(_positive), WithJsonSchema(_NUMBER_TEXT)]
+Factor = Annotated[Decimal, PlainValidator(_factor), WithJsonSchema(_NUMBER_TEXT)]
 Percent = Annotated[Decimal, PlainValidator(_percent), WithJsonSchema(_NUMBER_TEXT)]
 Day = Annotated[
     date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})

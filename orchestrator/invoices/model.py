@@ -19,6 +19,7 @@ from orchestrator.invoices.fields import (
     Country,
     Currency,
     Day,
+    Factor,
     Language,
     Name,
     Note,
@@ -115,6 +116,33 @@ class Contact:
 
 @with_config(_CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where electronic invoices reach a party (BT-34, BT-49).
+
+    ``scheme`` is a code of the Electronic Address Scheme list: 9930 for a German VAT
+    number, 0088 for a GLN, EM for e-mail.
+    """
+
+    scheme: Name
+    id: Name
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payee:
+    """Who is paid, where that is not the seller (BG-10): a factor, for example.
+
+    ``scheme`` is the ISO 6523 code of the list that ``id`` is from, if it is from one.
+    """
+
+    name: Name
+    id: Name | None = None
+    scheme: Name | None = None
+    registration: Name | None = None
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """Seller, buyer, or the place that the goods go to."""
 
@@ -124,6 +152,7 @@ class Party:
     tax_ids: tuple[TaxId, ...] = ()
     registration: Name | None = None
     contact: Contact = field(default_factory=Contact)
+    endpoint: Endpoint | None = None
 
     def has_tax_id(self, scheme: str) -> bool:
         """Whether the party has a number of this scheme."""
@@ -269,13 +298,18 @@ class Supplied:
     rounding: Amount | None = None
     prepaid: Amount | None = None
     due: Amount | None = None
+    tax_converted: Amount | None = None
     taxes: tuple[SuppliedTax, ...] = ()
 
 
 @with_config(_CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """The whole document; ``style`` belongs to the design that prints it."""
+    """The whole document; ``style`` belongs to the design that prints it.
+
+    ``tax_currency_rate`` says how many units of ``tax_currency`` one unit of
+    ``currency`` is, on the day that the law names.
+    """
 
     number: Name
     type: Kind = Kind.INVOICE
@@ -284,10 +318,13 @@ class Invoice:
     tax_point_date: Day | None = None
     period: Period | None = None
     currency: Currency
+    tax_currency: Currency | None = None
+    tax_currency_rate: Factor | None = None
     language: Language = "en"
     seller: Party
     buyer: Party
     ship_to: Party | None = None
+    payee: Payee | None = None
     references: References = field(default_factory=References)
     lines: tuple[Line, ...]
     allowances: tuple[Adjustment, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
@@ -30,6 +31,7 @@ _NEEDS_REASON = {
     Category.OUTSIDE,
 }
 _NEEDS_BOTH_IDS = {Category.REVERSE, Category.INTRA}
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _REFERS_BACK = {Kind.CREDIT_NOTE, Kind.CORRECTED}
 
 
@@ -179,6 +181,45 @@ def _parties(invoice: Invoice) -> Iterator[Problem]:
                 yield Problem(path, "E_TAX_ID", why, found=each.value)
 
 
+def _tax_currency(invoice: Invoice) -> Iterator[Problem]:
+    currency, rate = invoice.tax_currency, invoice.tax_currency_rate
+    if currency == invoice.currency:
+        message = "is the currency of the invoice: leave it out"
+        yield Problem("tax_currency", "E_TAX_CURRENCY", message, found=currency)
+    elif (currency is None) != (rate is None):
+        missing = "tax_currency" if currency is None else "tax_currency_rate"
+        message = "is missing: tax_currency and tax_currency_rate go together"
+        yield Problem(missing, "E_REQUIRED", message)
+    if currency is None and invoice.totals.tax_converted is not None:
+        message = "is for invoices with a tax_currency"
+        yield Problem("totals.tax_converted", "E_TAX_CURRENCY", message)
+
+
+def _endpoints(invoice: Invoice) -> Iterator[Problem]:
+    parties = {
+        "seller": invoice.seller,
+        "buyer": invoice.buyer,
+        "ship_to": invoice.ship_to,
+    }
+    for name, party in parties.items():
+        endpoint = party.endpoint if party else None
+        if endpoint is None:
+            continue
+        if not re.fullmatch(r"[0-9]{4}|[A-Z]{2}", endpoint.scheme):
+            message = "is no code of the Electronic Address Scheme list"
+            expected = "four digits as 0088 or 9930, or EM, AN, AQ, AS, AU"
+            path, found = f"{name}.endpoint.scheme", endpoint.scheme
+            yield Problem(path, "E_ENDPOINT", message, expected, found)
+        elif endpoint.scheme == "EM" and not _EMAIL.fullmatch(endpoint.id):
+            message = "scheme EM needs an e-mail address"
+            path, found = f"{name}.endpoint.id", endpoint.id
+            yield Problem(path, "E_ENDPOINT", message, "NAME@DOMAIN", found)
+    payee = invoice.payee
+    if payee and payee.scheme and not payee.id:
+        message = "is missing: the scheme says where it is from"
+        yield Problem("payee.id", "E_REQUIRED", message)
+
+
 def _payment(invoice: Invoice) -> Iterator[Problem]:
     iban = invoice.payment.iban
     why = fault_of_iban(iban) if iban else None
@@ -215,6 +256,8 @@ _RULES: tuple[Callable[[Invoice], Iterator[Problem]], ...] = (
     _adjustments,
     _amounts,
     _parties,
+    _endpoints,
+    _tax_currency,
     _payment,
     _credit,
     _japan,

@@ -35,6 +35,10 @@ def compare(invoice: Invoice, computed: Computed) -> Iterator[Problem]:
         expected = getattr(computed.totals, name)
         found = getattr(invoice.totals, name)
         yield from _differs(f"totals.{name}", code, expected, found)
+    if computed.converted is not None:
+        expected, found = computed.converted.total, invoice.totals.tax_converted
+        path = "totals.tax_converted"
+        yield from _differs(path, "E_TAX_CONVERTED", expected, found)
     for n, tax in enumerate(invoice.totals.taxes):
         yield from _tax(f"totals.taxes[{n}]", tax, computed)
 

@@ -100,8 +100,8 @@ class Rows:
 
 
 def links_of(job: Job) -> list[tuple[Any, ...]]:
-    """The documents of a job, in order."""
-    return [(job.id, place, each.id) for place, each in enumerate(job.documents)]
+    """The documents that wait for a job, in order."""
+    return [(job.id, place, each.id) for place, each in job.own()]
 
 
 def job_row(

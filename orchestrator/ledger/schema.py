@@ -2,6 +2,9 @@
 
 VERSION = 2
 
+NOW = "(julianday('now') - 2440587.5) * 86400.0"
+"""Seconds since the epoch, for events that a statement writes about many documents."""
+
 TABLES = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from orchestrator.ledger import record
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.opening import broken, connect, uri
-from orchestrator.ledger.schema import TABLES
+from orchestrator.ledger.schema import NOW, TABLES
 from orchestrator.model import Document, State
 
 _STAGE = """
@@ -44,6 +44,14 @@ WHERE spec IS NULL
   AND document IN (SELECT id FROM new WHERE fate = 'changed')
   AND job IN (SELECT id FROM ledger.job WHERE phase <> 'ended')
 """
+_TELL = f"""
+INSERT INTO ledger.event(at, kind, account, job, document, detail)
+SELECT {NOW}, CASE new.fate WHEN 'changed' THEN 'changed' ELSE 'reopened' END,
+  old.account, old.job, old.id, old.state
+FROM ledger.document AS old JOIN new ON new.id = old.id
+WHERE (new.fate = 'changed' OR old.state = 'gone')
+  AND (old.job IS NOT NULL OR old.outputs IS NOT NULL)
+"""  # noqa: S608  # the only insertion is a constant
 _CHANGE = """
 UPDATE ledger.document AS old SET
   n = new.n, account = new.account, mode = new.mode, large = new.large,
@@ -121,7 +129,16 @@ WHERE new.fate = 'changed' AND new.account NOT IN (SELECT value FROM json_each(?
          SELECT id FROM ledger.job
          WHERE intended IS NOT NULL OR phase IN ('poll', 'fetch', 'release')))
 """
-_MERGE = (_FREE, _ABANDON, _KEEP_SPECS, _CHANGE, _INSERT, _REFRESH, _LEAVE)
+_MERGE = (
+    _FREE,
+    _ABANDON,
+    _KEEP_SPECS,
+    _TELL,
+    _CHANGE,
+    _INSERT,
+    _REFRESH,
+    _LEAVE,
+)
 """In this order; a job that was never sent is not sent for what nobody wants now."""
 
 

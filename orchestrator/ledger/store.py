@@ -61,14 +61,18 @@ SELECT id, mode, created, callback, progress, intended {_LEFT}
 AND (created, id) > (?, ?) ORDER BY created, id LIMIT ?
 """
 _CARRIED = """
-SELECT link.job, coalesce(link.spec, document.spec) FROM job_document AS link
-JOIN document ON document.id = link.document
+SELECT link.job, coalesce(link.spec, document.spec),
+  document.job IS NOT link.job OR document.code IS 'given_up'
+FROM job_document AS link JOIN document ON document.id = link.document
 WHERE link.job IN (SELECT value FROM json_each(?)) ORDER BY link.job, position
 """
+"""A document that was edited while its job was in flight is settled as it was; one
+that the user decided about is not its any more, and keeps its place."""
 _PAGE = 1000
 
 Left = tuple[Job, Progress, float | None]
 """A job that a former run left, where it stands, and when its intent was written."""
+_Carried = tuple[tuple[Document, ...], frozenset[int]]
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
 
@@ -303,21 +307,21 @@ class Store:
         start = (after.created, after.id) if after else (float("-inf"), "")
         rows = self._reader.execute(_LEFT_PAGE, (account, *start, limit)).fetchall()
         carried = self._carried([row[0] for row in rows])
-        return [
-            (
-                Job(id_, account, Mode(mode), carried[id_], created, callback),
-                record.progress(progress),
-                intended,
-            )
-            for id_, mode, created, callback, progress, intended in rows
-        ]
+        found: list[Left] = []
+        for id_, mode, created, callback, progress, intended in rows:
+            documents, gone = carried[id_]
+            job = Job(id_, account, Mode(mode), documents, created, callback, gone)
+            found.append((job, record.progress(progress), intended))
+        return found
 
-    def _carried(self, jobs: Sequence[str]) -> dict[str, tuple[Document, ...]]:
-        # A document that was edited while its job was in flight is settled as it was.
+    def _carried(self, jobs: Sequence[str]) -> dict[str, _Carried]:
+        """The documents of jobs, and the places of those that are not theirs now."""
         rows = self._reader.execute(_CARRIED, (record.text(jobs),))
-        found: dict[str, tuple[Document, ...]] = dict.fromkeys(jobs, ())
-        for job, spec in rows:
-            found[job] += (record.document(spec),)
+        found: dict[str, _Carried] = dict.fromkeys(jobs, ((), frozenset()))
+        for job, spec, is_gone in rows:
+            documents, gone = found[job]
+            gone = gone | {len(documents)} if is_gone else gone
+            found[job] = ((*documents, record.document(spec)), gone)
         return found
 
     def is_trusted(self, account: str) -> bool:

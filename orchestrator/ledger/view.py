@@ -12,6 +12,7 @@ from typing import Any, Self
 from orchestrator.errors import UsageError
 from orchestrator.ledger import record
 from orchestrator.ledger.opening import connect
+from orchestrator.ledger.schema import NOW
 from orchestrator.model import Document, Failure, Output, State
 
 COLUMNS = (
@@ -191,13 +192,22 @@ def reopen(path: Path, states: Collection[State], *, code: str | None = None) ->
 
 
 def _reopen(connection: sqlite3.Connection, state: State, code: str | None) -> int:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "INSERT INTO event(at, kind, account, job, document, detail) "  # noqa: S608  # the only insertion is a constant
+        f"SELECT {NOW}, 'reopened', account, job, id, state FROM document "
+        "WHERE state = ? AND (? IS NULL OR code = ?)",
+        (state, code, code),
+    )
     cursor = connection.execute(
         "UPDATE document SET state = 'open', failure = NULL, code = NULL, "
-        "job = CASE WHEN job IN (SELECT id FROM job WHERE phase <> 'ended') "
+        "job = CASE WHEN job IN "
+        "(SELECT id FROM job WHERE phase NOT IN ('release', 'ended')) "
         "THEN job ELSE NULL END "
         "WHERE state = ? AND (? IS NULL OR code = ?)",
         (state, code, code),
     )
+    connection.execute("COMMIT")
     return cursor.rowcount
 
 

@@ -1,74 +1,67 @@
-"""Whether bytes are what was asked for, by head, tail and size; performs no I/O."""
+"""Whether a file is the document that was asked for, or what came instead.
+
+A file that passes begins and ends as its format demands; where the format tells how
+long it is or what it consists of, that is there, too. Little of a file is read, and
+none of it is kept, so that its size costs no memory.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import struct
+from pathlib import Path
 
 from orchestrator.model import Blame, Failure, Remedy
+from orchestrator.transfer.forms import FORMS, pdf, zipped
+from orchestrator.transfer.forms.window import OnDisk, Window
 
 HEAD = 4096
 """Bytes of the start that are looked at."""
-TAIL = 66_000
-"""Bytes of the end that are looked at: a ZIP's directory end and its comment."""
+MOST = 1 << 36
+"""Bytes beyond which no result is reasonable, whatever is declared: 64 GiB."""
 
-_ZIPPED = frozenset(
-    {"docx", "docm", "xlsx", "xlsm", "pptx", "pptm", "odt", "ods", "odp", "odg"}
-    | {"epub", "zip"}
-)
-_OLD_OFFICE = frozenset({"doc", "xls", "ppt", "msg"})
-_TEXT = frozenset({"txt", "csv", "tsv", "md"})
-_MARKUP = frozenset({"html", "htm", "xhtml", "svg", "xml", "mhtml"})
-
-_MAGIC: dict[str, tuple[bytes, ...]] = {
-    "png": (b"\x89PNG\r\n\x1a\n",),
-    "jpg": (b"\xff\xd8\xff",),
-    "jpeg": (b"\xff\xd8\xff",),
-    "gif": (b"GIF87a", b"GIF89a"),
-    "tif": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    "tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    "bmp": (b"BM",),
-    "webp": (b"RIFF",),
-    "rtf": (b"{\\rtf",),
-    **dict.fromkeys(_ZIPPED, (b"PK\x03\x04", b"PK\x05\x06")),
-    **dict.fromkeys(_OLD_OFFICE, (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",)),
-}
-"""Target -> how its files begin."""
-
-_ENDS: dict[str, bytes] = {
-    "pdf": b"%%EOF",
-    "png": b"IEND",
-    "jpg": b"\xff\xd9",
-    "jpeg": b"\xff\xd9",
-    "gif": b"\x3b",
-    **dict.fromkeys(_ZIPPED, b"PK\x05\x06"),
-}
-"""Target -> what is near the end of its complete files."""
-
-_NEAR = 2048
-"""Bytes of the end in which a mark may stand, where junk may follow."""
+_PDFS = frozenset({"pdf", "pdfa"})
+_PAGES = frozenset({"html", "htm", "xhtml", "mhtml"})
+"""Targets that may be web pages."""
+_MAY_BE_EMPTY = frozenset({"txt", "csv", "tsv", "md"})
 _PAGE = re.compile(
-    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
-def check(target: str, *, head: bytes, tail: bytes, size: int) -> Failure | None:
+def check(target: str, window: Window) -> Failure | None:
     """Say what is wrong with a file that should be a ``target``, or ``None``.
 
-    ``head`` and ``tail`` are the first and last bytes of the file, up to ``HEAD`` and
-    ``TAIL`` of them; ``size`` is the whole. A text that is empty has to be declared
-    so by the service, which the caller knows.
+    A text that is empty has to be declared so by the service, which the caller knows.
     """
-    if size == 0:
+    if window.size == 0:
         return bad("empty", "the file is empty")
-    if target not in _MARKUP and _PAGE.match(_without_mark(head)):
-        return bad(_not_a(target), f"a web page instead of {target}")
-    if target == "pdf":
-        begins = b"%PDF-" in head[:1024]
-    else:
-        begins = head.startswith(_MAGIC.get(target, b""))
-    if not begins:
-        return bad(_not_a(target), f"{_look(head)} instead of {target}")
-    return _check_end(target, tail)
+    head = _without_mark(window.read(0, HEAD))
+    if target not in _PAGES and _PAGE.match(head):
+        return bad(not_a(target), f"a web page instead of {target}")
+    if not _begins(target, head):
+        return bad(not_a(target), f"{_look(head)} instead of {target}")
+    if why := _cut(target, window):
+        return bad("truncated", why)
+    return _check_inside(target, window)
+
+
+def check_file(path: str | Path, target: str) -> Failure | None:
+    """Say what is wrong with a file on disk that should be a ``target``, or ``None``.
+
+    Reads little of the file, and looks at nothing but its bytes: an empty text passes,
+    since it was declared so when it was saved.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        window = OnDisk(file.fileno(), os.fstat(file.fileno()).st_size)
+        if window.size == 0 and may_be_empty(target):
+            return None
+        return check(target, window)
 
 
 def check_length(size: int, expected: int | None) -> Failure | None:
@@ -87,7 +80,7 @@ def check_hash(sha256: str, expected: str | None) -> Failure | None:
 
 def may_be_empty(target: str) -> bool:
     """Whether a service may declare an empty result: a page without any text."""
-    return target in _TEXT
+    return target in _MAY_BE_EMPTY
 
 
 def bad(code: str, message: str) -> Failure:
@@ -100,12 +93,35 @@ def bad(code: str, message: str) -> Failure:
     return Failure(code, message, Blame.SERVICE, Remedy.RETRY)
 
 
-def _check_end(target: str, tail: bytes) -> Failure | None:
-    mark = _ENDS.get(target)
-    near = tail if target in _ZIPPED else tail[-_NEAR:]
-    if mark is None or mark in near:
+def not_a(target: str) -> str:
+    """The code for something else than a ``target``."""
+    return f"not_a_{target}" if target.isalnum() else "wrong_type"
+
+
+def _begins(target: str, head: bytes) -> bool:
+    form = FORMS.get(target)
+    return form is None or form.begins(head)
+
+
+def _cut(target: str, window: Window) -> str | None:
+    form = FORMS.get(target)
+    try:
+        return form.cut(window) if form else None
+    except (struct.error, IndexError, ValueError):
+        return f"the {target} ends where it should go on"
+
+
+def _check_inside(target: str, window: Window) -> Failure | None:
+    """What a whole file may still lack: its pages, its members."""
+    if target in _PDFS and pdf.lacks_pages(window):
+        return bad("no_pages", "the pdf has no page")
+    if FORMS.get(target) is not FORMS["zip"]:
         return None
-    return bad("truncated", f"the end of the {target} is missing")
+    if zipped.is_empty(window):
+        return bad("empty", f"the {target} has nothing in it")
+    if not zipped.is_kind(window, target):
+        return bad(not_a(target), f"another archive instead of {target}")
+    return None
 
 
 def _without_mark(head: bytes) -> bytes:
@@ -114,7 +130,7 @@ def _without_mark(head: bytes) -> bytes:
 
 def _look(head: bytes) -> str:
     """What bytes look like, in words that are safe to show."""
-    start = _without_mark(head).lstrip()[:1]
+    start = head.lstrip()[:1]
     if start in (b"{", b"["):
         return "JSON"
     if start == b"<":
@@ -122,7 +138,3 @@ def _look(head: bytes) -> str:
     if head.startswith(b"%PDF-"):
         return "a PDF"
     return "something else"
-
-
-def _not_a(target: str) -> str:
-    return f"not_a_{target}" if target.isalnum() else "wrong_type"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator.errors import MachineError
 from orchestrator.model import Output, Saved
-from orchestrator.transfer.check import HEAD, TAIL
+from orchestrator.transfer.forms.window import OnDisk
 from orchestrator.wire.outcome import OutputExists, PartMissing
 
 _ADVICE = {
@@ -37,19 +37,17 @@ def machine_error(error: OSError, path: str) -> MachineError:
 
 @dataclass(slots=True)
 class PartFile:
-    """A part file while it is written; its first and last bytes are kept in mind."""
+    """A part file while it is written."""
 
     path: str
     size: int = 0
-    head: bytes = b""
-    tail: bytes = b""
     _fd: int = -1
     _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def open(self) -> None:
         """Create it, and its folders; what a former run left is cut to nothing."""
         # A link that someone put under our name is not followed.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             self._fd = os.open(self.path, flags, 0o666)
         except FileNotFoundError:
@@ -57,12 +55,9 @@ class PartFile:
             self._fd = os.open(self.path, flags, 0o666)
 
     def take(self, piece: bytes) -> None:
-        """Hash a piece, and remember its ends."""
+        """Hash a piece."""
         self._hash.update(piece)
         self.size += len(piece)
-        if len(self.head) < HEAD:
-            self.head = (self.head + piece[:HEAD])[:HEAD]
-        self.tail = (self.tail + piece[-TAIL:])[-TAIL:]
 
     def write(self, piece: bytes) -> None:
         """Write a piece that was taken."""
@@ -82,6 +77,10 @@ class PartFile:
         os.fsync(self._fd)
         self.close()
         return Saved(self.path, self.size, self.sha256)
+
+    def window(self) -> OnDisk:
+        """What was written so far, to be looked at."""
+        return OnDisk(self._fd, self.size)
 
     @property
     def sha256(self) -> str:

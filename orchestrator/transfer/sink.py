@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from orchestrator.model import Document, Failure, Job, Output, Saved
+from orchestrator.model import Document, Failure, Job, Output, Remedy, Saved
 from orchestrator.transfer import threads
-from orchestrator.transfer.check import check, check_hash, check_length, may_be_empty
+from orchestrator.transfer.check import (
+    MOST,
+    bad,
+    check,
+    check_hash,
+    check_length,
+    may_be_empty,
+)
 from orchestrator.transfer.disk import PartFile, keep_parts, machine_error
+from orchestrator.transfer.forms.window import Held, Window
 from orchestrator.transfer.names import final_paths, job_of, part_name
 
 T = TypeVar("T")
@@ -121,14 +130,22 @@ class _Wanted:
         self._sha256 = sha256
         self._target = target
 
-    def judge(self, part: PartFile) -> Failure | None:
-        """Say what is wrong with what was taken, or ``None``."""
+    def judge(self, part: PartFile, window: Window) -> Failure | None:
+        """Say what is wrong with what was taken, or ``None``.
+
+        Bytes with the declared hash are what the service made: to fetch them again
+        would change nothing, so what is wrong with them is final.
+        """
         failure = check_length(part.size, self._size)
         if failure or (self._size == 0 and may_be_empty(self._target)):
             return failure
-        return check(
-            self._target, head=part.head, tail=part.tail, size=part.size
-        ) or check_hash(part.sha256, self._sha256)
+        failure = check(self._target, window)
+        other = check_hash(part.sha256, self._sha256)
+        if failure and self._sha256 and not other:
+            why = "these are the bytes that the service declares, and they were billed"
+            told = f"{failure.message}; {why}"
+            return replace(failure, message=told, remedy=Remedy.FAIL)
+        return failure or other
 
 
 async def _receive(
@@ -141,6 +158,8 @@ async def _receive(
         gathered.append(chunk)
         size += len(chunk)
         if size > SMALL:
+            if part.size + size > MOST:
+                return bad("too_large", f"more than {MOST:,} bytes came")
             await _on_disk(part.path, part.write_on, b"".join(gathered))
             gathered, size, begun = [], 0, True
     rest = b"".join(gathered)
@@ -161,12 +180,12 @@ async def _on_disk(
 
 def _end(part: PartFile, rest: bytes, wanted: _Wanted) -> Saved | Failure:
     part.write_on(rest)
-    return wanted.judge(part) or part.complete()
+    return wanted.judge(part, part.window()) or part.complete()
 
 
 def _save_small(part: PartFile, body: bytes, wanted: _Wanted) -> Saved | Failure:
     part.take(body)
-    if failure := wanted.judge(part):
+    if failure := wanted.judge(part, Held(body)):
         return failure
     part.open()
     part.write(body)

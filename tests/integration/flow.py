@@ -16,7 +16,7 @@ from aiohttp import web
 
 KEY = "ak_test"
 PATH = "nobody-guesses-this"
-PDF = b"%PDF-1.7\n1 0 obj\nendobj\ntrailer\n%%EOF\n"
+PDF = b"%PDF-1.7\n1 0 obj <</Type /Page>>\nendobj\ntrailer\n%%EOF\n"
 DESIGN = "0eGLPoUzbuBv5EEj"
 SPEC = [{"name": "total", "type": "number"}, {"name": "name", "type": "text"}]
 

@@ -14,7 +14,7 @@ from orchestrator import load_manifest, run_batch
 from orchestrator.errors import AccountError
 from orchestrator.model import State, Verdict
 
-PDF = b"%PDF-1.7 paid %%EOF"
+PDF = b"%PDF-1.7 paid <</Type /Page>> %%EOF"
 MANIFEST = """\
 version: 1
 providers:

@@ -22,7 +22,7 @@ from orchestrator.transfer import disk
 from orchestrator.transfer.sink import FileOutputs
 from orchestrator.wire.outcome import OutputExists, PartMissing, Unanswered
 
-SMALL = b"%PDF-1.7\n" + b"x" * 1000 + b"\n%%EOF\n"
+SMALL = b"%PDF-1.7\n1 0 obj <</Type /Page>>\n" + b"x" * 1000 + b"\n%%EOF\n"
 LARGE = b"%PDF-1.7\n" + os.urandom(5_000_000) + b"\n%%EOF\n"
 
 

@@ -367,7 +367,11 @@ async def test_a_result_that_is_never_right_fails() -> None:
         *(("GET /r", wrong) for _ in range(6)),
         mode=Mode.ASYNC,
     )
-    assert await scene.state() == (State.FAILED, "wrong_hash")
+    (verdict,) = await scene.carry()
+    assert verdict.state is State.FAILED
+    assert verdict.failure is not None
+    assert verdict.failure.code == "wrong_hash"
+    assert verdict.failure.message.endswith("is not done again by itself")
     assert scene.transport.lines.count("GET /r") == 6
 
 

@@ -163,6 +163,39 @@ def test_cash_rounding_is_shown_not_hidden() -> None:
     assert str(totals.due) == "86.45"
 
 
+@pytest.mark.parametrize(
+    ("rounding", "taxes"),
+    [("half_up", ["18.81", "0.51"]), ("floor", ["18.76", "0.51"])],
+)
+def test_tax_is_told_in_the_currency_of_the_tax_office(
+    rounding: str, taxes: list[str]
+) -> None:
+    """Each group is converted and rounded; what is printed sums to the total."""
+    params = bill(
+        line("23.15"),
+        line("1.78", 7),
+        tax_currency="PLN",
+        tax_currency_rate="4.275",
+        policy={"rounding": rounding},
+    )
+    done = computed(params).converted
+    assert done is not None
+    assert [str(each) for each in done.taxes] == taxes
+    assert done.total == sum(map(Decimal, taxes))
+    wrong = params | {"totals": {"tax_converted": "1.00"}}
+    assert [(x.code, x.expected) for x in invoices.check(wrong)] == [
+        ("E_TAX_CONVERTED", str(done.total))
+    ]
+
+
+def test_tax_in_yen_has_no_fractions() -> None:
+    """The other currency's own digits count."""
+    params = bill(tax_currency="JPY", tax_currency_rate="162.503")
+    done = computed(params).converted
+    assert done is not None
+    assert str(done.total) == "309"
+
+
 def test_negative_lines_mirror_positive_ones() -> None:
     """What is taken back is taxed as it was sold."""
     there = computed(bill(line("0.05", 10, 1))).totals

@@ -27,6 +27,27 @@ def _set(*steps: Any, to: Any) -> Callable[[dict[str, Any]], None]:
 
 
 CASES = [
+    (_set("tax_currency", to="EUR"), "E_TAX_CURRENCY", "tax_currency"),
+    (_set("tax_currency", to="PLN"), "E_REQUIRED", "tax_currency_rate"),
+    (_set("tax_currency_rate", to="4.1"), "E_REQUIRED", "tax_currency"),
+    (_set("tax_currency_rate", to="-4.1"), "E_RANGE", "tax_currency_rate"),
+    (
+        _set("totals", to={"tax_converted": "1.00"}),
+        "E_TAX_CURRENCY",
+        "totals.tax_converted",
+    ),
+    (
+        _set("seller", "endpoint", to={"scheme": "email", "id": "a@b.example"}),
+        "E_ENDPOINT",
+        "seller.endpoint.scheme",
+    ),
+    (
+        _set("buyer", "endpoint", to={"scheme": "EM", "id": "nobody"}),
+        "E_ENDPOINT",
+        "buyer.endpoint.id",
+    ),
+    (_set("payee", to={"name": "Factor", "scheme": "0088"}), "E_REQUIRED", "payee.id"),
+    (_set("payee", to={"id": "1"}), "E_REQUIRED", "payee.name"),
     (_set("lines", 0, "quantity", to=1.5), "E_FLOAT", "lines[0].quantity"),
     (_set("lines", 0, "unit_price", to="1,5"), "E_NUMBER", "lines[0].unit_price"),
     (_set("lines", 0, "unit_price", to="-1"), "E_RANGE", "lines[0].unit_price"),

@@ -1,0 +1,68 @@
+"""A proof in words; performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from orchestrator.model import State
+from orchestrator.report.summary import states_line
+from orchestrator.report.units import number, size
+
+
+def proof_lines(
+    states: Mapping[State, int],
+    *,
+    done: int,
+    billed: int,
+    again: int,
+    by_hand: int,
+    wasted: int,
+    unknown: int,
+    possible: int,
+) -> Iterator[str]:
+    """What was billed for what is done.
+
+    Args:
+        states: Documents by state.
+        done: Documents that jobs of the batch have done.
+        billed: How often jobs were billed for them.
+        again: Those of ``billed`` that came on top of a first one.
+        by_hand: Documents that the user marked done.
+        wasted: Accepted for documents that are not done.
+        unknown: Documents in requests whose outcome is not known.
+        possible: Documents in requests of unknown outcome that the user decided about.
+    """
+    yield f"{number(sum(states.values()), 'document')}: {states_line(states)}"
+    yield f"proof: done {done:,}, billed {billed:,}, in doubt {unknown:,}"
+    notes = (
+        (again, "billed again, because the user asked for it or the manifest changed"),
+        (by_hand, "done by the user's own word, and by no job"),
+        (wasted, "accepted by the provider, and not done: perhaps billed"),
+        (possible, "perhaps billed before the user decided"),
+    )
+    for count, words in notes:
+        if count:
+            yield f"  {count:>6,}  {words}"
+
+
+def read_lines(
+    files: int, written: int, inputs: int | None, damages: Sequence[str]
+) -> Iterator[str]:
+    """What was read: outputs, their bytes, inputs, and the ledger's own file."""
+    if damages:
+        yield "ledger: DAMAGED; nothing else was judged"
+        yield from (f"  {each}" for each in damages)
+        return
+    yield "ledger: whole"
+    yield f"outputs: {number(files, 'file')}, {size(written)}, hashed and looked at"
+    if inputs is not None:
+        yield f"inputs: {number(inputs, 'file')} hashed"
+
+
+def deviations_line(counts: Mapping[str, int]) -> str:
+    """How many deviations of which kind there are."""
+    total = sum(counts.values())
+    if not total:
+        return "no deviation"
+    kinds = ", ".join(f"{count:,} {code}" for code, count in sorted(counts.items()))
+    return f"{number(total, 'deviation')}: {kinds}"
