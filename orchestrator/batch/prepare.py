@@ -57,8 +57,7 @@ class Prepared:
 
         What was new or changed is still said to be so.
         """
-        before, after = self.diff, self.stage.compare()
-        states = dict(after.states)
+        before, states = self.diff, self.stage.states()
         added = before.new + before.changed
         states[State.OPEN] = max(0, states.get(State.OPEN, 0) - added)
         diff = replace(before, states={k: v for k, v in states.items() if v})

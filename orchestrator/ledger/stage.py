@@ -289,6 +289,15 @@ class Stage:
         self._db.execute("INSERT INTO read VALUES(?, ?)", (path, found))
         return found
 
+    def states(self) -> dict[str, int]:
+        """Documents of the manifest by their state in the ledger."""
+        return dict(
+            self._db.execute(
+                "SELECT old.state, count(*) FROM new JOIN ledger.document AS old "
+                "ON old.id = new.id GROUP BY 1"
+            )
+        )
+
     def again(self, free: Collection[str], *, most: int = 10) -> tuple[int, list[str]]:
         """Changed documents that were paid for, or may have been; after ``compare``.
 
