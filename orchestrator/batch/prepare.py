@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.batch.accounts import Account, accounts_of
 from orchestrator.batch.folder import BatchFolder
+from orchestrator.batch.outputs import no_folder
 from orchestrator.batch.rehearsal import Rehearsal
 from orchestrator.errors import Fault, ManifestError, Place
 from orchestrator.ledger.stage import Diff, Share, Stage
@@ -180,6 +181,7 @@ class _Checks:
         self._objection = objection
         self._folders = (settings.designs,) if settings.designs else ()
         self._designs: dict[str, Design | str] = {}
+        self._no_folder = lru_cache(maxsize=4096)(no_folder)
 
     def of(self, document: Document, stage: Stage) -> Iterator[str]:
         provider = self._accounts[document.provider].provider
@@ -213,9 +215,14 @@ class _Checks:
             yield from (str(each) for each in design.problems(document.params))
 
     def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
-        if document.overwrite or document.has_many_outputs:
+        folder = os.path.dirname(document.output)  # noqa: PTH120  # as it is spelt
+        if why := self._no_folder(folder):
+            # Where it is ours already, there may be nothing left to write.
+            if not stage.is_ours(document):
+                yield why
+        elif document.overwrite or document.has_many_outputs:
             return
-        if os.path.lexists(document.output) and not stage.is_ours(document):
+        elif os.path.lexists(document.output) and not stage.is_ours(document):
             name = Path(document.output)
             yield (
                 f"the output {str(name)!r} exists, and is not of this batch: move it "

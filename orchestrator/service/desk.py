@@ -260,6 +260,11 @@ class Desk:
         """The job, when it has ended, or when it has to wait for room on the disk."""
         return await self._runner.ended(job_id, may_leave=may_leave)
 
+    @property
+    def has_no_room(self) -> bool:
+        """Whether accepted jobs wait for room on the disk."""
+        return self._runner.has_no_room
+
     def page(self, *, state: JobState | None, after: str, limit: int) -> list[Job]:
         """Jobs in the order of arrival, after the one with the id ``after``."""
         behind = self._store.find(after) if after else None

@@ -20,6 +20,7 @@ from orchestrator.service.params import decode
 from orchestrator.service.problems import Problem
 from orchestrator.service.render.work import Rendered, Renderer, RenderError, Work
 from orchestrator.service.rows import Ending
+from orchestrator.service.shield import is_full
 from orchestrator.service.storage import Storage
 from orchestrator.service.store import DEATHS, Store
 
@@ -75,6 +76,11 @@ class Runner:
         """How many jobs wait."""
         return self._queue.qsize()
 
+    @property
+    def has_no_room(self) -> bool:
+        """Whether a job found no room on the disk, so that those behind it wait."""
+        return bool(self._stuck)
+
     def put(self, job_id: str) -> None:
         """Take a job that is queued on disk."""
         self._queue.put_nowait(job_id)
@@ -100,7 +106,7 @@ class Runner:
             if job.state.is_ended:
                 self._ends.pop(job_id, None)
                 return job
-            if may_leave and job_id in self._stuck:
+            if may_leave and self.has_no_room:
                 return job
             await self._ends.setdefault(job_id, asyncio.Event()).wait()
 
@@ -141,8 +147,13 @@ class Runner:
             job = await self._store.start(job_id, now=self._clock.now())
             if job is not None:
                 await self._end(job, await self._make(job))
-        except Exception:
+            self._stuck.discard(job_id)
+        except Exception as error:
             log.exception("job %s could not be written down", job_id)
+            if is_full(error):
+                self._stuck.add(job_id)
+                for each in list(self._ends):
+                    self.tell(each)
             await self._rescue(job_id)
 
     async def _rescue(self, job_id: str) -> None:
@@ -150,17 +161,11 @@ class Runner:
 
         The service goes on trying; a restart would do the same.
         """
-        self._stuck.add(job_id)
-        self.tell(job_id)
-        try:
-            while True:
-                await self._clock.sleep(RESCUE_EVERY)
-                with suppress(sqlite3.Error):
-                    await self._store.put_back([job_id])
-                    break
-        finally:
-            self._stuck.discard(job_id)
-        self.put(job_id)
+        while True:
+            await self._clock.sleep(RESCUE_EVERY)
+            with suppress(sqlite3.Error):
+                await self._store.put_back([job_id])
+                return self.put(job_id)
 
     async def _make(self, job: Job) -> Ending:
         try:
@@ -174,7 +179,7 @@ class Runner:
         except Problem as problem:
             return self._failed(job, problem.code, problem.message)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(error):
                 raise  # no fault of the document: it waits until there is room
             log.exception("job %s", job.id)
             return self._failed(job, "internal", FAULT)

@@ -25,7 +25,7 @@ def small_disk(tmp_path: Path) -> Iterator[Mount]:
             again = ["mount", "-o", f"remount,rw,size={size}", str(place)]
             subprocess.run(again, check=True)
             return place
-        place.mkdir()
+        place.mkdir(parents=True)
         made = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)],
             capture_output=True,

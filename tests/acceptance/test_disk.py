@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,48 +55,82 @@ def refused(ended: subprocess.CompletedProcess[str], *said: str | Path) -> None:
         assert str(each) in ended.stderr, text
 
 
-def finished(manifest: Path, out: Path, apart: command.Service, *more: str) -> None:
-    """The same command finishes; nothing is partial, and nothing was billed twice."""
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[command.Service]:
+    """One service for all: each test looks at what it adds to the bill."""
+    data = tmp_path_factory.mktemp("apart") / "data"
+    with command.service(data, "--no-deduplication") as started:
+        yield started
+
+
+def billed(apart: command.Service) -> int:
+    """How many jobs were accepted so far."""
+    return int(apart.get("/v1/bill")["accepted"])
+
+
+def finished(manifest: Path, out: Path, *more: str | Path) -> None:
+    """The same command finishes, and nothing is partial."""
     ended = command.run("run", manifest, *more, folder=manifest.parent)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert command.valid_pdfs(out) == COUNT
     assert not [each for each in out.iterdir() if each.name.startswith(".")]
-    assert apart.get("/v1/bill")["accepted"] == COUNT
 
 
-@pytest.mark.parametrize("room", [0, 20_000, 60_000, 160_000, 240_000, 400_000])
+@pytest.mark.parametrize("room", [0, 20_000, 160_000, 400_000])
 def test_no_room_for_the_ledger(
-    tmp_path: Path, small_disk: Mount, room: int
+    tmp_path: Path, small_disk: Mount, apart: command.Service, room: int
 ) -> None:
     """At its first page, among its tables, in the middle, near the end."""
-    disk = small_disk("disk", ROOM)
+    disk, before = small_disk("disk", ROOM), billed(apart)
     fill(disk, leave=room)
     state = disk / "batch"
-    with command.service(tmp_path / "data", "--no-deduplication") as apart:
-        manifest = write(tmp_path / "work", command.account(apart.url))
-        out = manifest.parent / "out"
-        ended = command.run("run", manifest, "--state", state, folder=tmp_path)
-        refused(ended, state, "room" if room else "again")
-        assert command.valid_pdfs(out) < COUNT
-        (disk / "ballast").unlink()
-        finished(manifest, out, apart, "--state", str(state))
+    manifest = write(tmp_path / "work", command.account(apart.url))
+    out = manifest.parent / "out"
+    ended = command.run("run", manifest, "--state", state, folder=tmp_path)
+    refused(ended, state, "again")
+    assert command.valid_pdfs(out) < COUNT
+    (disk / "ballast").unlink()
+    finished(manifest, out, "--state", state)
+    assert billed(apart) - before == COUNT
 
 
 @pytest.mark.parametrize("done", [0, 0.4, 0.95])
-def test_no_room_for_outputs(tmp_path: Path, small_disk: Mount, done: float) -> None:
+def test_no_room_for_outputs(
+    tmp_path: Path, small_disk: Mount, apart: command.Service, done: float
+) -> None:
     """At the first, in the middle, and at the last: no partial file, none twice."""
-    disk = small_disk("disk", ROOM)
-    with command.service(tmp_path / "data", "--no-deduplication") as apart:
-        manifest = write(
-            tmp_path / "work", command.account(apart.url), f"{disk}/out/{{id}}.pdf"
-        )
-        (disk / "out").mkdir()
-        fill(disk, leave=int(done * COUNT) * 12288 + 100)
-        ended = command.run("run", manifest, folder=tmp_path)
-        refused(ended, disk, "make room and run again")
-        assert command.valid_pdfs(disk / "out") < COUNT
-        (disk / "ballast").unlink()
-        finished(manifest, disk / "out", apart)
+    disk, before = small_disk("disk", ROOM), billed(apart)
+    head = command.account(apart.url)
+    manifest = write(tmp_path / "work", head, f"{disk}/out/{{id}}.pdf")
+    (disk / "out").mkdir()
+    fill(disk, leave=int(done * COUNT) * 12288 + 100)
+    ended = command.run("run", manifest, folder=tmp_path)
+    refused(ended, disk, "make room and run again")
+    assert command.valid_pdfs(disk / "out") < COUNT
+    (disk / "ballast").unlink()
+    finished(manifest, disk / "out")
+    assert billed(apart) - before == COUNT
+
+
+def test_outputs_that_turn_read_only(
+    tmp_path: Path, small_disk: Mount, apart: command.Service
+) -> None:
+    """In the middle: exit 6; before a run: nothing is sent; writable again: done."""
+    disk, before = small_disk("disk", ROOM), billed(apart)
+    key = "key: '${env:TEST_KEY}'"
+    slow = f"{key}, limits: {{rate: 20}}"
+    head = command.account(apart.url).replace(key, slow)
+    manifest = write(tmp_path / "work", head, f"{disk}/out/{{id}}.pdf")
+    run = command.start("run", manifest, folder=tmp_path)
+    command.wait_for(lambda: len(list((disk / "out").glob("*.pdf"))) > 3)
+    subprocess.run(["mount", "-o", "remount,ro,size=" + ROOM, str(disk)], check=True)
+    assert run.wait(timeout=60) == 6
+    paid = billed(apart)
+    refused(command.run("run", manifest, folder=tmp_path), disk, "Read-only")
+    assert billed(apart) - paid <= 2 * 8, "what was in flight, and no more"
+    small_disk("disk", ROOM)
+    finished(manifest, disk / "out")
+    assert billed(apart) - before == COUNT
 
 
 @pytest.mark.parametrize("room", [150_000, 400_000, 700_000])
@@ -113,23 +147,19 @@ def test_no_room_at_a_service_apart(
         assert ended.returncode == 4, text
         assert "disk_full" in text
         (disk / "ballast").unlink()
-        finished(manifest, manifest.parent / "out", apart)
+        finished(manifest, manifest.parent / "out")
+        assert billed(apart) == COUNT
 
 
-@pytest.mark.parametrize("size", ["150k", "300k", "1m", "1500k"])
+@pytest.mark.parametrize("size", ["150k", "300k", "1m"])
 def test_no_room_for_the_private_service(
     tmp_path: Path, small_disk: Mount, size: str
 ) -> None:
     """Its disk is ours: exit 6 with its folder, at its start and while it works."""
     state = tmp_path / "state"
-    state.mkdir()
-    disk = small_disk("disk", size)
-    (disk / "data").mkdir()
-    (state / "service").symlink_to(disk / "data")
+    small_disk("state/service", size)
     manifest = write(tmp_path / "work", "version: 1\ndefaults: {to: pdf}\n")
     ended = command.run("run", manifest, "--state", state, folder=tmp_path)
     refused(ended, state / "service")
-    small_disk("disk", ROOM)
-    ended = command.run("run", manifest, "--state", state, folder=tmp_path)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert command.valid_pdfs(manifest.parent / "out") == COUNT
+    small_disk("state/service", ROOM)
+    finished(manifest, manifest.parent / "out", "--state", state)
