@@ -28,12 +28,10 @@ def no_folder(folder: str) -> str | None:
         break
     if not stat.S_ISDIR(found.st_mode):
         kind = "a file" if stat.S_ISREG(found.st_mode) else "no folder"
-        return f"the output folder {folder!r} cannot be: {place!r} is {kind}"
+        return f"the output folder {folder!r} cannot be made: {place!r} is {kind}"
     if not os.access(place, os.W_OK | os.X_OK):
-        return (
-            f"the output folder {folder!r} cannot be written: {place!r} is read-only, "
-            "or not yours to write"
-        )
+        above = "" if place == folder else f" cannot be made: {place!r}"
+        return f"the output folder {folder!r}{above} is read-only, or not yours"
     return None
 
 

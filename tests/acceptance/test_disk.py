@@ -76,11 +76,11 @@ def finished(manifest: Path, out: Path, *more: str | Path) -> None:
     assert not [each for each in out.iterdir() if each.name.startswith(".")]
 
 
-@pytest.mark.parametrize("room", [0, 20_000, 160_000, 400_000])
+@pytest.mark.parametrize("room", [0, 60_000, 400_000])
 def test_no_room_for_the_ledger(
     tmp_path: Path, small_disk: Mount, apart: command.Service, room: int
 ) -> None:
-    """At its first page, among its tables, in the middle, near the end."""
+    """At its first page, in the middle, near the end."""
     disk, before = small_disk("disk", ROOM), billed(apart)
     fill(disk, leave=room)
     state = disk / "batch"
@@ -126,14 +126,17 @@ def test_outputs_that_turn_read_only(
     subprocess.run(["mount", "-o", "remount,ro,size=" + ROOM, str(disk)], check=True)
     assert run.wait(timeout=60) == 6
     paid = billed(apart)
-    refused(command.run("run", manifest, folder=tmp_path), disk, "Read-only")
-    assert billed(apart) - paid <= 2 * 8, "what was in flight, and no more"
+    ended = command.run("run", manifest, folder=tmp_path)
+    assert ended.returncode == 1, ended.stdout
+    last = f"batch.yaml:{4 + COUNT}:3: the output folder '{disk}/out' is read-only"
+    assert last in ended.stderr
+    assert billed(apart) == paid, "nothing was sent"
     small_disk("disk", ROOM)
     finished(manifest, disk / "out")
     assert billed(apart) - before == COUNT
 
 
-@pytest.mark.parametrize("room", [150_000, 400_000, 700_000])
+@pytest.mark.parametrize("room", [150_000, 700_000])
 def test_no_room_at_a_service_apart(
     tmp_path: Path, small_disk: Mount, room: int
 ) -> None:
@@ -151,7 +154,7 @@ def test_no_room_at_a_service_apart(
         assert billed(apart) == COUNT
 
 
-@pytest.mark.parametrize("size", ["150k", "300k", "1m"])
+@pytest.mark.parametrize("size", ["300k", "1m"])
 def test_no_room_for_the_private_service(
     tmp_path: Path, small_disk: Mount, size: str
 ) -> None:
