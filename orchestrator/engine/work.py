@@ -49,8 +49,9 @@ class Work:
 
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
-    last word of a webhook about it; ``met`` and ``doubted`` say since when this run
-    knows the job, and its intent.
+    last word of a webhook about it; ``linked`` is when its links to upload to were
+    asked for; ``has_room`` says that room to send all of its inputs is held; ``met``
+    and ``doubted`` say since when this run knows the job, and its intent.
     """
 
     job: Job
@@ -59,6 +60,8 @@ class Work:
     attempts: int = 0
     waited: float = 0.0
     echo: Echo | None = None
+    linked: float | None = None
+    has_room: bool = False
     met: Since | None = None
     doubted: Since | None = None
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
 
 from orchestrator.model import Failure
 from orchestrator.transfer.check import bad, check, may_be_empty
-from orchestrator.transfer.disk import PartFile
+from orchestrator.transfer.forms.window import OnDisk
 
 CHUNK = 1 << 20
 
@@ -23,7 +24,7 @@ class Examined:
 
 
 def examine(path: str, target: str | None, *, sync: bool = False) -> Examined:
-    """Read a file once, in pieces: hash it, and check it as a document.
+    """Read a file in pieces: hash it, and check it as a document.
 
     Args:
         path: The file.
@@ -38,17 +39,18 @@ def examine(path: str, target: str | None, *, sync: bool = False) -> Examined:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return Examined(0, "", bad("no_file", "it is no regular file"))
-        seen = PartFile(path)
+        size, digest = 0, hashlib.sha256()
         while piece := os.read(fd, CHUNK):
-            seen.take(piece)
+            digest.update(piece)
+            size += len(piece)
         if sync:
             os.fsync(fd)
+        return Examined(size, digest.hexdigest(), _judged(fd, size, target))
     finally:
         os.close(fd)
-    return Examined(seen.size, seen.sha256, _judged(seen, target))
 
 
-def _judged(seen: PartFile, target: str | None) -> Failure | None:
-    if target is None or (seen.size == 0 and may_be_empty(target)):
+def _judged(fd: int, size: int, target: str | None) -> Failure | None:
+    if target is None or (size == 0 and may_be_empty(target)):
         return None
-    return check(target, head=seen.head, tail=seen.tail, size=seen.size)
+    return check(target, OnDisk(fd, size))

@@ -356,7 +356,7 @@ class ConvertApiBatch(VendorBatch):
 
 def of(machine: type[Batch]) -> Any:
     """The machine as a test; a history is long enough for several runs."""
-    case = machine.TestCase
+    case: Any = machine.TestCase
     case.settings = settings(max_examples=25, stateful_step_count=12)
     case.pytestmark = [pytest.mark.timeout(60)]
     return case
