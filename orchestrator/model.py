@@ -241,6 +241,8 @@ class Progress:
         laps: How often a phase went back (a link that died); bounded by the driver.
         cost: Units that the provider says it charged.
         made_by: Converter and version, as far as the provider tells.
+        suspects: Handles of which one may be this job's, whose reply was lost: a lookup
+            asks for one after the other.
     """
 
     phase: Phase = Phase.SUBMIT
@@ -254,6 +256,7 @@ class Progress:
     laps: int = 0
     cost: float | None = None
     made_by: str = ""
+    suspects: tuple[str, ...] = ()
 
     def at(self, phase: Phase, **changes: Any) -> Progress:
         """The same job at another phase, with nothing held against it."""
@@ -332,3 +335,55 @@ class Verdict:
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
     made_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A document that needs eyes, as the ledger knows it.
+
+    Times are in seconds since the epoch.
+
+    Attributes:
+        document: As the manifest has it.
+        state: In doubt, overdue, lost, missing or failed.
+        failure: What stands against it.
+        account: Name of the account.
+        mode: How its job was handed over.
+        job: Our own id of the job, if there is one.
+        phase: Where the job stands.
+        handle: What finds the job at the provider, without what makes a link a secret.
+        intended: When the request left whose outcome is unknown.
+        created: When the job was made.
+        units: What may have been spent on this document.
+        guessed: Whether nobody told the units: one is assumed then.
+        runs: How many runs left it in this state, the last of them at ``last``.
+    """
+
+    document: Document
+    state: State
+    failure: Failure | None
+    account: str
+    mode: Mode
+    job: str | None
+    phase: Phase | None
+    handle: str | None
+    intended: float | None
+    created: float | None
+    units: float
+    guessed: bool
+    runs: int
+    last: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What stands against documents of a state, with a few of their ids.
+
+    ``failure`` is that of one of them.
+    """
+
+    state: State
+    code: str
+    documents: int
+    examples: tuple[str, ...]
+    failure: Failure | None

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+NUMBERS = "numbers.sqlite"
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
 
@@ -185,6 +186,7 @@ class BatchSettings:
         accounts: All accounts by name; ``local`` is always there.
         designs: Folder of the user's own designs.
         webhooks: Where webhooks come in.
+        numbers: The store of numbers, which need not be there.
     """
 
     path: Path
@@ -193,3 +195,4 @@ class BatchSettings:
     accounts: Mapping[str, AccountSettings]
     designs: Path | None = None
     webhooks: HookSettings = field(default_factory=HookSettings)
+    numbers: Path = Path(NUMBERS)

@@ -37,7 +37,7 @@ from orchestrator.testing import (
 )
 from orchestrator.testing.effect import Effect
 from orchestrator.wire.flow import Limits, Provider
-from orchestrator.wire.http import Request
+from orchestrator.wire.http import FilePart, Form, Json, Request
 
 PDF = b"%PDF-1.7 model %%EOF"
 SHA256 = hashlib.sha256(PDF).hexdigest()
@@ -66,15 +66,31 @@ def job_of(document: Document, number: int = 1, created: float = 0.0) -> Job:
 class Service:
     """The service as docs/service.md has it, without deduplication."""
 
-    def __init__(self, *, effect: Effect = lambda _: None, polls: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        effect: Effect = lambda _: None,
+        polls: int = 1,
+        content: Callable[[str], bytes] = lambda _: PDF,
+    ) -> None:
+        """Make one that did nothing yet.
+
+        Args:
+            effect: Told what happened here.
+            polls: How often a job is said to be at work.
+            content: What becomes of an input of this name, without its extension.
+        """
         self.jobs: dict[str, dict[str, Any]] = {}
         self.bill: Counter[str] = Counter()
+        self.charged: Counter[str] = Counter()
+        self.names: dict[str, str] = {}
         self.effect = effect
+        self.content = content
         self._polls = polls
 
     def made(self, id_: str) -> bytes:
         """What comes of a job."""
-        return PDF
+        return self.content(self.names.get(id_, ""))
 
     def etag(self, id_: str) -> str:
         """The hash of what comes of a job."""
@@ -91,6 +107,7 @@ class Service:
             return self._uploaded(parts[2], int(parts[3]))
         id_, query = parts[2], dict(request.query)
         if request.method == "PUT":
+            self.names[id_] = next(iter(stems(request)), "")
             return self._put(id_, query["mode"])
         if request.method == "POST":
             return self._execute(id_)
@@ -132,6 +149,7 @@ class Service:
     def _accept(self, id_: str) -> None:
         self.jobs[id_] = {"id": id_, "state": "running", "left": self._polls}
         self.bill[self.paid(id_)] += 1
+        self.charged[self.names.get(id_, "")] += 1
         self.effect("billed")
 
     def _uploaded(self, id_: str, place: int) -> Canned:
@@ -165,6 +183,21 @@ class Service:
             size = len(self.made(id_))
             record["results"] = [result | {"size": size, "sha256": self.etag(id_)}]
         return Canned(status, body=json.dumps(record).encode())
+
+
+def stems(request: Request) -> list[str]:
+    """The names of the files that a request carries or declares, without the rest."""
+    body = request.body
+    if isinstance(body, Form):
+        parts = [each for each in body.parts if isinstance(each, FilePart)]
+        return [each.filename.split(".")[0] for each in parts]
+    declared = body.value["files"] if isinstance(body, Json) else ()
+    return [each["name"].split(".")[0] for each in declared]
+
+
+def halves(content: bytes) -> tuple[bytes, bytes]:
+    """A file as it comes."""
+    return content[:5], content[5:]
 
 
 def problem(status: int, code: str, **more: Any) -> Canned:

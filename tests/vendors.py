@@ -1,4 +1,4 @@
-"""ComPDF and ConvertAPI as models in memory, with a bill for each document.
+"""The paid APIs as models in memory, with a bill for each document.
 
 They bill whatever is accepted for work, again where it is asked for again: what the
 bill says is what the client sent. They are the test's own short reading of them.
@@ -7,11 +7,13 @@ bill says is what the client sent. They are the test's own short reading of them
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+from orchestrator.model import Echo
 from orchestrator.testing import Canned
-from orchestrator.wire.http import Field, FilePart, Form, Raw, Request
-from tests.model import PDF, Service
+from orchestrator.wire.http import Field, FilePart, Form, Json, Raw, Request
+from tests.model import PDF, Service, halves, stems
 
 
 def fields(request: Request) -> dict[str, str]:
@@ -31,9 +33,9 @@ def said(value: Any, status: int = 200) -> Canned:
     return Canned(status, body=json.dumps(value).encode())
 
 
-def pdf() -> Canned:
+def pdf(content: bytes = PDF) -> Canned:
     """A file."""
-    return Canned(200, {"content-length": str(len(PDF))}, file=(PDF[:5], PDF[5:]))
+    return Canned(200, {"content-length": str(len(content))}, file=halves(content))
 
 
 class ComPdf(Service):
@@ -82,6 +84,7 @@ class ComPdf(Service):
     def _pay(self, task: dict[str, Any]) -> None:
         for each in task["fileInfoDTOList"]:
             self.bill[each["fileName"].split(".")[0]] += 1
+            self.charged[each["fileName"].split(".")[0]] += 1
         self.effect("billed")
 
     def _submitted(self, request: Request, state: str) -> Canned:
@@ -98,7 +101,9 @@ class ComPdf(Service):
     def _storage(self, request: Request) -> Canned:
         assert not request.keyed
         if request.method == "GET":
-            return pdf()
+            _, task, place = request.url.rsplit("/", 2)
+            name = self.jobs[task]["fileInfoDTOList"][int(place)]["fileName"]
+            return pdf(self.content(name.split(".")[0]))
         assert isinstance(request.body, Raw)
         self.effect("uploaded")
         return Canned(200)
@@ -127,16 +132,24 @@ class ConvertApi(Service):
         """Answer a request as the API would."""
         path = request.url.removeprefix("https://api")
         if path == "/upload":
+            query = dict(request.query)
+            self.names[query["fileId"]] = query["filename"].split(".")[0]
             self.effect("uploaded")
-            return said({"FileId": dict(request.query)["fileId"]})
+            return said({"FileId": query["fileId"]})
         if path.startswith("/d/"):
-            return pdf() if request.method == "GET" else Canned(200)
+            return self._stored(request, path.split("/")[2])
         if path.startswith("/async/") and 2 not in self.generations:
             return Canned(404)
         path = path.removeprefix("/async")
         if path.startswith("/job/"):
             return self._job(request, path.removeprefix("/job/"))
         return self._convert(request)
+
+    def _stored(self, request: Request, id_: str) -> Canned:
+        if request.method != "GET":
+            self.effect("deleted")
+            return Canned(200)
+        return pdf(self.content(self.names[id_]))
 
     def _job(self, request: Request, id_: str) -> Canned:
         if id_ not in self.jobs:
@@ -153,6 +166,9 @@ class ConvertApi(Service):
         query = dict(request.query)
         id_ = query["JobId"]
         self.bill[(names(request) or [fields(request)["File"]])[0]] += 1
+        given = stems(request) or [self.names[fields(request)["File"]]]
+        self.names[id_] = given[0]
+        self.charged[given[0]] += 1
         is_async = request.url.startswith("/async/") or "Async" in query
         self.jobs[id_] = {"left": 1 if is_async else 0}
         self.effect("billed")
@@ -160,7 +176,8 @@ class ConvertApi(Service):
 
     def _done(self, id_: str) -> Canned:
         url = f"https://api/d/{id_}/letter.pdf"
-        file = {"FileName": "letter.pdf", "FileSize": len(PDF), "Url": url}
+        size = len(self.content(self.names[id_]))
+        file = {"FileName": "letter.pdf", "FileSize": size, "Url": url}
         return said({"ConversionCost": 1, "Files": [file]})
 
 
@@ -168,3 +185,64 @@ class FirstGeneration(ConvertApi):
     """An older one."""
 
     generations = (1,)
+
+
+class ReportFlow(Service):
+    """The newer generation of ReportFlow; ``tell`` is its webhook."""
+
+    tell: Callable[[Echo], None] | None = None
+
+    def answer(self, request: Request) -> Canned:
+        """Answer a request as the API would."""
+        assert request.keyed
+        *_, kind, last = request.url.split("/")
+        if request.method == "POST":
+            return self._generated(request, is_sync=kind == "sync")
+        return self._file(request, kind, last)
+
+    def _generated(self, request: Request, *, is_sync: bool) -> Canned:
+        assert isinstance(request.body, Json)
+        asked = request.body.value
+        contents = asked.get("contents") or [asked["content"]]
+        id_ = f"request-{len(self.jobs)}"
+        files = [
+            {"fileName": each["fileName"], "fileId": f"file-{place}"}
+            for place, each in enumerate(contents)
+        ]
+        self.jobs[id_] = {"files": files, "left": 0 if is_sync else self._polls}
+        for each in contents:
+            self.bill[each["fileName"]] += 1
+            self.charged[each["fileName"].split("-", 1)[0]] += 1
+        self._told(id_, files)
+        self.effect("billed")
+        if not is_sync:
+            return said({"requestId": id_, "files": files}, status=202)
+        headers = {"request-id": id_, "file-id": "file-0"}
+        return self._sent(files[0]["fileName"], headers)
+
+    def _told(self, id_: str, files: list[dict[str, str]]) -> None:
+        if self.tell is None:
+            return
+        job = files[0]["fileName"].rsplit("-", 2)[1]
+        found = tuple((each["fileName"], f"{id_} {each['fileId']}") for each in files)
+        self.tell(Echo(job=job, handle=id_, files=found))
+
+    def _file(self, request: Request, id_: str, file: str) -> Canned:
+        known = self.jobs[id_]
+        if known["left"] > 0:
+            known["left"] -= 1
+            return Canned(409)
+        if request.method == "HEAD":
+            return Canned(200)
+        names = {each["fileId"]: each["fileName"] for each in known["files"]}
+        return self._sent(names[file], {})
+
+    def _sent(self, name: str, headers: dict[str, str]) -> Canned:
+        content = self.content(name.split("-", 1)[0])
+        headers = {
+            **headers,
+            "content-type": "application/pdf",
+            "content-length": str(len(content)),
+            "content-disposition": f'attachment; filename="{name}"',
+        }
+        return Canned(200, headers, file=halves(content))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
 from orchestrator.ledger.store import Store
 from orchestrator.model import Failure, State, Verdict
+from orchestrator.report.summary import stranded_lines
 
 if TYPE_CHECKING:
     from orchestrator.batch.opening import Opened
@@ -65,6 +66,8 @@ class Run:
         self._is_abandoned = False
         self.tally = Tally()
         self.tab: Tab | None = None
+        self.say: Callable[[str], None] = _unheard
+        """Told what the user should know of; whoever shows the run sets it."""
 
     # What others may ask and say...
 
@@ -135,6 +138,8 @@ class Run:
     async def _all(self, stack: AsyncExitStack) -> None:
         store = await stack.enter_async_context(Store(self._folder.ledger, self._clock))
         accounts = [self._batch.accounts[name] for name in self._names(store)]
+        for line in stranded_lines(store.stranded(self._batch.accounts)):
+            self.say(line)
         if not accounts:
             return
         # HTTP takes a third of a second: not for a run that sends nothing.
@@ -149,6 +154,7 @@ class Run:
             luck=self._luck,
             store=store,
             stack=stack,
+            say=self.say,
         )
         self._opened = await opening.open(accounts, self._tell)
         if self.tally.is_draining:
@@ -179,6 +185,10 @@ class Run:
         for each in verdicts:
             self.tally.take(each)
             await self._results.put(each)
+
+
+def _unheard(line: str) -> None:
+    """Nobody shows this run."""
 
 
 def _root(error: BaseException) -> BaseException:

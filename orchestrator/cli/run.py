@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from orchestrator.batch import (
     Run,
     RunOptions,
     batch_status,
+    folder_of,
     load_manifest,
     opened,
 )
@@ -27,6 +29,7 @@ from orchestrator.cli.common import (
     faults_shown,
     json_option,
     manifest_argument,
+    named,
     near,
     overwrite_option,
     state_option,
@@ -203,7 +206,8 @@ def _rehearse(
     from orchestrator.cli.rehearse import rehearsal_of, show_rehearsal  # noqa: PLC0415
 
     with faults_shown(as_json=as_json):
-        loaded = load_manifest(manifest)  # keys are not looked for
+        # Keys are not looked for, but rows are the real ones.
+        loaded = load_manifest(manifest, sources=environment())
         rehearsal = rehearsal_of(loaded, state, faults)
         options = replace(options, rehearsal=rehearsal)
         place = rehearsal.folder
@@ -229,10 +233,22 @@ def _carry(
     run = Run(batch, folder, options=options, environment=environment())
     began = time.monotonic()
     with display(as_json=as_json) as shown:
+        run.say = shown.say
         shown.begin(plan, run, most=options.limit)
         is_interrupted = asyncio.run(_follow(run, shown))
     seconds = time.monotonic() - began
-    return _summary(folder, run, seconds, is_interrupted, as_json=as_json), run
+    place = [] if options.rehearsal else _place(batch, folder)
+    ended = _summary(
+        folder, run, seconds, is_interrupted, manifest=place, as_json=as_json
+    )
+    return ended, run
+
+
+def _place(batch: Prepared, folder: BatchFolder) -> list[str]:
+    """The manifest, and the option that finds its batch, as one would type them."""
+    path = batch.settings.path
+    is_usual = folder == folder_of(path, None)
+    return named(near(path), None if is_usual else near(folder.path))
 
 
 async def _follow(run: Run, shown: Display) -> bool:
@@ -267,6 +283,7 @@ def _summary(
     seconds: float,
     is_interrupted: bool,  # noqa: FBT001  # private
     *,
+    manifest: Sequence[str],
     as_json: bool,
 ) -> Exit:
     with View(folder.ledger) as view:
@@ -295,6 +312,7 @@ def _summary(
         seconds=seconds,
         stopped=stopped,
         is_interrupted=is_cut,
+        manifest=manifest,
     ):
         click.echo(line)
     for name, left in run.balances.items():

@@ -27,6 +27,7 @@ from orchestrator.model import (
     Job,
     Phase,
     Progress,
+    State,
     Verdict,
 )
 from orchestrator.wire.flow import Limits
@@ -36,6 +37,8 @@ Fits = Callable[[Sequence[Document], Document], bool]
 Tell = Callable[[Sequence[Verdict]], Awaitable[None]]
 
 PAGE = 256
+DOUBTS = 1000
+"""Jobs in doubt that wait for the end of a run, in case trust is gained meanwhile."""
 
 
 class Queue:
@@ -106,6 +109,7 @@ class Dispatcher:
         self._held: deque[Work] = deque()
         self._active: dict[str, Work] = {}
         self._echoes = Echoes()
+        self._doubts: list[tuple[Work, Sequence[Verdict]]] = []
         self._draining = False
         self.stopped: Failure | None = None
 
@@ -160,8 +164,24 @@ class Dispatcher:
                 self._large.rewind()
                 self._feed.rewind()
                 await self._pass()
+            await self._reconsider()
         finally:
             self._watch.close()
+
+    async def _reconsider(self) -> None:
+        """Look up again what was in doubt before the account was trusted."""
+        doubts, self._doubts = self._doubts, []
+        if not doubts:
+            return
+        is_news = self._driver.lookup.is_trusted and not self._is_ending()
+        for work, verdicts in doubts:
+            if is_news:
+                self._echoes.follow(work)
+                self._watch.park(work, 0.0)
+            else:
+                await self._tell(verdicts)
+        if is_news:
+            await self._pass()
 
     async def _pass(self) -> None:
         # Twice the width: while one half is on the wire, the other half commits,
@@ -199,7 +219,19 @@ class Dispatcher:
             case End(verdicts):
                 self._watch.forget(work.name)
                 self._echoes.forget(work)
-                await self._tell(verdicts)
+                if not self._is_kept(work, verdicts):
+                    await self._tell(verdicts)
+
+    def _is_kept(self, work: Work, verdicts: Sequence[Verdict]) -> bool:
+        """Whether a doubt is kept back, because it may settle within this run."""
+        is_doubt = any(each.state is State.IN_DOUBT for each in verdicts)
+        has_room = len(self._doubts) < DOUBTS
+        if not (is_doubt and has_room and work.intended is not None):
+            return False
+        if not self._driver.lookup.may_gain():
+            return False
+        self._doubts.append((work, verdicts))
+        return True
 
     async def _next(self) -> Work | None:
         """The next job to carry; ``None`` when there will be none."""

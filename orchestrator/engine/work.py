@@ -47,7 +47,8 @@ class Work:
 
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
-    last word of a webhook about it.
+    last word of a webhook about it; ``linked`` is when its links to upload to were
+    asked for; ``has_room`` says that room to send all of its inputs is held.
     """
 
     job: Job
@@ -56,6 +57,8 @@ class Work:
     attempts: int = 0
     waited: float = 0.0
     echo: Echo | None = None
+    linked: float | None = None
+    has_room: bool = False
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +39,7 @@ from orchestrator.ledger.rows import (
     links_of,
     settled_row,
 )
+from orchestrator.ledger.stranded import Stranded, stranded
 from orchestrator.model import (
     Document,
     Input,
@@ -287,6 +288,10 @@ class Store:
         documents = tuple(record.document(spec) for spec, _ in rows)
         gone = frozenset(place for place, (_, gone) in enumerate(rows) if gone)
         return Job(id_, account, mode, documents, created, callback, gone)
+
+    def stranded(self, accounts: Collection[str]) -> list[Stranded]:
+        """Jobs that were left at other accounts than these."""
+        return stranded(self._reader, accounts)
 
     def is_trusted(self, account: str) -> bool:
         """Whether a lookup of one of our own ids was ever answered positively."""

@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from orchestrator.manifest.series import Every
 from orchestrator.model import Mode, Operation
 from orchestrator.settings import Prefer, SecretReference, address_of
 
@@ -297,6 +298,86 @@ class Entry(Common):
     )
 
 
+class Column(Shape):
+    """Where a value of the data comes from: a column, or a constant."""
+
+    column: Word | None = Field(None, description="Name of the column.")
+    value: Any = Field(None, description="A constant, in place of a column.")
+    number: Word | None = Field(
+        None,
+        description="How the file writes 1234.50: 1.234,50 or 1'234.50 or 1 234,50.",
+        examples=["1.234,50"],
+    )
+    date: Word | None = Field(
+        None,
+        description="How the file writes dates: YYYY or YY, MM or M, DD or D.",
+        examples=["DD.MM.YYYY"],
+    )
+    words: dict[str, Any] | None = Field(
+        None, min_length=1, description="What the words of the column stand for."
+    )
+    strip: Word | None = Field(
+        None, description="A text that is taken away at both ends.", examples=["EUR"]
+    )
+    default: Any = Field(None, description="The value where the cell is empty.")
+
+
+def _column(value: object) -> object:
+    if isinstance(value, dict | Column):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise wrong("must be the name of a column, or a mapping with column or value")
+    return {"column": value}
+
+
+def _map(value: object) -> object:
+    if value == "dotted":
+        return {}  # which nobody could mean otherwise
+    if not isinstance(value, dict) or not value:
+        raise wrong("must be dotted, or targets and their columns")
+    return value
+
+
+Map = Annotated[
+    dict[str, Annotated[Column, BeforeValidator(_column)]],
+    BeforeValidator(_map),
+]
+"""Targets and their columns; empty for names of columns that are targets."""
+
+
+class Number(Shape):
+    """A series that documents get their numbers from, kept in the store of numbers."""
+
+    series: Word = Field(
+        description="Name of the series; documents of several manifests may share it.",
+        examples=["KK"],
+    )
+    format: Word = Field(
+        description="How a number is written: {n} or {n:05}, {year} or {yy}, {month}.",
+        examples=["KK-{year}-{n:05}"],
+    )
+    period: Every = Field(
+        Every.YEAR,
+        description="When it starts again: every year or month of the document's "
+        "date, or never.",
+    )
+    start: Annotated[int, Strict(), Field(ge=0, lt=10**12)] = Field(
+        1, description="The first number of each period.", examples=[1001]
+    )
+    field: Word = Field("number", description="The key of the data that gets it.")
+    date: Word = Field(
+        "issue_date", description="The key of the data whose date tells the period."
+    )
+    gaps: Literal["refuse", "allow"] = Field(
+        "refuse", description="Whether numbers that the data gives may leave gaps."
+    )
+    changes: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Whether a document that was delivered may be made again with "
+        "other content under its number. The lawful way is a credit note.",
+    )
+
+
 class Single(Entry):
     """One document."""
 
@@ -312,6 +393,9 @@ class Single(Entry):
     )
     design: Word | None = Field(
         None, description="A design to generate from.", examples=["invoice@1"]
+    )
+    number: Number | None = Field(
+        None, description="A series that the document gets its number from."
     )
 
 
@@ -333,9 +417,10 @@ class Rows(Entry):
     """One document for each row of a data file."""
 
     rows: Word = Field(
-        description="A .csv, .tsv, .jsonl, .json (one object a line), .yaml or .yml "
-        "file, relative to the manifest.",
-        examples=["invoices.jsonl"],
+        description="A .csv, .tsv, .jsonl, .json (one object a line), .yaml, .yml, "
+        ".parquet or SQLite file, relative to the manifest; or a reference to a "
+        "connection of PostgreSQL.",
+        examples=["invoices.jsonl", "${env:SHOP_DATABASE}"],
     )
     key: Word | None = Field(
         None, description="The column that is the id.", examples=["number"]
@@ -355,6 +440,26 @@ class Rows(Entry):
     )
     inputs: list[Word] | None = Field(
         None, min_length=1, max_length=10_000, description="Patterns of several inputs."
+    )
+    number: Number | None = Field(
+        None, description="A series that the documents get their numbers from."
+    )
+    query: Word | None = Field(
+        None,
+        description="SQL that selects the rows of a database.",
+        examples=["SELECT * FROM sales ORDER BY number"],
+    )
+    group: Word | None = Field(
+        None,
+        description="A column: rows that follow each other with the same value in it "
+        "are one document; needs map.",
+        examples=["invoice_no"],
+    )
+    map: Map | None = Field(
+        None,
+        description="Where each value of the data comes from, by its path, as in "
+        "buyer.name or lines[].quantity, where [] is an item for each row of a group. "
+        "dotted: the names of the columns are such paths.",
     )
     numbers: list[Word] | None = Field(
         None,
@@ -382,6 +487,12 @@ class Manifest(Shape):
         None, description="Folder of your own designs.", examples=["designs"]
     )
     webhooks: Webhooks = Field(default_factory=lambda: Webhooks.model_validate({}))
+    numbers: Word | None = Field(
+        None,
+        description="File that keeps the numbers of series; several manifests may "
+        "share it. Default: numbers.sqlite beside the manifest.",
+        examples=["../numbers.sqlite"],
+    )
 
 
 ASKED: dict[str | None, Mode | None] = {
@@ -400,7 +511,14 @@ def json_schema() -> dict[str, Any]:
         )
 
     Whole.__doc__ = Manifest.__doc__
-    schema = _untitled(Whole.model_json_schema(mode="validation"))
+    made = Whole.model_json_schema(mode="validation")
+    # As its validators take it: a word for all of it, and names of columns for short.
+    kinds = made["$defs"]["Rows"]["properties"]["map"]["anyOf"]
+    column = kinds[0]["additionalProperties"]
+    name = {"type": ["string", "number"], "minLength": 1}
+    kinds[0] |= {"minProperties": 1, "additionalProperties": {"anyOf": [name, column]}}
+    kinds.insert(0, {"const": "dotted"})
+    schema = _untitled(made)
     return {
         "$schema": SCHEMA_URL,
         "title": "Manifest of document-orchestrator",

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from orchestrator.plan.deadlines import Due, Late
+
 OUTPUT_GUESS = 200_000
 """Bytes that an output is taken to need where nothing is known of it."""
 
@@ -29,6 +31,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberRange:
+    """Numbers of a period that documents would get, or have already.
+
+    ``period`` is a year, as ``2026``, a month, as ``2026-03``, or empty.
+    """
+
+    series: str
+    period: str
+    is_new: bool
+    count: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run of this manifest would do with this ledger and these files.
 
@@ -43,6 +60,9 @@ class Plan:
         parts: What is to be done.
         room: Bytes free where the outputs go, ``None`` where unknown.
         needs: Bytes that the outputs may need: a guess.
+        numbers: From series, by series and period; only looked at, not reserved.
+        dues: What a former run left at providers, and by when it has to be fetched.
+        lates: Accounts whose results would expire before they can be fetched.
     """
 
     name: str
@@ -55,6 +75,9 @@ class Plan:
     parts: Sequence[Part]
     room: int | None
     needs: int
+    numbers: Sequence[NumberRange] = ()
+    dues: Sequence[Due] = ()
+    lates: Sequence[Late] = ()
 
     @property
     def todo(self) -> int:

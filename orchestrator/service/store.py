@@ -19,7 +19,11 @@ from orchestrator.service.outbox import Delivery, post
 from orchestrator.service.problems import Problem
 from orchestrator.service.rows import Ending
 
-DEATHS = 3
+DEATHS = 5
+"""Deaths of the service while a job ran, after which the job is held to be the cause.
+
+One that is killed by somebody else, again and again, meets the same jobs at each start.
+"""
 Along = Callable[[sqlite3.Connection], None]
 """What a dialect does in the same transaction, and before; it may refuse."""
 Submitted = tuple[Order, Sequence[Input], str]

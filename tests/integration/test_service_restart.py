@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator.errors import MachineError
 from orchestrator.service.held import held
+from orchestrator.service.store import DEATHS
 from tests.integration.serving import (
     KEY,
     ScriptedRenderer,
@@ -83,9 +84,11 @@ async def test_sigkill_loses_nothing_and_bills_nothing_again(tmp_path: Path) -> 
         finish(second)
 
 
-async def test_a_job_that_kills_the_service_three_times_fails(tmp_path: Path) -> None:
+async def test_a_job_that_kills_the_service_again_and_again_fails(
+    tmp_path: Path,
+) -> None:
     """One document cannot keep the service down."""
-    for turn in range(3):
+    for turn in range(DEATHS):
         child = spawn(str(tmp_path), script=FATAL)
         try:
             if turn == 0:

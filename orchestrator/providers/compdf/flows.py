@@ -2,8 +2,8 @@
 
 Only ``execute/start`` is named, by the id of a task that is there before: a task that
 still waits for it was provably not started. The direct uploads are charged with no
-handle, and the task list shows nothing of ours but the callback's address: where the
-list does not show our own id, a lost reply stays in doubt.
+handle. After a lost reply the newest tasks are asked which files they are about, since
+our names for files hold our own id; where none is ours, it stays in doubt.
 """
 
 from __future__ import annotations
@@ -23,9 +23,19 @@ from orchestrator.model import (
     Upload,
 )
 from orchestrator.providers.compdf.codes import data_of, says
-from orchestrator.providers.compdf.listing import listed_by, unfinished
+from orchestrator.providers.compdf.listing import (
+    listed_by,
+    suspects_in,
+    unfinished,
+)
 from orchestrator.providers.compdf.standing import standing
-from orchestrator.providers.compdf.task import Stand, Task, outcome_of, task_of
+from orchestrator.providers.compdf.task import (
+    Stand,
+    Task,
+    is_named_after,
+    outcome_of,
+    task_of,
+)
 from orchestrator.providers.compdf.tools import (
     files,
     fits,
@@ -110,24 +120,32 @@ def put(job: Job, progress: Progress) -> Request:
 def start(_: Job, progress: Progress) -> Request:
     """Start the task; from here on it is billed, although this is a GET."""
     return Request(
-        "GET", f"{V2}/execute/start", Repeat.NAMED, query=_named(progress), timeout=60.0
+        "GET",
+        f"{V2}/execute/start",
+        Repeat.NAMED,
+        query=_named(progress.handle or ""),
+        timeout=60.0,
     )
 
 
 def look(_: Job, progress: Progress) -> Request:
     """Ask where the task stands."""
-    return Request(
-        "GET", f"{V2}/task/taskInfo", Repeat.SAFE, query=_named(progress), timeout=30.0
-    )
+    return suspect(progress.handle or "")
 
 
-def _named(progress: Progress) -> tuple[tuple[str, str], ...]:
-    return (("taskId", progress.handle or ""), ("language", "1"))
+def suspect(task: str) -> Request:
+    """Ask what a task is about: it names its files."""
+    path = f"{V2}/task/taskInfo"
+    return Request("GET", path, Repeat.SAFE, query=_named(task), timeout=30.0)
 
 
-def tasks(_job: Job, _: Progress) -> Request:
-    """Ask for the newest tasks."""
-    return newest(())
+def _named(task: str) -> tuple[tuple[str, str], ...]:
+    return (("taskId", task), ("language", "1"))
+
+
+def tasks(_: Job, progress: Progress) -> Request:
+    """Ask for the newest tasks, and then for one that may be ours."""
+    return suspect(progress.suspects[0]) if progress.suspects else newest(())
 
 
 def newest(_: Sequence[str]) -> Request:
@@ -247,7 +265,13 @@ def on_looked_up(job: Job, progress: Progress, response: Response) -> Progress:
 
 
 def on_listed(job: Job, progress: Progress, response: Response) -> Progress:
-    """A task that shows our own id is ours; that none does proves nothing."""
+    """A task that shows our own id is ours; that none does proves nothing.
+
+    The list shows it in a callback's address alone. A task itself names its files, and
+    those are named after our job: so tasks that may be ours are asked, newest first.
+    """
+    if progress.suspects:
+        return _on_suspect(job, progress, response)
     listed = listed_by(response)
     if isinstance(listed, Failure):
         return progress.failed(_only_asked(listed))
@@ -255,10 +279,29 @@ def on_listed(job: Job, progress: Progress, response: Response) -> Progress:
         task = text(each.get("taskId"))
         if task and any(job.id in v for v in each.values() if isinstance(v, str)):
             return progress.at(Phase.POLL, handle=task)
-    # A list may lag behind. Without a callback it can show nothing of ours.
+    suspects = suspects_in(listed, files=sum(len(e.inputs) for e in job.documents))
+    if suspects:
+        return replace(progress, failure=None, suspects=suspects)
+    return progress.failed(_not_listed(job))
+
+
+def _on_suspect(job: Job, progress: Progress, response: Response) -> Progress:
+    first, *others = progress.suspects
+    data = data_of(response)
+    if isinstance(data, Failure) and data.remedy in (Remedy.RETRY, Remedy.STOP):
+        return progress.failed(data)
+    task = None if isinstance(data, Failure) else task_of(data)
+    if task is not None and is_named_after(job, task):
+        return progress.at(Phase.POLL, handle=first, suspects=())
+    left = replace(progress, failure=None, suspects=tuple(others))
+    return left if others else left.failed(_not_listed(job))
+
+
+def _not_listed(job: Job) -> Failure:
+    # A list may lag behind; where it shows a callback, it is asked again.
     remedy = Remedy.LOOKUP if job.callback else Remedy.DOUBT
-    why = f"no task in the list shows our id; its file is named {sent_name(job, 0)}"
-    return progress.failed(Failure("not_listed", why, Blame.SERVICE, remedy))
+    why = f"none of the newest tasks is ours; its file is named {sent_name(job, 0)}"
+    return Failure("not_listed", why, Blame.SERVICE, remedy)
 
 
 def on_result(_: Job, progress: Progress, response: Response) -> Progress:
@@ -381,6 +424,8 @@ provider = Provider(
     absence=Absence.PROVES,
     settle=30.0,
     retention=86_400.0,
+    # "usually 15 to 30 minutes" (the vendor's page on pre-signed uploads).
+    link_life=900.0,
     pace=Pace(first=3.0, factor=1.4, floor=3.0, cap=30.0, deadline=7200.0),
     limits=Limits(width=4, jobs=200),
     operations=frozenset({Operation.CONVERT, Operation.MERGE, Operation.SPLIT}),

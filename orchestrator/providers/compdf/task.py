@@ -50,6 +50,11 @@ def is_unfinished(record: dict[str, Any]) -> bool:
     return stand in (Stand.CREATED, Stand.WORKING)
 
 
+def is_waiting(record: dict[str, Any]) -> bool:
+    """Whether a record of the task list says that nobody has started it."""
+    return _STANDS.get(text(record.get("taskStatus")).lower()) is Stand.CREATED
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A task, with one record for each of its files as far as it names them."""
@@ -58,6 +63,12 @@ class Task:
     stand: Stand
     files: Sequence[dict[str, Any]]
     cost: float | None = None
+
+
+def is_named_after(job: Job, task: Task) -> bool:
+    """Whether a file of the task has our name for one of the job."""
+    names = (each.get(n) for each in task.files for n in ("fileName", "downFileName"))
+    return any(f".{job.id}-" in each for each in names if isinstance(each, str))
 
 
 def task_of(data: Any) -> Task | None:

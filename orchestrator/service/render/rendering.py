@@ -336,7 +336,7 @@ class Rendering:
         loop = asyncio.get_running_loop()
         design = self._design(work)
         sheet = await loop.run_in_executor(
-            self._threads, _prepared, design, work.params
+            self._threads, prepared, design, work.params
         )
         size = sum(map(len, sheet.texts.values()))
         if not design.shipped or size > LARGE_SHEET:
@@ -370,7 +370,12 @@ class Rendering:
         self._pool = self._threads = self._temporary = None
 
 
-def _prepared(design: Design, params: Mapping[str, Any]) -> Sheet:
+def prepared(design: Design, params: Mapping[str, Any]) -> Sheet:
+    """Turn data into what Typst compiles.
+
+    Raises:
+        RenderError: ``bad_params``, with all faults of the data.
+    """
     try:
         files = design.prepare(params)
         when = design.timestamp(params)
