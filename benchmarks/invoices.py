@@ -1,7 +1,7 @@
 """Invoices a second through run and embedded service, next to the bare renderer.
 
-Run it as ``python -m benchmarks.invoices --documents 1000 --rounds 3`` (extra ``local``;
-the extra ``bench`` adds the page as WeasyPrint and ReportLab make it).
+Run it as ``python -m benchmarks.invoices --documents 1000`` (extra ``local``; the extra
+``bench`` adds the page as WeasyPrint and ReportLab make it).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from itertools import count, islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,7 +36,7 @@ from orchestrator.service.render.typeset import Typesetter
 MANIFEST = ROOT / "manifests" / "02-bulk-invoices.yaml"
 ROWS = ROOT / "manifests" / "data" / "invoices.jsonl"
 CORES = len(os.sched_getaffinity(0))
-_RIVALS = 40
+_RIVALS = 12
 
 
 def rows(documents: int) -> list[dict[str, Any]]:
@@ -141,7 +142,7 @@ def measure(*, documents: int, rounds: int, folder: Path | None = None) -> list[
         }
         for name in makers():
             way = f"invoices: {name}, {CORES} processes"
-            ways[way] = lambda name=name: bench.rival(name)  # type: ignore[misc]
+            ways[way] = partial(bench.rival, name)
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         for turn in range(rounds):
             order = list(ways)[:: -1 if turn % 2 else 1]
@@ -171,9 +172,7 @@ def main() -> None:
     given = parser.parse_args()
     print(machine())
     print(f"{given.documents:,} invoices a turn, {given.rounds} rounds, medians")
-    show(
-        measure(documents=given.documents, rounds=given.rounds, folder=given.folder)
-    )
+    show(measure(documents=given.documents, rounds=given.rounds, folder=given.folder))
 
 
 if __name__ == "__main__":

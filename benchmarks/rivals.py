@@ -1,7 +1,7 @@
 """The same page by two other makers of PDFs, from the same prepared texts.
 
-Both set logo, parties, meta, sum, lines, totals, payment and the foot in Noto Sans. They
-have less to do than the design: no measuring of what fits, no PDF/A, no codes.
+Both set parties, meta, lines, totals and payment in one font. They have less to do than
+the design: no logo, no second weight, no measuring of what fits, no PDF/A, no codes.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def _sheet() -> Any:
         content: counter(page) " / " counter(pages); font: 7pt N }} }}
       body {{ font: 9pt N }} h1 {{ font-size: 25pt; color: #0f4c5c; font-weight: 300 }}
       table {{ width: 100%; border-collapse: collapse }}
-      td, th {{ border-bottom: .4pt solid #d5dbe2; padding: 2mm 4pt; text-align: right }}
+      td, th {{ border-bottom: .4pt solid #d5dbe2; padding: 2mm 4pt;
+        text-align: right }}
       td:nth-child(2), th:nth-child(2) {{ text-align: left }}
       .two {{ display: flex; justify-content: space-between }}
     """

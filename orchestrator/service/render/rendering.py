@@ -335,9 +335,7 @@ class Rendering:
         assert self._threads is not None  # noqa: S101 -- the check was passed
         loop = asyncio.get_running_loop()
         design = self._design(work)
-        sheet = await loop.run_in_executor(
-            self._threads, prepared, design, work.params
-        )
+        sheet = await loop.run_in_executor(self._threads, prepared, design, work.params)
         size = sum(map(len, sheet.texts.values()))
         if not design.shipped or size > LARGE_SHEET:
             folder = str(work.folder.absolute())
