@@ -29,7 +29,7 @@ from benchmarks.table import Row, machine, show
 from orchestrator.batch.api import load_manifest, run_batch
 from orchestrator.designs import find
 from orchestrator.model import State
-from orchestrator.service.render.rendering import prepared
+from orchestrator.service.render.designed import sheet
 from orchestrator.service.render.task import Sheet
 from orchestrator.service.render.typeset import Typesetter
 
@@ -74,7 +74,7 @@ class Bench:
 
     def sheets(self) -> list[Sheet]:
         """Prepare what the template gets."""
-        return [prepared(self._design, each) for each in self._params]
+        return [sheet(self._design, each) for each in self._params]
 
     def bare(self) -> float:
         """Typst alone: the same pages in a thread for each core, nothing written."""
@@ -125,7 +125,7 @@ class Bench:
     def _few(self) -> Iterator[Sheet]:
         """Invoices in Latin letters: one font for the others."""
         latin = (x for x in self._params if x["language"] in {"en", "de", "fr", "es"})
-        return (prepared(self._design, each) for each in islice(latin, _RIVALS))
+        return (sheet(self._design, each) for each in islice(latin, _RIVALS))
 
 
 def _made(name: str, page: Mapping[str, Any]) -> int:

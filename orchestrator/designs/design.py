@@ -75,13 +75,33 @@ class Design:
         """Name and version, as manifests write it."""
         return f"{self.name}@{self.version}"
 
-    def problems(self, params: Mapping[str, Any]) -> list[Problem]:
-        """Give everything that is wrong with the data, in order of place."""
+    def problems(self, params: Mapping[str, Any], target: str = "pdf") -> list[Problem]:
+        """Give everything that is wrong with the data, in order of place.
+
+        ``target`` is what is to be made: ``pdf``, or ``xml`` for an e-invoice alone.
+        """
         found = self._faults(params)
         if self.model == "invoice":
-            found += invoices.check(params) or self._code_problems(params)
-        found += letter_problems(params, self.fonts) if self.fonts else ()
+            found += invoices.check(params, target) or self._code_problems(params)
+        elif target != "pdf":
+            message = f"{self.ref} makes pdf; {target} is made of designs of invoices"
+            found.append(Problem("", "E_TARGET", message))
+        if self.fonts and target == "pdf":
+            found += letter_problems(params, self.fonts)
         return sorted(set(found))
+
+    def e_invoice(self, params: Mapping[str, Any]) -> invoices.EFile | None:
+        """Write the electronic invoice that sound data asks for, if it asks for one.
+
+        Raises:
+            DesignError: the data has faults of form.
+        """
+        if self.model != "invoice" or params.get("e_invoice") is None:
+            return None
+        invoice = invoices.read(params)
+        if isinstance(invoice, list):
+            raise DesignError(f"the data for {self.ref} has faults:", invoice)
+        return invoices.make(invoice)
 
     def _code_problems(self, params: Mapping[str, Any]) -> list[Problem]:
         """Say why a code to pay with cannot be had that is asked for."""

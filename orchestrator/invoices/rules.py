@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 from orchestrator.invoices.compute import Uncomputable, compute
+from orchestrator.invoices.einvoice import objections
 from orchestrator.invoices.ids import fault_of_iban, fault_of_tax_id
 from orchestrator.invoices.model import (
     Adjustment,
@@ -50,6 +51,7 @@ def judge(invoice: Invoice, *, with_amounts: bool = True) -> list[Problem]:
             message = "the total is too large: 15 digits are allowed"
             problems.append(Problem("lines", "E_RANGE", message))
         problems.extend(compare(invoice, computed))
+        problems.extend(objections(invoice, computed))
     return sorted(problems)
 
 

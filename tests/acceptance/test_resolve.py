@@ -18,7 +18,7 @@ from tests.acceptance import command
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
-PDF = b"%PDF-1.7\n" + b"mine " * 40 + b"\n%%EOF\n"
+PDF = b"%PDF-1.7\n<</Type /Page>>\n" + b"mine " * 40 + b"\n%%EOF\n"
 
 
 def script(folder: Path, fault: str) -> tuple[str, ...]:

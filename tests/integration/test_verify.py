@@ -33,7 +33,7 @@ from orchestrator.model import (
 from orchestrator.testing import ManualClock
 from tests.model import document, job_of
 
-PDF = b"%PDF-1.7\n" + b"x" * 500 + b"\n%%EOF\n"
+PDF = b"%PDF-1.7\n<</Type /Page>>\n" + b"x" * 500 + b"\n%%EOF\n"
 COUNT = 100
 BAD = Failure("bad", "it is bad", Blame.DOCUMENT, Remedy.FAIL)
 
