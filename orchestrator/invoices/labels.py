@@ -317,6 +317,15 @@ WORDS: dict[str, tuple[str, str, str, str, str, str, str]] = {
         "未稅合計",
     ),
     "tax": ("VAT", "Umsatzsteuer", "TVA", "IVA", "消費税", "增值税", "營業稅"),
+    "tax_in": (
+        "VAT in {0}",
+        "Umsatzsteuer in {0}",
+        "TVA en {0}",
+        "IVA en {0}",
+        "消費税（{0}）",
+        "增值税（{0}）",
+        "營業稅（{0}）",
+    ),
     "tax_included": (
         "VAT included",
         "Enthaltene Umsatzsteuer",
@@ -422,6 +431,15 @@ WORDS: dict[str, tuple[str, str, str, str, str, str, str]] = {
         "付款資訊",
     ),
     "means": ("Method", "Zahlungsart", "Mode", "Medio", "支払方法", "方式", "方式"),
+    "payee": (
+        "Payee",
+        "Zahlungsempfänger",
+        "Bénéficiaire",
+        "Beneficiario",
+        "お支払先",
+        "收款人",
+        "收款人",
+    ),
     "account_holder": (
         "Account holder",
         "Kontoinhaber",

@@ -136,7 +136,8 @@ def _epc(invoice: Invoice, computed: Computed) -> PayCode:
 
 
 def _payee(invoice: Invoice) -> str:
-    return invoice.payment.account_holder or invoice.seller.name
+    other = invoice.payee.name if invoice.payee else ""
+    return invoice.payment.account_holder or other or invoice.seller.name
 
 
 def _swiss(invoice: Invoice, computed: Computed) -> PayCode:

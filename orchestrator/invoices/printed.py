@@ -159,6 +159,8 @@ def _hero(page: Page) -> Iterator[list[str]]:
 
 def _payment(page: Page) -> Iterator[list[str]]:
     payment, words = page.invoice.payment, page.words
+    if page.invoice.payee and not page.is_credit:
+        yield [words["payee"], soft(page.invoice.payee.name)]
     # The account is the seller's: on a credit note it would ask for money.
     for key in ("means",) if page.is_credit else ("means", *_ACCOUNT):
         value = getattr(payment, key)
