@@ -145,6 +145,22 @@ def test_a_faulty_manifest_reserves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "numbers.sqlite").exists()
 
 
+def test_a_split_batch_has_the_same_documents(tmp_path: Path) -> None:
+    """Two manifests one after the other, or one with all: the same data and hashes."""
+    whole = merged(write(tmp_path / "whole", "all", 10))
+    text = (tmp_path / "whole" / "all.jsonl").read_text()
+    halves = []
+    for name, rows in (("first", slice(0, 4)), ("second", slice(4, None))):
+        manifest = write(tmp_path / "parts", name, 0)
+        part = "".join(text.splitlines(keepends=True)[rows])
+        (tmp_path / "parts" / f"{name}.jsonl").write_text(part)
+        halves += merged(manifest)
+    assert len(whole) == len(halves) == 10
+    for one, other in zip(whole, halves, strict=True):
+        assert one.params == other.params
+        assert Path(one.output).name == Path(other.output).name
+
+
 BY_NUMBER = """version: 1
 documents:
 - {rows: r.jsonl, id: "{number}-{buyer.name}", design: invoice@1}
