@@ -13,16 +13,22 @@ from orchestrator.manifest.data_shape import Column, Number
 from orchestrator.manifest.faults import listed, near, shown
 from orchestrator.manifest.schema import (
     Account,
+    Budget,
     Defaults,
     Limits,
     Manifest,
     Modes,
+    StopAt,
+    Webhooks,
 )
 
 _INNER: dict[str, type[Any]] = {
     "limits": Limits,
     "modes": Modes,
     "defaults": Defaults,
+    "webhooks": Webhooks,
+    "budget": Budget,
+    "stop_at": StopAt,
     "number": Number,
 }
 _WORDS = {
