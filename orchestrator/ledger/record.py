@@ -80,6 +80,8 @@ def request_hash(value: Document) -> str:
         [each.path for each in value.inputs],
         value.output,
     )
+    if value.original is not None:
+        asked = (*asked, value.original)
     return hashlib.sha256(_encode(asked)).hexdigest()
 
 
