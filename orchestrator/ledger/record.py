@@ -70,7 +70,7 @@ def unsigned(handle: str | None) -> str | None:
 
 def request_hash(value: Document) -> str:
     """What was asked for: operation, parameters, design, account, input paths."""
-    asked = (
+    asked: tuple[object, ...] = (
         value.operation,
         value.source,
         value.target,
