@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -282,8 +283,9 @@ class Job:
         documents: What it is for; most jobs have one.
         created: Seconds since the epoch.
         callback: URL for the provider's webhook, where one listens.
-        withdrawn: Places of documents that are no longer its own: the user decided
-            about them. What still comes for them is let go.
+        reserved: Units that it may cost at most, as far as that was declared.
+        withdrawn: Places of documents that are no longer its own: they are done, or
+            the user decided about them. What still comes for them is let go.
     """
 
     id: str
@@ -293,6 +295,7 @@ class Job:
     created: float
     callback: str | None = None
     withdrawn: frozenset[int] = frozenset()
+    reserved: Decimal = Decimal(0)
 
     def own(self) -> Iterator[tuple[int, Document]]:
         """The documents that wait for it, with their places."""
@@ -335,3 +338,55 @@ class Verdict:
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
     made_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A document that needs eyes, as the ledger knows it.
+
+    Times are in seconds since the epoch.
+
+    Attributes:
+        document: As the manifest has it.
+        state: In doubt, overdue, lost, missing or failed.
+        failure: What stands against it.
+        account: Name of the account.
+        mode: How its job was handed over.
+        job: Our own id of the job, if there is one.
+        phase: Where the job stands.
+        handle: What finds the job at the provider, without what makes a link a secret.
+        intended: When the request left whose outcome is unknown.
+        created: When the job was made.
+        units: What may have been spent on this document.
+        guessed: Whether nobody told the units: one is assumed then.
+        runs: How many runs left it in this state, the last of them at ``last``.
+    """
+
+    document: Document
+    state: State
+    failure: Failure | None
+    account: str
+    mode: Mode
+    job: str | None
+    phase: Phase | None
+    handle: str | None
+    intended: float | None
+    created: float | None
+    units: float
+    guessed: bool
+    runs: int
+    last: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What stands against documents of a state, with a few of their ids.
+
+    ``failure`` is that of one of them.
+    """
+
+    state: State
+    code: str
+    documents: int
+    examples: tuple[str, ...]
+    failure: Failure | None

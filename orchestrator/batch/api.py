@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from orchestrator import manifest as manifests
@@ -16,7 +16,9 @@ from orchestrator.batch.planning import plan_of
 from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.batch.run import Run
 from orchestrator.clock import Clock, SystemClock
-from orchestrator.errors import UsageError
+from orchestrator.errors import MachineError, UsageError
+from orchestrator.ledger.numbers import settle
+from orchestrator.ledger.register import Overtaken
 from orchestrator.ledger.view import View, mark_missing, reopen
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
@@ -24,20 +26,25 @@ from orchestrator.plan.batch import Plan
 
 
 def load_manifest(
-    path: Path, *, environment: Mapping[str, str] | None = None
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Read the head of a manifest; its documents are read when they are asked for.
 
     Args:
         path: The YAML file.
         environment: Where keys are looked for; ``None`` does not look for them.
+        sources: Where connections of databases are looked for; ``environment`` if not
+            given.
 
     Raises:
         UsageError: there is no such file, or it cannot be read.
         ManifestError: its head has faults.
     """
     return manifests.load_manifest(
-        path, environment=environment, types=tuple(providers())
+        path, environment=environment, types=tuple(providers()), sources=sources
     )
 
 
@@ -124,22 +131,60 @@ def opened(
         is_held = folder.path.is_dir()
         if is_held:
             stack.enter_context(folder.held(clock))
-        batch = stack.enter_context(
-            prepared(
-                manifest,
-                folder,
-                overwrite=options.overwrite,
-                rehearsal=options.rehearsal,
-            )
-        )
+        if options.rehearsal is None:
+            stack.enter_context(_settled(manifest, folder, clock))
+        passes = stack.enter_context(ExitStack())
+        batch = passes.enter_context(_prepared(manifest, folder, options))
         _require_known(batch, options.only)
         if not is_held:
             folder.make()
             stack.enter_context(folder.held(clock))
+        try:
+            _reserve(batch, options, clock)
+        except Overtaken:
+            # Once more, and others wait meanwhile.
+            passes.close()
+            batch = stack.enter_context(_prepared(manifest, folder, options, hold=True))
+            _reserve(batch, options, clock)
         batch.stage.merge()
         mark_missing(folder.ledger)
         reopen(folder.ledger, options.retries, code=options.code)
         yield batch.merged(), folder
+
+
+def _prepared(
+    manifest: Manifest, folder: BatchFolder, options: RunOptions, *, hold: bool = False
+) -> AbstractContextManager[Prepared]:
+    return prepared(
+        manifest,
+        folder,
+        overwrite=options.overwrite,
+        rehearsal=options.rehearsal,
+        hold=hold,
+    )
+
+
+def _reserve(batch: Prepared, options: RunOptions, clock: Clock) -> None:
+    """Take the numbers that the documents need; a rehearsal takes none.
+
+    Raises:
+        Overtaken: others took some of them meanwhile.
+    """
+    if options.rehearsal is None:
+        batch.numbers.reserve(clock.now())
+
+
+@contextmanager
+def _settled(manifest: Manifest, folder: BatchFolder, clock: Clock) -> Iterator[None]:
+    """Note which numbers were delivered, before a run and after it."""
+    store, name = manifest.settings.numbers, manifest.settings.name
+    settle(store, name, folder.ledger, clock.now())
+    try:
+        yield
+    finally:
+        # Where the store cannot be written now, the next run notes it.
+        with suppress(MachineError):
+            settle(store, name, folder.ledger, clock.now())
 
 
 def _require_known(batch: Prepared, only: Sequence[str]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import msgspec
+
 from orchestrator.batch.accounts import Account, secret_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.clock import Clock
@@ -23,6 +25,7 @@ LOOK = 0.5
 """Seconds between two looks into the durable inbox."""
 
 Hear = Callable[[Echo], None]
+Say = Callable[[str], None]
 
 
 class Hooks:
@@ -36,6 +39,7 @@ class Hooks:
         environment: Mapping[str, str],
         base: Path,
         clock: Clock,
+        say: Say,
     ) -> None:
         """Describe them.
 
@@ -45,12 +49,14 @@ class Hooks:
             environment: Where references to secrets lead.
             base: Folder of the manifest, at which relative paths start.
             clock: For the looks into the durable inbox.
+            say: Told what the user should know of.
         """
         self._settings = settings
         self._hear = hear
         self._environment = environment
         self._base = base
         self._clock = clock
+        self._say = say
         self._inbox = Inbox(self._take)
         self._wanted: Collection[str] | None = None
         self._admitted: set[str] = set()
@@ -133,18 +139,29 @@ class Hooks:
         return f"{self._url}/{account.provider.name}"
 
     async def catch_up(self, wanted: Collection[str]) -> None:
-        """Hear what came earlier about the jobs that are open: their ids, handles."""
+        """Hear what came earlier about the jobs that are open: their ids, handles.
+
+        An inbox that cannot be read costs time, and no document: the poll is the truth.
+        """
         self._wanted = wanted
-        while await self._look():
-            pass
-        self._wanted = None
+        try:
+            while await self._look():
+                pass
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            self._say(
+                f"the inbox {self._base / (self._settings.inbox or '')} cannot be read "
+                f"({error}): what came while nothing ran is not heard, and jobs are "
+                "polled instead; move a damaged inbox away while nobody listens"
+            )
+        finally:
+            self._wanted = None
 
     async def follow(self) -> None:
         """Hear what comes into the durable inbox, until cancelled."""
         while self._box is not None:
             await self._clock.sleep(LOOK)
             # The poll is the truth: a box that cannot be read only costs time.
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, msgspec.MsgspecError):
                 while await self._look():
                     pass
 

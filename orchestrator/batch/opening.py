@@ -6,22 +6,24 @@ import asyncio
 import os
 import random
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.batch.accounts import Account, secret_of
 from orchestrator.batch.folder import BatchFolder
-from orchestrator.batch.hooks import Hooks
+from orchestrator.batch.hooks import Hooks, Say
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
-from orchestrator.batch.rehearsal import Tab, root_of, tab_of
+from orchestrator.batch.rehearsal import SPOKEN, Tab, root_of, tab_of
+from orchestrator.batch.spending import Spending
 from orchestrator.batch.survey import Survey
 from orchestrator.clock import Clock
+from orchestrator.engine.budget import Till
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
-from orchestrator.engine.limits import Gates
+from orchestrator.engine.limits import Changed, Gates
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
@@ -29,6 +31,7 @@ from orchestrator.errors import AccountError, MachineError, UsageError
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.store import Store
 from orchestrator.model import Document, Echo, Job
+from orchestrator.plan.deadlines import urgency
 from orchestrator.settings import HookSettings
 from orchestrator.transfer.client import HttpTransport
 from orchestrator.transfer.door import Door
@@ -46,11 +49,16 @@ More often than a document may kill it: then that document fails, and the run go
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An account that is ready to work; ``balance`` as far as its API tells."""
+    """An account that is ready to work; ``balance`` as far as its API tells.
+
+    ``asks`` asks for the balance again.
+    """
 
     account: Account
     dispatcher: Dispatcher
+    till: Till
     balance: float | None = None
+    asks: Callable[[], Awaitable[float | None]] | None = None
     callback: str | None = None
 
 
@@ -78,6 +86,8 @@ class Opening:
         luck: random.Random,
         store: Store,
         stack: AsyncExitStack,
+        spending: Spending,
+        say: Say,
     ) -> None:
         self._batch = batch
         self._folder = folder
@@ -87,9 +97,11 @@ class Opening:
         self._luck = luck
         self._store = store
         self._stack = stack
+        self._spending = spending
         self._allowance = Allowance(options.limit)
         self._watches: list[Dispatcher] = []
         self._home: Endpoint | None = None
+        self._door = ""
         said = options.hooks(batch.settings.webhooks)
         if options.rehearsal is not None:
             said = HookSettings()  # nobody is told an address of the user's
@@ -99,6 +111,7 @@ class Opening:
             environment=environment,
             base=batch.settings.folder,
             clock=clock,
+            say=say,
         )
         file = options.log_file
         self._log = stack.enter_context(_log_at(file)) if file else None
@@ -120,7 +133,7 @@ class Opening:
             if private and account.settings.is_private:
                 endpoint = private
             elif private and is_rehearsed:
-                endpoint = _dialect(private, account)
+                endpoint = self._dialect(private, account)
             else:
                 endpoint = self._endpoint(account)
             opened.append(await self._open(account, endpoint, tell))
@@ -152,21 +165,33 @@ class Opening:
         return Endpoint(url, key, secret, self._hooks.callback(account))
 
     async def _private(self) -> Endpoint:
-        """Start the private service, and a receiver for its webhooks."""
+        """Start the private service, and a receiver for its webhooks.
+
+        In a rehearsal it calls as the vendors would, so that what their webhooks are
+        good for is rehearsed, too.
+        """
+        inbox = Inbox(self._hear)
+        token = secrets.token_urlsafe(24)
+        door = await self._stack.enter_async_context(Door(inbox.answer, token=token))
+        self._door = f"{door.url}/{token}"
         designs = self._batch.settings.designs
         arguments = ("--designs", str(designs)) if designs else ()
+        is_rehearsed = self._options.rehearsal is not None
         if self._options.rehearsal is not None:
             arguments = (*arguments, *self._options.rehearsal.arguments)
+            for each in SPOKEN - {"local"}:
+                inbox.admit(each)
         service = await self._stack.enter_async_context(
-            PrivateService(self._folder.service, arguments=arguments)
+            PrivateService(
+                self._folder.service,
+                arguments=arguments,
+                webhook=f"{self._door}/reportflow" if is_rehearsed else None,
+            )
         )
         keeper = asyncio.create_task(_keep_alive(service))
         self._stack.callback(keeper.cancel)
-        inbox = Inbox(self._hear)
         inbox.admit("local", service.webhook_secret)
-        token = secrets.token_urlsafe(24)
-        door = await self._stack.enter_async_context(Door(inbox.answer, token=token))
-        callback = f"{door.url}/{token}/local"
+        callback = f"{self._door}/local"
         return Endpoint(service.url, service.key, callback=callback)
 
     def _hear(self, echo: Echo) -> None:
@@ -196,7 +221,13 @@ class Opening:
         if account.settings.is_private and account.settings.limits.width is None:
             # Its work is bound by cores; more width would only wait in its queue.
             limits = replace(limits, width=2 * (os.cpu_count() or 1) + 2)
-        gates = Gates(limits, self._clock, _quiet, rates=account.provider.rates)
+        gates = Gates(
+            limits,
+            self._clock,
+            self._width_noted(account.name),
+            rates=account.provider.rates,
+        )
+        till = self._spending.till(account.name)
         driver = Driver(
             account.provider,
             transport=transport,
@@ -206,9 +237,12 @@ class Opening:
             clock=self._clock,
             luck=self._luck,
             trusted=self._store.is_trusted(account.name),
-            listens=self._hooks.listens(account),
+            listens=self._listens(account),
         )
-        watch = Watch[Work](self._clock)
+        kept = account.provider.retention
+        watch = Watch[Work](
+            self._clock, lambda work: urgency(work.job, work.progress, kept)
+        )
         roll = Roll(
             account.provider,
             transport=transport,
@@ -227,8 +261,29 @@ class Opening:
             tell=tell,
             fits=account.provider.fits,
             roll=roll,
+            till=till,
         )
-        return Opened(account, dispatcher, balance, endpoint.callback)
+        asks = None if balance is None else survey.balance
+        return Opened(account, dispatcher, till, balance, asks, endpoint.callback)
+
+    def _width_noted(self, account: str) -> Changed:
+        def changed(limit: int, why: str) -> None:
+            self._store.jot("width", account, f"{limit}: {why}")
+
+        return changed
+
+    def _listens(self, account: Account) -> bool:
+        is_rehearsed = self._options.rehearsal is not None
+        return is_rehearsed or self._hooks.listens(account)
+
+    def _dialect(self, private: Endpoint, account: Account) -> Endpoint:
+        """Where the private service speaks the API of an account; any key opens it."""
+        return Endpoint(
+            private.url + root_of(account.provider),
+            private.key,
+            private.key if account.settings.secret is not None else "",
+            f"{self._door}/{account.provider.name}",
+        )
 
     def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(documents: tuple[Document, ...]) -> Job:
@@ -251,16 +306,6 @@ def _log_at(path: Path) -> ExchangeLog:
         raise UsageError(f"--log-file {path}: {error.strerror}") from None
 
 
-def _dialect(private: Endpoint, account: Account) -> Endpoint:
-    """Where the private service speaks the API of an account; any key of it opens."""
-    has_secret = account.settings.secret is not None
-    return Endpoint(
-        private.url + root_of(account.provider),
-        private.key,
-        private.key if has_secret else "",
-    )
-
-
 async def _keep_alive(service: PrivateService) -> None:
     """Start the private service again when it dies; its jobs are on disk.
 
@@ -270,7 +315,3 @@ async def _keep_alive(service: PrivateService) -> None:
         await service.died.wait()
         with suppress(MachineError):
             await service.revive()
-
-
-def _quiet(limit: int, why: str) -> None:
-    """A change of width that nobody asked to hear of."""

@@ -6,13 +6,20 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
+from orchestrator.batch.accounts import Account
 from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.spending import spending_of
+from orchestrator.clock import Clock, SystemClock
 from orchestrator.ledger.stage import Share
-from orchestrator.plan.batch import Part, Plan, needs_of
+from orchestrator.model import Mode
+from orchestrator.plan.batch import Part, Plan, Room, needs_of, room_of
+from orchestrator.plan.deadlines import Late, dues, fetch_rate, late
 
 
-def plan_of(batch: Prepared) -> Plan:
-    """What a run would do; reads how much room the disk has, and nothing else."""
+def plan_of(batch: Prepared, clock: Clock | None = None) -> Plan:
+    """What a run would do; reads clock, ledger and how much room the disk has."""
+    now = (clock or SystemClock()).now()
+    kept = {name: each.provider.retention for name, each in batch.accounts.items()}
     parts = [_part(batch, share) for share in batch.shares]
     diff = batch.diff
     return Plan(
@@ -26,7 +33,45 @@ def plan_of(batch: Prepared) -> Plan:
         parts=parts,
         room=_room(batch),
         needs=needs_of(parts),
+        budget=_budget(batch),
+        numbers=batch.numbers.ranges(),
+        dues=dues(batch.stage.flights(), kept, now),
+        lates=_lates(batch),
     )
+
+
+def _budget(batch: Prepared) -> Room | None:
+    said = batch.settings.budget
+    if said is None:
+        return None
+    spending = spending_of(said, batch.accounts, batch.stage.committed())
+    costs = [
+        (
+            name,
+            count,
+            (spending.terms[name].at_most(what) or 0) * spending.terms[name].price,
+        )
+        for name, what, count in batch.stage.unsent()
+    ]
+    return room_of(said.limit, said.currency, spending.budget.taken, costs)
+
+
+def _lates(batch: Prepared) -> list[Late]:
+    """Accounts at which more may wait than can be fetched before it expires."""
+    waiting: dict[str, int] = {}
+    for share in batch.shares:
+        if share.mode != Mode.SYNC:
+            waiting[share.account] = waiting.get(share.account, 0) + share.documents
+    found = (_late(batch.accounts[name], count) for name, count in waiting.items())
+    return [each for each in found if each is not None]
+
+
+def _late(account: Account, documents: int) -> Late | None:
+    provider = account.provider
+    # Where a job carries several documents, all of them may wait.
+    waiting = documents if provider.fits else min(documents, account.limits.jobs)
+    rate = fetch_rate(account.limits.rate, provider.rates)
+    return late(account.name, waiting, rate=rate, retention=provider.retention)
 
 
 def _part(batch: Prepared, share: Share) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.batch.accounts import Account, accounts_of
+from orchestrator.batch.bills import bill_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.rehearsal import Rehearsal
 from orchestrator.errors import Fault, ManifestError, Place
+from orchestrator.ledger.register import Register
 from orchestrator.ledger.stage import Diff, Share, Stage
-from orchestrator.manifest import Manifest
+from orchestrator.manifest import Entry, Manifest
 from orchestrator.model import Document, Mode, Operation, State
 from orchestrator.plan.modes import Choice, choose
 from orchestrator.settings import BatchSettings
@@ -24,6 +27,7 @@ from orchestrator.wire.flow import Wish
 if TYPE_CHECKING:
     from orchestrator.designs import Design
 
+_STEPS = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 Objection = Callable[[Document], str | None]
 Choices = Callable[[str, int, Operation, Mode | None], Choice]
 
@@ -39,6 +43,7 @@ class Prepared:
     shares: Sequence[Share]
     wishes: Mapping[Wish, Place]
     manifest: Manifest
+    numbers: Register
 
     def merged(self) -> Prepared:
         """The same batch beside the ledger as it is after the merge.
@@ -79,6 +84,7 @@ def prepared(
     overwrite: bool = False,
     objection: Objection | None = None,
     rehearsal: Rehearsal | None = None,
+    hold: bool = False,
 ) -> Iterator[Prepared]:
     """Check a manifest whole, while its documents are staged.
 
@@ -89,6 +95,7 @@ def prepared(
         objection: Says why a document cannot be done, where that is known before
             anything is asked.
         rehearsal: Where to rehearse, if that is meant.
+        hold: Whether nobody else may take numbers of series meanwhile.
 
     Raises:
         ManifestError: it has faults; all of them are in it.
@@ -99,20 +106,33 @@ def prepared(
     checks = _Checks(manifest.settings, accounts, objection)
     choices = _choices(accounts)
     wishes: dict[Wish, Place] = {}
-    with Stage(folder.ledger) as stage:
+    settings = manifest.settings
+    with (
+        Stage(folder.ledger) as stage,
+        Register(settings.numbers, settings.name, stage.is_made, hold=hold) as numbers,
+    ):
+        manifest.numbering = numbers
         for entry in manifest.entries():
             document = _decided(entry.document, choices, overwrite=overwrite)
             if rehearsal is not None:
                 document = rehearsal.document(document)
-            for message in checks.of(document, stage):
-                manifest.fault(entry.place, message)
+            for path, message in checks.of(document, stage):
+                place, hint = _placed(entry, path)
+                manifest.fault(place, message, hint)
+            if checks.has_number(document):
+                bill = bill_of(document)
+                names = (bill.issuer, bill.number, bill.form, bill.content)
+                stage.bill(document.id, names, entry.place)
             wishes.setdefault(_wish(document), entry.place)
             stage.add(document)
+        for place, message in stage.doubles():
+            manifest.fault(place, message, "an issuer never uses a number twice")
         manifest.finish()
         diff = stage.compare()
         shares = stage.shares()
-        settings = manifest.settings
-        yield Prepared(settings, accounts, stage, diff, shares, wishes, manifest)
+        yield Prepared(
+            settings, accounts, stage, diff, shares, wishes, manifest, numbers
+        )
 
 
 def _choices(accounts: Mapping[str, Account]) -> Choices:
@@ -154,6 +174,15 @@ def _wish(document: Document) -> Wish:
     )
 
 
+def _placed(entry: Entry, path: str) -> tuple[Place, str]:
+    """Where a value of a document stands, and its column where that is another."""
+    if not path:
+        return entry.place, ""
+    steps = [name or int(n) for name, n in _STEPS.findall(path)]
+    column = entry.column(*steps)
+    return entry.at("params", *steps), f"column {column}" if column else ""
+
+
 class _Checks:
     """What can be said against a document before anything is sent."""
 
@@ -168,18 +197,27 @@ class _Checks:
         self._folders = (settings.designs,) if settings.designs else ()
         self._designs: dict[str, Design | str] = {}
 
-    def of(self, document: Document, stage: Stage) -> Iterator[str]:
+    def of(self, document: Document, stage: Stage) -> Iterator[tuple[str, str]]:
+        """What is wrong: the path into the data, or nothing, and the message."""
         provider = self._accounts[document.provider].provider
         if document.operation not in provider.operations:
-            yield f"{provider.name} cannot {document.operation}"
+            yield "", f"{provider.name} cannot {document.operation}"
         if why := provider.objection(document):
-            yield why
+            yield "", why
         if self._objection and (why := self._objection(document)):
-            yield why
+            yield "", why
         yield from self._of_design(document)
-        yield from self._of_output(document, stage)
+        for why in self._of_output(document, stage):
+            yield "", why
 
-    def _of_design(self, document: Document) -> Iterator[str]:
+    def has_number(self, document: Document) -> bool:
+        """Whether it is an invoice of which we know that its number must be unique."""
+        design = self._designs.get(document.design or "")
+        if design is None or isinstance(design, str):
+            return False
+        return design.model == "invoice" and "number" in document.params
+
+    def _of_design(self, document: Document) -> Iterator[tuple[str, str]]:
         # Only a private service is sure to have the designs that we see.
         account = self._accounts[document.provider]
         if document.design is None or not account.settings.is_private:
@@ -195,9 +233,10 @@ class _Checks:
                 design = str(error)
             self._designs[document.design] = design
         if isinstance(design, str):
-            yield design
+            yield "", design
         else:
-            yield from (str(each) for each in design.problems(document.params))
+            for each in design.problems(document.params, document.target):
+                yield each.path, str(each)
 
     def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
         if document.overwrite or document.has_many_outputs:

@@ -27,6 +27,7 @@ SPOKEN = frozenset({"local", "compdf", "convertapi", "reportflow"})
 """Providers whose API the embedded service speaks."""
 LONGEST_POLL = 1.0
 LONGEST_SETTLE = 2.0
+LONGEST_PATIENCE = 15.0
 """Seconds: the private service is near, and has nothing else to do."""
 _MARK = "rehearsal"
 
@@ -86,9 +87,13 @@ class Rehearsal:
 
 def hurried(provider: Provider) -> Provider:
     """The provider without its rates, and with short waits."""
-    pace = provider.pace
+    pace, adoption = provider.pace, provider.adoption
+    if adoption is not None:
+        patience = min(adoption.patience, LONGEST_PATIENCE)
+        adoption = replace(adoption, patience=patience)
     return replace(
         provider,
+        adoption=adoption,
         rates={},
         settle=min(provider.settle, LONGEST_SETTLE),
         pace=Pace(

@@ -44,9 +44,17 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.cli.verify:verify_command",
         "Prove that what is done is there, whole, and was billed once.",
     ),
+    "failed": (
+        "orchestrator.cli.failed:failed_command",
+        "Write what failed into a manifest of its own.",
+    ),
     "ledger": (
         "orchestrator.cli.status:ledger_command",
         "Export the results ledger.",
+    ),
+    "numbers": (
+        "orchestrator.cli.numbers:numbers_command",
+        "List, check and void numbers of series.",
     ),
     "design": (
         "orchestrator.designs.command:design_command",

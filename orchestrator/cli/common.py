@@ -55,6 +55,11 @@ def near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def named(manifest: Path, state: Path | None) -> list[str]:
+    """The manifest, and the option that finds its batch, for commands to be shown."""
+    return [str(manifest), *(("--state", str(state)) if state else ())]
+
+
 def environment() -> Mapping[str, str]:
     """The environment, where secrets are looked up."""
     return os.environ

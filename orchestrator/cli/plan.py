@@ -57,10 +57,12 @@ def plan_command(
 
 def _each(batch: Prepared, *, as_json: bool) -> None:
     for document, state, fate in batch.stage.documents():
+        number = batch.numbers.of(document.id)
         if as_json:
             echo_json(
                 "document",
                 id=document.id,
+                **({"number": number} if number else {}),
                 fate=fate,
                 state=state,
                 account=document.provider,
@@ -71,7 +73,7 @@ def _each(batch: Prepared, *, as_json: bool) -> None:
                 output=document.output,
             )
         else:
-            click.echo(document_line(document, state, fate))
+            click.echo(document_line(document, state, fate, number))
 
 
 @click.command("validate")

@@ -5,27 +5,42 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
+import msgspec
 
+from orchestrator.batch.accounts import Account, accounts_of
+from orchestrator.batch.api import load_manifest
 from orchestrator.batch.folder import folder_of
+from orchestrator.cli.attention import show_attention
 from orchestrator.cli.common import (
     echo_json,
     json_option,
     manifest_argument,
+    named,
     state_option,
 )
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.ledger.stranded import Stranded
 from orchestrator.ledger.view import COLUMNS, Row, View
-from orchestrator.model import State
+from orchestrator.model import Reason, State
+from orchestrator.plan.deadlines import iso
+from orchestrator.report.bill import bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
-from orchestrator.report.summary import status_lines
+from orchestrator.report.summary import status_lines, stranded_lines
 
 
 @click.command("status")
 @manifest_argument
+@click.option(
+    "--attention",
+    is_flag=True,
+    help="Also tell all that is known of documents in doubt, overdue, lost, missing "
+    "or failed, and what decides about each.",
+)
 @click.option(
     "--list",
     "listed",
@@ -35,7 +50,12 @@ from orchestrator.report.summary import status_lines
 @state_option
 @json_option
 def status_command(
-    manifest: Path, state: Path | None, *, listed: str | None, as_json: bool
+    manifest: Path,
+    state: Path | None,
+    *,
+    attention: bool,
+    listed: str | None,
+    as_json: bool,
 ) -> Exit:
     """Show where a batch stands: documents by state, reasons, jobs in flight.
 
@@ -43,29 +63,70 @@ def status_command(
     """
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
-        states, reasons, flight = view.states(), view.reasons(), view.in_flight()
+        states = view.states()
+        accounts = _accounts(manifest)
+        left = () if accounts is None else view.stranded(accounts)
         if as_json:
-            _status_json(states, reasons, flight)
+            _status_json(view, left)
         else:
-            for line in status_lines(states, reasons, flight, folder.holder()):
+            for line in status_lines(
+                states,
+                view.reasons(),
+                view.in_flight(),
+                folder.holder(),
+                unanswered=view.unanswered(),
+                manifest=named(manifest, state),
+            ):
                 click.echo(line)
-        for row in view.rows(state=State(listed)) if listed else ():
+            for line in stranded_lines(left):
+                click.echo(line)
+            for line in bill_lines(view.bill(), view.terms(), view.taken()):
+                click.echo(line)
+        if attention:
+            show_attention(view, manifest, state, as_json=as_json)
+        kept = _retentions(accounts)
+        for row in view.rows(state=State(listed), retentions=kept) if listed else ():
             _list(row, as_json=as_json)
     return exit_of(states, stopped=(), is_interrupted=False)
 
 
-def _status_json(
-    states: dict[State, int],
-    reasons: list[tuple[State, str, int, str, str]],
-    flight: dict[str, int],
-) -> None:
-    names = ("state", "code", "documents", "example", "message")
+def _status_json(view: View, left: Sequence[Stranded]) -> None:
     echo_json(
         "status",
-        states=states,
-        reasons=[dict(zip(names, each, strict=True)) for each in reasons],
-        jobs=flight,
+        states=view.states(),
+        reasons=[_reason(each) for each in view.reasons()],
+        jobs=view.in_flight(),
+        unanswered=view.unanswered(),
+        stranded=[msgspec.to_builtins(each) for each in left],
+        **bill_fields(view.bill(), view.terms(), view.taken()),
     )
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    failure = reason.failure
+    return {
+        "state": reason.state,
+        "code": reason.code,
+        "documents": reason.documents,
+        "example": reason.examples[0] if reason.examples else "",
+        "examples": reason.examples,
+        "message": failure.message if failure else "",
+        "blame": failure.blame if failure else None,
+    }
+
+
+def _accounts(manifest: Path) -> Mapping[str, Account] | None:
+    """The accounts of a manifest, if it can be read now."""
+    try:
+        return accounts_of(load_manifest(manifest).settings.accounts)
+    except OrchestratorError:
+        return None
+
+
+def _retentions(accounts: Mapping[str, Account] | None) -> dict[str, float]:
+    """For how many seconds the provider of each account keeps jobs."""
+    known = accounts or {}
+    return {name: each.provider.retention for name, each in known.items()}
 
 
 def _list(row: Row, *, as_json: bool) -> None:
@@ -73,7 +134,8 @@ def _list(row: Row, *, as_json: bool) -> None:
         echo_json("document", **row.flat())
     else:
         why = f"  {row.failure.code}: {row.failure.message}" if row.failure else ""
-        click.echo(f"{row.state}  {row.document.id}{why}")
+        until = "" if row.deadline is None else f"  (until {iso(row.deadline)})"
+        click.echo(f"{row.state}  {row.document.id}{why}{until}")
 
 
 @click.group("ledger")
@@ -105,7 +167,8 @@ def export_command(
     """Write one row for each document: state, mode, outputs, hashes, reasons."""
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
-        rows = (row.flat() for row in view.rows())
+        kept = _retentions(_accounts(manifest))
+        rows = (row.flat() for row in view.rows(retentions=kept))
         if kind == "jsonl":
             output.writelines(
                 json.dumps(row, ensure_ascii=False) + "\n" for row in rows

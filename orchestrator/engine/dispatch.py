@@ -12,13 +12,14 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from orchestrator.engine.budget import Till, free_till
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.echoes import Echoes
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
-from orchestrator.engine.work import AccountStopped, End, Wait, Work
+from orchestrator.engine.work import AccountStopped, End, Wait, Work, is_unsent
 from orchestrator.model import (
     LARGE,
     Document,
@@ -27,6 +28,7 @@ from orchestrator.model import (
     Job,
     Phase,
     Progress,
+    State,
     Verdict,
 )
 from orchestrator.wire.flow import Limits
@@ -36,6 +38,8 @@ Fits = Callable[[Sequence[Document], Document], bool]
 Tell = Callable[[Sequence[Verdict]], Awaitable[None]]
 
 PAGE = 256
+DOUBTS = 1000
+"""Jobs in doubt that wait for the end of a run, in case trust is gained meanwhile."""
 
 
 class Queue:
@@ -65,6 +69,11 @@ class Queue:
             taken.append(self._page.popleft())
         return tuple(taken)
 
+    def put_back(self, documents: Sequence[Document]) -> None:
+        """These are the next ones, after all."""
+        self._page.extendleft(reversed(documents))
+        self.ended = self.ended and not documents
+
     def rewind(self) -> None:
         """Begin again at the top."""
         self.ended = False
@@ -85,6 +94,7 @@ class Dispatcher:
         tell: Tell,
         fits: Fits | None = None,
         roll: Roll | None = None,
+        till: Till | None = None,
     ) -> None:
         self._driver = driver
         self._watch = watch
@@ -95,6 +105,8 @@ class Dispatcher:
         self._roll = roll
         self._tell = tell
         self._feed = feed
+        self._till = till or free_till()
+        self._till.listen(watch.stirred.set)
         # Small ones keep a place on the wire, whatever is uploaded.
         self._places = max(1, min(limits.uploads, limits.width - 1))
         self._small = Queue(feed, large=False)
@@ -106,8 +118,10 @@ class Dispatcher:
         self._held: deque[Work] = deque()
         self._active: dict[str, Work] = {}
         self._echoes = Echoes()
+        self._doubts: list[tuple[Work, Sequence[Verdict]]] = []
         self._draining = False
         self.stopped: Failure | None = None
+        self.halted: Failure | None = None
 
     # What others may ask and say...
 
@@ -125,6 +139,19 @@ class Dispatcher:
         """Start nothing new; what is accepted is still carried to its end."""
         self._draining = True
         self._watch.stirred.set()
+
+    def halt(self, why: Failure) -> None:
+        """Start nothing new, for a reason that the user has to know."""
+        self.halted = self.halted or why
+        self.drain()
+
+    async def has_more(self) -> bool:
+        """Whether a document is left to start; asked when the run is over."""
+        for queue in (self._small, self._large):
+            if (document := await queue.take()) is not None:
+                queue.put_back([document])
+                return True
+        return False
 
     def wake(self, job: str) -> None:
         """A webhook named this job by our own id."""
@@ -148,9 +175,15 @@ class Dispatcher:
         Raises:
             MachineError: the ledger or an output cannot be written.
         """
-        for work in left:
-            self._echoes.follow(work)
-            self._watch.park(work, 0.0)
+        if self._till.broken:
+            self.halt(self._till.broken)
+        # What was sent comes first: it is paid for, whatever the budget says now.
+        for work in sorted(left, key=is_unsent):
+            if self._till.resume(work):
+                self._echoes.follow(work)
+                self._watch.park(work, 0.0)
+            else:
+                self.halt(self._till.refusal(work.job.document))
         try:
             await self._pass()
             if left and not self._is_ending():
@@ -160,8 +193,25 @@ class Dispatcher:
                 self._large.rewind()
                 self._feed.rewind()
                 await self._pass()
+            await self._reconsider()
         finally:
             self._watch.close()
+            self._till.close()
+
+    async def _reconsider(self) -> None:
+        """Look up again what was in doubt before the account was trusted."""
+        doubts, self._doubts = self._doubts, []
+        if not doubts:
+            return
+        is_news = self._driver.lookup.is_trusted and not self._is_ending()
+        for work, verdicts in doubts:
+            if is_news and self._till.resume(work):
+                self._echoes.follow(work)
+                self._watch.park(work, 0.0)
+            else:
+                await self._tell(verdicts)
+        if is_news:
+            await self._pass()
 
     async def _pass(self) -> None:
         # Twice the width: while one half is on the wire, the other half commits,
@@ -188,9 +238,12 @@ class Dispatcher:
             outcome = await self._driver.drive(work)
         except AccountStopped as stop:
             self.stopped = self.stopped or stop.failure
+            self._till.left(work)
             return
         finally:
             self._give_place_back(work)
+        if complaint := self._till.complaint(work):
+            self.halt(complaint)
         match outcome:
             case Wait(seconds):
                 # Its handle may be new, and the webhook faster than the reply.
@@ -199,7 +252,20 @@ class Dispatcher:
             case End(verdicts):
                 self._watch.forget(work.name)
                 self._echoes.forget(work)
-                await self._tell(verdicts)
+                self._till.ended(work)
+                if not self._is_kept(work, verdicts):
+                    await self._tell(verdicts)
+
+    def _is_kept(self, work: Work, verdicts: Sequence[Verdict]) -> bool:
+        """Whether a doubt is kept back, because it may settle within this run."""
+        is_doubt = any(each.state is State.IN_DOUBT for each in verdicts)
+        has_room = len(self._doubts) < DOUBTS
+        if not (is_doubt and has_room and work.intended is not None):
+            return False
+        if not self._driver.lookup.may_gain():
+            return False
+        self._doubts.append((work, verdicts))
+        return True
 
     async def _next(self) -> Work | None:
         """The next job to carry; ``None`` when there will be none."""
@@ -256,13 +322,24 @@ class Dispatcher:
         if document is None:
             return None
         # Either may have been said while the page was being read.
-        work = Work(self._make_job(self._with_fitting(document)), Progress())
+        documents = () if self._is_ending() else self._affordable(document)
+        if not documents:
+            self._sending -= document.is_large
+            return None
+        work = Work(self._till.hold(self._make_job(documents)), Progress())
         if document.is_large:
             self._placed.add(work.name)
-        if self._is_ending():
-            self._give_place_back(work)
-            return None
         return work
+
+    def _affordable(self, first: Document) -> tuple[Document, ...]:
+        """The documents of a job as far as the budget reaches; the others go back."""
+        documents = self._with_fitting(first)
+        count = self._till.fitting(documents)
+        queue = self._large if first.is_large else self._small
+        queue.put_back(documents[count:])
+        if not count and not self._till.has_hope:
+            self.halt(self._till.refusal(first))
+        return documents[:count]
 
     def _give_place_back(self, work: Work) -> None:
         if work.name in self._placed:

@@ -16,10 +16,20 @@ from dataclasses import replace
 from orchestrator.clock import Clock
 from orchestrator.engine import retry
 from orchestrator.engine.ending import Ending
-from orchestrator.engine.exchange import parsed_by, passage, take_back, tell_gates
+from orchestrator.engine.exchange import (
+    is_uploading,
+    note_links,
+    parsed_by,
+    passage,
+    room_for,
+    take_back,
+    tell_gates,
+    unlinked,
+)
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
+from orchestrator.engine.release import release
 from orchestrator.engine.work import (
     NOWHERE,
     WITHDRAWN,
@@ -33,6 +43,7 @@ from orchestrator.engine.work import (
     is_news,
     is_nowhere,
     redirected,
+    spared,
     unsent,
     without_inline,
 )
@@ -55,9 +66,6 @@ LAPS = 3
 
 HOPS = 3
 """How many redirects in a row a download follows."""
-
-RELEASES = 1000
-"""How many things of one job are deleted at the provider, at most."""
 
 _ENDINGS = {
     Remedy.FAIL: State.FAILED,
@@ -105,7 +113,13 @@ class Driver:
             listens=listens,
         )
         after = Phase.RELEASE if provider.release else Phase.ENDED
-        self._ending = Ending(ledger, outputs, after=after)
+        spares = provider.spares_failures
+        self._ending = Ending(ledger, outputs, after=after, spares=spares)
+
+    @property
+    def lookup(self) -> Lookup:
+        """Who asks about lost requests, and knows what an absence proves."""
+        return self._lookup
 
     async def drive(self, work: Work) -> Wait | End:
         """Carry a job until it waits or has ended.
@@ -115,9 +129,18 @@ class Driver:
             MachineError: the ledger or an output cannot be written.
         """
         if work.progress.phase is Phase.RELEASE:
-            await self.release(work)
+            await self._release(work)
             return End(())
-        while True:
+        outcome = None
+        while outcome is None:
+            async with room_for(self._gates, self._provider, work):
+                outcome = await self._stretch(work)
+        return outcome
+
+    async def _stretch(self, work: Work) -> Wait | End | None:
+        """Carry a job as far as the room that it holds is what it needs."""
+        while is_uploading(self._provider, work) is work.has_room:
+            work.progress = spared(work.job, work.progress)
             if work.intended is not None:
                 await self._lookup.ask(work)
             elif work.progress.phase is Phase.FETCH and work.progress.has_saved():
@@ -127,6 +150,7 @@ class Driver:
                 await self._turn(work, self._step(work))
             if outcome := await self._judge(work):
                 return outcome
+        return None
 
     def _step(self, work: Work) -> Step:
         return self._provider.flows[work.job.mode][work.progress.phase]
@@ -143,8 +167,10 @@ class Driver:
             work.progress = before.failed(WITHDRAWN)
             return
         try:
-            async with passage(self._gates, request):
-                await self._exchange(work, step, request)
+            async with passage(self._gates, request, has_room=work.has_room):
+                if not unlinked(self._provider, work, self._clock):
+                    await self._exchange(work, step, request)
+                    note_links(work, before, self._clock)
         except NotSent as error:
             await take_back(self._ledger, work, error.code)
             work.progress = before.failed(unsent(error))
@@ -195,6 +221,8 @@ class Driver:
             await self._refused(work, request, parsed)
             return
         before = work.progress
+        if before.phase is Phase.POLL:
+            await self._lookup.polled(work, reply.response)
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
@@ -362,28 +390,8 @@ class Driver:
     async def _finish(self, work: Work) -> End | None:
         ended = await self._ending.finish(work)
         if ended is not None:
-            await self.release(work)
+            await self._release(work)
         return ended
 
-    async def release(self, work: Work) -> None:
-        """Delete what is left at the provider, now that its results are safe here.
-
-        One try each: what is left expires at the provider by itself.
-        """
-        step = self._provider.release
-        if step is None or work.progress.phase is not Phase.RELEASE:
-            return
-        for _ in range(RELEASES):
-            request = step.build(work.job, work.progress)
-            try:
-                async with (
-                    passage(self._gates, request),
-                    self._transport.send(request) as reply,
-                ):
-                    progress = step.parse(work.job, work.progress, reply.response)
-            except (NotSent, Unanswered):
-                return
-            work.progress = progress
-            if progress.phase is not Phase.RELEASE:
-                break
-        await self._ledger.advance(work.job, work.progress.at(Phase.ENDED))
+    async def _release(self, work: Work) -> None:
+        await release(self._provider, self._transport, self._ledger, self._gates, work)

@@ -2,21 +2,70 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
+from orchestrator.clock import Clock
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Ledger
 from orchestrator.engine.work import Work, load_of
 from orchestrator.model import LARGE, Blame, Failure, Job, Phase, Progress, Remedy
+from orchestrator.plan.deadlines import is_spent
 from orchestrator.wire.flow import Provider, Step
 from orchestrator.wire.http import Request, Response
 
 
-def passage(gates: Gates, request: Request) -> AbstractAsyncContextManager[None]:
-    """A place on the wire for a request, within every limit."""
-    load = load_of(request)
+def passage(
+    gates: Gates, request: Request, *, has_room: bool = False
+) -> AbstractAsyncContextManager[None]:
+    """A place on the wire for a request, within every limit.
+
+    ``has_room`` says that room for its bytes is held already.
+    """
+    load = 0 if has_room else load_of(request)
     return gates.passage(load, is_large=load >= LARGE, lane=request.lane)
+
+
+def is_uploading(provider: Provider, work: Work) -> bool:
+    """Whether a job is about to ask for links to upload to, or to use them."""
+    flow, phase = provider.flows[work.job.mode], work.progress.phase
+    return Phase.UPLOAD in flow and phase in (Phase.SUBMIT, Phase.UPLOAD)
+
+
+@asynccontextmanager
+async def room_for(gates: Gates, provider: Provider, work: Work) -> AsyncIterator[None]:
+    """Room for the bytes of a job, held from before its links are asked for.
+
+    Links are short-lived: none is asked for while there is no room to use it.
+    """
+    work.has_room = is_uploading(provider, work)
+    load = work.job.size if work.has_room else 0
+    try:
+        async with gates.room(load, is_large=load >= LARGE):
+            yield
+    finally:
+        work.has_room = False
+
+
+def unlinked(provider: Provider, work: Work, clock: Clock) -> bool:
+    """Ask for links anew if those of a job died while it waited: none is used in vain.
+
+    Says whether they did.
+    """
+    if not is_spent(work.linked, clock.now(), provider.link_life):
+        return False
+    before = work.progress
+    work.linked = None
+    work.progress = before.at(Phase.SUBMIT, uploads=(), laps=before.laps + 1)
+    return True
+
+
+def note_links(work: Work, before: Progress, clock: Clock) -> None:
+    """Note since when a job has its links."""
+    if before.phase is not work.progress.phase:
+        is_linked = work.progress.phase is Phase.UPLOAD
+        work.linked = clock.now() if is_linked else None
 
 
 def parsed_by(

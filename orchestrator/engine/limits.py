@@ -179,15 +179,20 @@ class Gates:
         ``lane`` names one of the provider's own rates, which holds beside the
         account's.
         """
+        async with self.room(load, is_large=is_large), self._lane(lane):
+            yield
+
+    @asynccontextmanager
+    async def room(self, load: int, *, is_large: bool) -> AsyncIterator[None]:
+        """Hold room for ``load`` bytes, and for one more large upload if it is one."""
         if is_large:
-            async with self.uploads, self.bytes.carry(load), self._lane(lane):
+            async with self.uploads, self.bytes.carry(load):
                 yield
         elif load:
-            async with self.bytes.carry(load), self._lane(lane):
+            async with self.bytes.carry(load):
                 yield
         else:
-            async with self._lane(lane):
-                yield
+            yield
 
     @asynccontextmanager
     async def _lane(self, lane: str) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from orchestrator.engine.ports import Ledger, Transport
 from orchestrator.engine.work import Work, doubt
 from orchestrator.model import Blame, Failure, Progress, Remedy
 from orchestrator.wire.flow import Absence, Provider, Step
+from orchestrator.wire.http import Response
 from orchestrator.wire.outcome import NotSent, Unanswered
 
 
@@ -39,6 +40,29 @@ class Lookup:
         self._clock = clock
         self._trusted = trusted
         self._listens = listens
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether an absence proves something, as far as that depends on trust."""
+        return self._trusted
+
+    def may_gain(self) -> bool:
+        """Whether an absence that proves nothing now may prove something later."""
+        needs_trust = self._provider.absence is Absence.PROVES_ONCE_TRUSTED
+        return needs_trust and not self._trusted
+
+    async def trust(self, account: str) -> None:
+        """The API was seen to go by our own ids: that is durable, and said once."""
+        if not self._trusted:
+            self._trusted = True
+            await self._ledger.trust(account)
+
+    async def polled(self, work: Work, response: Response) -> None:
+        """A poll was answered: under an id of ours, that is as good as a lookup."""
+        is_ours, handle = self._provider.is_ours, work.progress.handle
+        is_good = response.is_success and not response.is_page
+        if is_good and is_ours and handle and is_ours(work.job, handle):
+            await self.trust(work.job.account)
 
     def can_ask(self, work: Work) -> bool:
         """Whether anything could tell what became of a lost request."""
@@ -101,9 +125,7 @@ class Lookup:
             work.progress = work.progress.failed(doubt(work.progress.failure))
 
     async def _adopt(self, work: Work, found: Progress) -> None:
-        if not self._trusted:
-            self._trusted = True
-            await self._ledger.trust(work.job.account)
+        await self.trust(work.job.account)
         await self._ledger.advance(work.job, found)
         work.intended = None
         work.reached(found)

@@ -40,8 +40,20 @@ class Place(Generic[T]):
 class Watch(Generic[T]):
     """Jobs that wait for their time or for a webhook."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, urgency: Callable[[T], float | None] | None = None
+    ) -> None:
+        """Watch nobody yet.
+
+        Args:
+            clock: Tells when a job is due.
+            urgency: The order of jobs that are due, the lowest first and before all
+                that have none.
+        """
         self._clock = clock
+        self._urgency = urgency or (lambda _: None)
+        self._urgent: list[tuple[float, int, T]] = []
+        self._dated: list[tuple[float, int, str]] = []
         self._heap: list[tuple[float, int, str]] = []
         self._parked: dict[str, tuple[int, T]] = {}
         self._ready: deque[T] = deque()
@@ -52,13 +64,13 @@ class Watch(Generic[T]):
         self.stirred = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._parked) + len(self._ready)
+        return len(self._parked) + len(self._ready) + len(self._urgent)
 
     def park(self, work: T, seconds: float) -> None:
         """Let a job wait that long, or until it is woken."""
         if work.name in self._early:
             self._early.discard(work.name)
-            self._ready.append(work)
+            self._call(work)
         else:
             self._put(work, seconds)
         self.stirred.set()
@@ -67,13 +79,14 @@ class Watch(Generic[T]):
         self._count += 1
         self._parked[work.name] = (self._count, work)
         due = self._clock.monotonic() + seconds
-        heapq.heappush(self._heap, (due, self._count, work.name))
+        heap = self._heap if self._urgency(work) is None else self._dated
+        heapq.heappush(heap, (due, self._count, work.name))
         return Place(self._count, due, work)
 
     def wake(self, name: str, *, is_active: bool = False) -> None:
         """A webhook came: the job is due now, or as soon as it begins to wait."""
         if name in self._parked:
-            self._ready.append(self._parked.pop(name)[1])
+            self._call(self._parked.pop(name)[1])
             self.stirred.set()
         elif is_active:
             self._early.add(name)
@@ -85,13 +98,27 @@ class Watch(Generic[T]):
     def take(self) -> T | None:
         """A job that is due, or ``None``."""
         now = self._clock.monotonic()
+        while (due := self._first(self._dated)) is not None and due <= now:
+            _, _, name = heapq.heappop(self._dated)
+            self._call(self._parked.pop(name)[1])
+        if self._urgent:
+            return heapq.heappop(self._urgent)[2]
         if self._ready:
             return self._ready.popleft()
-        due = self._next_due()
+        due = self._first(self._heap)
         if due is None or due > now:
             return None
         _, _, name = heapq.heappop(self._heap)
         return self._parked.pop(name)[1]
+
+    def _call(self, work: T) -> None:
+        """A job is due now."""
+        urgency = self._urgency(work)
+        if urgency is None:
+            self._ready.append(work)
+        else:
+            self._count += 1
+            heapq.heappush(self._urgent, (urgency, self._count, work))
 
     def crowd(self, within: float, fits: Callable[[T], bool]) -> list[Place[T]]:
         """Who fits and is due within that time, once somebody is due; all stay.
@@ -99,7 +126,7 @@ class Watch(Generic[T]):
         Who was woken is not among them: there is news of it.
         """
         now = self._clock.monotonic()
-        first = self._next_due()
+        first = self._first(self._heap)
         if first is None or first > now:
             return []
         return [
@@ -129,7 +156,7 @@ class Watch(Generic[T]):
         between is missed.
         """
         self.stirred.clear()
-        if self._ready:
+        if self._ready or self._urgent:
             return
         if (due := self._next_due()) is not None:
             self._set_alarm(due)
@@ -142,11 +169,16 @@ class Watch(Generic[T]):
             self._alarm = None
 
     def _next_due(self) -> float | None:
-        while self._heap:
-            due, count, name = self._heap[0]
+        dues = (self._first(self._heap), self._first(self._dated))
+        return min((each for each in dues if each is not None), default=None)
+
+    def _first(self, heap: list[tuple[float, int, str]]) -> float | None:
+        """When the first of a heap is due, without those who left their place."""
+        while heap:
+            due, count, name = heap[0]
             if self._holder(count, name) is not None:
                 return due
-            heapq.heappop(self._heap)
+            heapq.heappop(heap)
         return None
 
     def _set_alarm(self, due: float) -> None:

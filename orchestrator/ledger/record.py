@@ -54,7 +54,7 @@ def durable(value: Progress) -> Progress:
     if value.phase is Phase.ENDED:
         results = tuple(replace(each, url=None) for each in value.results)
         return replace(
-            value, handle=_unsigned(value.handle), uploads=(), results=results
+            value, handle=unsigned(value.handle), uploads=(), results=results
         )
     if not value.uploads:
         return value
@@ -62,7 +62,7 @@ def durable(value: Progress) -> Progress:
     return replace(value, phase=phase, uploads=())
 
 
-def _unsigned(handle: str | None) -> str | None:
+def unsigned(handle: str | None) -> str | None:
     """A handle that is a link, without what makes it a secret."""
     is_link = handle is not None and "://" in handle
     return handle.partition("?")[0] if handle and is_link else handle

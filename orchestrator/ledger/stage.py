@@ -15,12 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orchestrator.errors import MachineError
+from orchestrator.errors import MachineError, Place
 from orchestrator.ledger import record
+from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
+from orchestrator.ledger.flights import flights
 from orchestrator.ledger.opening import check_sound, connect, uri
 from orchestrator.ledger.schema import NOW, TABLES
-from orchestrator.model import Document, State
+from orchestrator.model import Document, Operation, State
+from orchestrator.plan.deadlines import Flight
 
 _STAGE = """
 CREATE TABLE new(
@@ -28,6 +31,10 @@ CREATE TABLE new(
   priority INTEGER, size INTEGER, request_hash TEXT, fingerprint TEXT, spec TEXT,
   fate TEXT NOT NULL DEFAULT 'new'
 ) WITHOUT ROWID;
+CREATE TABLE bill(
+  issuer TEXT, number TEXT, form TEXT, content TEXT,
+  id TEXT, file TEXT, line INTEGER, "column" INTEGER
+);
 CREATE TABLE read(path TEXT PRIMARY KEY, sha256 TEXT) WITHOUT ROWID;
 """
 _FATES = """
@@ -110,9 +117,27 @@ UPDATE ledger.document SET job = NULL WHERE state = 'open' AND job IN (
        OR mine.id NOT IN (SELECT id FROM new)))
 """
 _ABANDON = """
-UPDATE ledger.job SET phase = 'ended'
+UPDATE ledger.job SET phase = 'ended', progress = json_set(progress, '$.cost', 0)
 WHERE phase IN ('submit', 'execute') AND intended IS NULL
   AND id NOT IN (SELECT job FROM ledger.document WHERE job IS NOT NULL)
+"""
+_DOUBLES = """
+SELECT mine.number, mine.file, mine.line, mine."column",
+  first.file || ':' || first.line || ':' || first."column"
+FROM bill AS mine JOIN bill AS first ON first.rowid = (
+  SELECT min(rowid) FROM bill AS each
+  WHERE each.number = mine.number AND each.issuer = mine.issuer
+  AND (each.form = mine.form OR each.content <> mine.content))
+WHERE first.rowid < mine.rowid AND mine.id <> first.id
+ORDER BY mine.rowid
+"""
+_USED = """
+SELECT bill.number, bill.file, bill.line, bill."column", old.id
+FROM ledger.document AS old JOIN bill
+ON bill.number = old.spec->>'$.params.number' AND bill.id <> old.id
+WHERE old.outputs IS NOT NULL AND old.id NOT IN (SELECT id FROM new)
+  AND bill.issuer IN (old.spec->>'$.params.seller.tax_ids[0].value',
+    old.spec->>'$.params.seller.name')
 """
 _TODO = """
 SELECT new.account, new.mode, count(*), sum(new.size), new.spec, max(new.size)
@@ -173,6 +198,7 @@ class Stage:
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(_STAGE)
         self._buffer: list[tuple[Any, ...]] = []
+        self._bills: list[tuple[str | int, ...]] = []
         self._attach()
         self._db.execute("BEGIN")
 
@@ -210,6 +236,8 @@ class Stage:
             self._buffer,
         )
         self._buffer.clear()
+        self._db.executemany("INSERT INTO bill VALUES(?,?,?,?,?,?,?,?)", self._bills)
+        self._bills.clear()
 
     def is_ours(self, document: Document) -> bool:
         """Whether the ledger knows why the document's output may be there already."""
@@ -222,6 +250,39 @@ class Stage:
             (document.id, document.output),
         ).fetchone()
         return row is not None
+
+    def is_made(self, document: str, number: str) -> bool:
+        """Whether the ledger knows outputs of a document under a number."""
+        if not self._exists:
+            return False
+        row = self._db.execute(
+            "SELECT 1 FROM ledger.document AS old, json_each(old.spec, '$.params') AS "
+            "field WHERE old.id = ? AND old.outputs IS NOT NULL AND field.value = ?",
+            (document, number),
+        ).fetchone()
+        return row is not None
+
+    def bill(
+        self, document: str, names: tuple[str, str, str, str], place: Place
+    ) -> None:
+        """Note whose number a document has: issuer, number, form and content."""
+        self._bills.append((*names, document, place.file, place.line, place.column))
+        if len(self._bills) >= self.FLUSH:
+            self._flush()
+
+    def doubles(self) -> Iterator[tuple[Place, str]]:
+        """Numbers of one issuer that two invoices have, or one of an earlier run.
+
+        One invoice may have several documents, if each is another form of it.
+        """
+        self._flush()
+        self._db.execute("CREATE INDEX bill_number ON bill(number, issuer)")
+        for number, file, line, column, other in self._db.execute(_DOUBLES):
+            message = f"the number {number} is taken; the other is at {other}"
+            yield Place(file, line, column), f"{message} [E_DUPLICATE_NUMBER]"
+        for number, file, line, column, other in self._db.execute(_USED):
+            message = f"the number {number} was used for {other} in an earlier run"
+            yield Place(file, line, column), f"{message} [E_DUPLICATE_NUMBER]"
 
     def compare(self) -> Diff:
         """Say what is new, changed, the same and gone; changes nothing."""
@@ -297,6 +358,18 @@ class Stage:
             Share(account, mode, count, size or 0, record.document(example))
             for account, mode, count, size, example, _ in self._db.execute(_TODO)
         ]
+
+    def unsent(self) -> list[tuple[str, Operation, int]]:
+        """Documents that have to be sent yet, by account and operation."""
+        return unsent(self._db)
+
+    def committed(self) -> list[Committed]:
+        """What jobs have cost or may have cost, as the ledger knows it."""
+        return committed(self._db)
+
+    def flights(self) -> Iterator[Flight]:
+        """Documents that a former run left at a provider."""
+        return flights(self._db, "ledger")
 
     def documents(self) -> Iterator[tuple[Document, State, str]]:
         """Every document with its state in the ledger and its fate, in order."""

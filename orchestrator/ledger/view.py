@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from orchestrator.errors import UsageError
-from orchestrator.ledger import record
+from orchestrator.ledger import bill as bills, record
+from orchestrator.ledger.attention import troubles
+from orchestrator.ledger.bill import OF_DOCUMENT
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.schema import NOW
-from orchestrator.model import Document, Failure, Output, State
+from orchestrator.ledger.stranded import Stranded, stranded
+from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
+from orchestrator.plan.deadlines import deadline, iso
 
 COLUMNS = (
     "id",
@@ -32,27 +37,55 @@ COLUMNS = (
     "message",
     "blame",
     "updated",
+    "deadline",
+    "units",
+    "units_possible",
+    "cost",
 )
 """Columns of an export, in order; docs/ledger.md says what each holds."""
 
-_ROWS = """
-SELECT spec, state, outputs, failure, made_by, job, updated FROM document
+EXAMPLES = 3
+"""Ids that are named for each reason."""
+_ROWS = f"""
+SELECT spec, state, outputs, failure, made_by, job, document.updated,
+  {OF_DOCUMENT},
+  job.account, job.created, job.intended, job.progress
+FROM document LEFT JOIN job ON job.id = document.job
+  AND job.phase NOT IN ('release', 'ended')
+  AND state IN ('open', 'in_doubt', 'overdue', 'failed')
+"""  # noqa: S608  # a constant of the package
+
+
+_CARRIED = """
+job.phase = 'release' OR job.phase <> 'ended' AND EXISTS (
+  SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
+  WHERE link.job = job.id AND document.job = job.id AND document.state = 'open')
 """
-
-
+_IN_FLIGHT = f"""
+SELECT phase, count(*) FROM job WHERE phase <> 'ended' AND ({_CARRIED}) GROUP BY phase
+"""  # noqa: S608  # the only insertion is a constant
+_UNANSWERED = f"""
+SELECT count(*) FROM job
+WHERE phase <> 'ended' AND intended IS NOT NULL AND ({_CARRIED})
+"""  # noqa: S608  # the only insertion is a constant
 _SPENT = """
 WITH spent AS (
   SELECT job.account AS account, min(document.spec->>'$.operation') AS operation,
     count(*) AS documents, job.progress->>'$.cost' AS cost
   FROM job JOIN job_document AS link ON link.job = job.id
   JOIN document ON document.id = link.document AND document.job = job.id
-  WHERE document.state = 'done' OR job.progress->>'$.cost' IS NOT NULL
+  WHERE document.state = 'done' OR job.progress->>'$.cost' > 0
   GROUP BY job.id
 )
 SELECT account, operation, count(*), sum(documents), sum(coalesce(cost, documents)),
   sum(CASE WHEN cost IS NULL THEN documents ELSE 0 END)
 FROM spent GROUP BY account, operation ORDER BY account, operation
 """
+
+
+def plain(value: Decimal) -> float:
+    """A number for a column: at most six digits behind the point."""
+    return float(round(value, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +111,10 @@ class Row:
     made_by: str
     job: str | None
     updated: float | None
+    deadline: float | None = None
+    units: Decimal = Decimal(0)
+    units_possible: Decimal = Decimal(0)
+    price: Decimal | None = None
 
     def flat(self) -> dict[str, Any]:
         """The row of an export: one text or number for each of ``COLUMNS``."""
@@ -99,6 +136,10 @@ class Row:
             "message": failure.message if failure else None,
             "blame": str(failure.blame) if failure else None,
             "updated": self.updated,
+            "deadline": None if self.deadline is None else iso(self.deadline),
+            "units": plain(self.units),
+            "units_possible": plain(self.units_possible),
+            "cost": None if self.price is None else plain(self.units * self.price),
         }
 
 
@@ -126,23 +167,34 @@ class View:
         rows = self._db.execute("SELECT state, count(*) FROM document GROUP BY state")
         return {State(state): count for state, count in rows}
 
-    def reasons(self) -> list[tuple[State, str, int, str, str]]:
-        """What stands against documents: state, code, count, example, message."""
+    def reasons(self) -> list[Reason]:
+        """What stands against documents, by state and code; the most first."""
         rows = self._db.execute(
-            "SELECT state, coalesce(code, ''), count(*), min(id), failure "
-            "FROM document WHERE state NOT IN ('done', 'open', 'gone') "
+            "SELECT state, code, count(*), failure FROM document "
+            "WHERE state NOT IN ('done', 'open', 'gone') "
             "GROUP BY state, code ORDER BY count(*) DESC"
-        )
+        ).fetchall()
         return [
-            (
+            Reason(
                 State(state),
-                code,
+                code or "",
                 count,
-                example,
-                record.failure(failure).message if failure else "",
+                self._examples(state, code),
+                record.failure(failure) if failure else None,
             )
-            for state, code, count, example, failure in rows
+            for state, code, count, failure in rows
         ]
+
+    def _examples(self, state: str, code: str | None) -> tuple[str, ...]:
+        rows = self._db.execute(
+            "SELECT id FROM document WHERE state = ? AND code IS ? ORDER BY n LIMIT ?",
+            (state, code, EXAMPLES),
+        )
+        return tuple(id_ for (id_,) in rows)
+
+    def troubles(self, state: State) -> Iterator[Trouble]:
+        """Documents in a state, with all that is known of them."""
+        return troubles(self._db, state)
 
     def units(self) -> list[Spent]:
         """What accounts charged so far, by kind of work.
@@ -153,29 +205,78 @@ class View:
         rows = self._db.execute(_SPENT)
         return [Spent(*row) for row in rows]
 
-    def in_flight(self) -> dict[str, int]:
-        """Number of jobs that are not ended, by phase."""
-        rows = self._db.execute(
-            "SELECT phase, count(*) FROM job WHERE phase <> 'ended' GROUP BY phase"
-        )
-        return dict(rows.fetchall())
+    def bill(self) -> list[bills.Line]:
+        """What accounts charged or may have charged; free ones are left out."""
+        free = self.terms().free
+        return [each for each in bills.bill(self._db) if each.account not in free]
 
-    def rows(self, *, state: State | None = None) -> Iterator[Row]:
-        """Every document in the order of the manifest."""
+    def terms(self) -> bills.Terms:
+        """Prices and budget as the last run knew them."""
+        return bills.terms(self._db)
+
+    def taken(self) -> Decimal:
+        """What is taken of the budget, in its measure."""
+        return bills.taken(bills.committed(self._db), self.terms())
+
+    def in_flight(self) -> dict[str, int]:
+        """Number of jobs that carry open documents, or are to be deleted, by phase."""
+        return dict(self._db.execute(_IN_FLIGHT).fetchall())
+
+    def unanswered(self) -> int:
+        """Those of them whose request left, and whose answer is not known yet."""
+        row = self._db.execute(_UNANSWERED).fetchone()
+        return int(row[0])
+
+    def stranded(self, accounts: Collection[str]) -> list[Stranded]:
+        """Jobs that were left at other accounts than these."""
+        return stranded(self._db, accounts)
+
+    def rows(
+        self,
+        *,
+        state: State | None = None,
+        retentions: Mapping[str, float] | None = None,
+    ) -> Iterator[Row]:
+        """Every document in the order of the manifest.
+
+        ``retentions`` tells for how many seconds each account's provider keeps jobs;
+        without it, deadlines are told of results alone.
+        """
         where = "WHERE state = ?" if state else ""
         found = self._db.execute(
             f"{_ROWS} {where} ORDER BY n", (state,) if state else ()
         )
-        for spec, now, outputs, failure, made_by, job, updated in found:
+        kept, said = retentions or {}, self.terms()
+        for spec, now, outputs, failure, made_by, job, updated, cost, *flight in found:
+            document = record.document(spec)
+            is_free = document.provider in said.free
+            told, possible = bills.of_document("[]" if is_free else cost)
             yield Row(
-                document=record.document(spec),
+                document=document,
                 state=State(now),
                 outputs=record.outputs(outputs) if outputs else (),
                 failure=record.failure(failure) if failure else None,
                 made_by=made_by or "",
                 job=job,
                 updated=updated,
+                deadline=_deadline(flight, kept),
+                units=told,
+                units_possible=possible,
+                price=Decimal(0) if is_free else said.prices.get(document.provider),
             )
+
+
+def _deadline(flight: Sequence[Any], retentions: Mapping[str, float]) -> float | None:
+    """When what waits at the provider is gone; of a job that has ended, ``None``."""
+    account, created, intended, progress = flight
+    if progress is None:
+        return None
+    return deadline(
+        record.progress(progress),
+        created=created,
+        intended=intended,
+        retention=retentions.get(account),
+    )
 
 
 def reopen(path: Path, states: Collection[State], *, code: str | None = None) -> int:

@@ -13,6 +13,7 @@ from orchestrator.errors import Place
 from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.pattern import Pattern, safe
 from orchestrator.manifest.scalars import written
+from orchestrator.manifest.series import Series
 from orchestrator.model import Mode, Operation
 
 At = Callable[..., Place]
@@ -38,6 +39,7 @@ class Recipe:
     asked: Mode | None
     priority: int
     design: str | None
+    series: Series | None = None
     is_flawed: bool = False
 
 
@@ -57,6 +59,11 @@ class Fields:
 NO_FIELDS = Fields({}, ())
 
 
+def no_column(*path: str | int) -> str:  # noqa: ARG001  # as Row.column
+    """Nothing: the data has the names that the document has."""
+    return ""
+
+
 @dataclass(slots=True)
 class Draft:
     """A document while it is made.
@@ -73,6 +80,7 @@ class Draft:
     faults: Faults
     fields: Fields = NO_FIELDS
     name: str = ""
+    column: Callable[..., str] = no_column
 
     def fill(self, pattern: Pattern, within: str) -> str:
         """A pattern of an id or an input with its fields filled in.

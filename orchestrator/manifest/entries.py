@@ -8,7 +8,7 @@ from os.path import normpath
 from typing import NamedTuple
 
 from orchestrator.errors import Place
-from orchestrator.manifest.draft import At, Draft
+from orchestrator.manifest.draft import At, Draft, no_column
 from orchestrator.manifest.faults import Faults, Flawed, shown
 from orchestrator.manifest.formats import canonical
 from orchestrator.manifest.inputs import Inputs
@@ -25,10 +25,14 @@ _MANY = parse("out/" + _MANY_NAMES)
 
 
 class Entry(NamedTuple):
-    """A document, and where it stands: ``at("params", "seller")`` is more exact."""
+    """A document, and where it stands: ``at("params", "seller")`` is more exact.
+
+    ``column("lines", 0, "name")`` names the column of a mapped value, or nothing.
+    """
 
     document: Document
     at: At
+    column: Callable[..., str] = no_column
 
     @property
     def place(self) -> Place:
@@ -93,7 +97,7 @@ class Builder:
             priority=recipe.priority,
             n=self._count - 1,
         )
-        return Entry(document, at)
+        return Entry(document, at, draft.column)
 
     def _check_id(self, draft: Draft) -> None:
         name = draft.name

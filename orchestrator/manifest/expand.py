@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from os.path import normpath
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,11 +15,13 @@ from orchestrator.manifest.compose import Marks, Spot, find
 from orchestrator.manifest.draft import At, Draft, Fields, Recipe, is_column, merged
 from orchestrator.manifest.entries import Builder, Entry, climbs
 from orchestrator.manifest.explain import explain
-from orchestrator.manifest.faults import Faults, Flawed, listed, shown
-from orchestrator.manifest.inputs import nearby
+from orchestrator.manifest.faults import Faults, Flawed, shown
 from orchestrator.manifest.pattern import Pattern
+from orchestrator.manifest.reading import Read, reading
 from orchestrator.manifest.recipe import Common, Kind, Recipes
-from orchestrator.manifest.sources import SUFFIXES, Row, matches, rows
+from orchestrator.manifest.row import Row
+from orchestrator.manifest.series import Counting, Numbering, NumberRefused
+from orchestrator.manifest.sources import matches
 from orchestrator.manifest.walk import Spotted
 
 _SINGLE = schema.Single.__pydantic_validator__.validate_python
@@ -29,8 +30,15 @@ _SINGLE = schema.Single.__pydantic_validator__.validate_python
 class Expander:
     """Turns entries into documents; faults are noted, and the entry is passed over."""
 
-    def __init__(self, common: Common, builder: Builder, faults: Faults) -> None:
+    def __init__(
+        self,
+        common: Common,
+        builder: Builder,
+        faults: Faults,
+        numbering: Numbering | None = None,
+    ) -> None:
         self._common = common
+        self._numbering = numbering or Counting()
         self._builder = builder
         self._faults = faults
         self._recipes = Recipes(common, faults)
@@ -72,7 +80,31 @@ class Expander:
         paths = said.inputs or ([said.input] if said.input else [])
         params = merged(self._defaults, said.params or {})
         draft = Draft(recipe, paths, params, at, at, self._faults, name=said.id)
-        return self._builder.build(draft)
+        return self._builder.build(self._numbered(draft))
+
+    def _numbered(self, draft: Draft) -> Draft:
+        """The draft with its number, where it gets one from a series.
+
+        Raises:
+            Flawed: it gets none.
+        """
+        series = draft.recipe.series
+        if series is None:
+            return draft
+        try:
+            number = self._numbering.number(
+                series, draft.name, draft.params, draft.at()
+            )
+        except NumberRefused as error:
+            path = ("params", error.field) if error.field else ()
+            raise self._faults.flaw(
+                draft.at(*path), error.message, error.hint
+            ) from None
+        draft.params = {**draft.params, series.field: number}
+        values = {**draft.fields.values, series.field: number}
+        columns = {*draft.fields.columns, series.field}
+        draft.fields = replace(draft.fields, values=values, columns=columns)
+        return draft
 
     # One document for each file
 
@@ -105,26 +137,39 @@ class Expander:
         try:
             recipe = self._recipes.of(said, at)
             ids, inputs = self._patterns(said, at)
-            path = self._data(said, at)
+            read = reading(said, self._common, at, self._faults)
         except Flawed:
             return
         params = merged(self._defaults, said.params or {})
         before, row = self._faults.total, None
-        for n, row in enumerate(self._read(path, said, at)):
+        for n, row in enumerate(self._guarded(read)):
             fields = Fields(row.values, row.columns, is_first=n == 0)
             place = partial(_of_row, row, said.key)
             draft = Draft(recipe, (), params, place, at, self._faults, fields)
+            draft.column = row.column
             try:
-                yield self._row(draft, ids, inputs, "id" if said.id else "key")
+                within = "id" if said.id else "key"
+                yield self._row(draft, row.params, (ids, inputs, within))
             except Flawed:
                 if n == 0 and not _fits(ids, inputs, recipe, fields):
                     return
         if row is None and self._faults.total == before:
             self._faults.add(at("rows"), f"{shown(said.rows)} holds no rows")
 
+    def _guarded(self, read: Read) -> Iterator[Row]:
+        """Rows until a fault after which no row makes sense; it is noted."""
+        try:
+            yield from read()
+        except Flawed:
+            return
+
     def _row(
-        self, draft: Draft, ids: Pattern, inputs: Sequence[Pattern], within: str
+        self,
+        draft: Draft,
+        data: Mapping[str, Any],
+        patterns: tuple[Pattern, Sequence[Pattern], str],
     ) -> Entry:
+        ids, inputs, within = patterns
         paths = []
         for pattern in inputs:
             path = draft.fill(pattern, "input")
@@ -135,8 +180,8 @@ class Expander:
         draft.paths = paths
         draft.name = draft.fill(ids, within)
         if draft.recipe.design:
-            draft.params = merged(draft.params, draft.fields.values)
-        return self._builder.build(draft)
+            draft.params = merged(draft.params, data)
+        return self._builder.build(self._numbered(draft))
 
     def _patterns(self, said: schema.Rows, at: At) -> tuple[Pattern, list[Pattern]]:
         within = "id" if said.id else "key"
@@ -145,35 +190,18 @@ class Expander:
         read = self._recipes.pattern
         return ids, [read(path, partial(at, "input")) for path in paths]
 
-    def _data(self, said: schema.Rows, at: At) -> Path:
-        path = Path(normpath(self._common.folder / said.rows))
-        if path.suffix.lower() not in SUFFIXES:
-            message = f"rows in {shown(said.rows)} cannot be read"
-            hint = f"allowed are {listed(SUFFIXES)}"
-            raise self._faults.flaw(at("rows"), message, hint)
-        if not path.is_file():
-            what = "is no file" if path.exists() else "is not there"
-            message = f"{shown(said.rows)} {what}"
-            raise self._faults.flaw(at("rows"), message, nearby(path))
-        return path
-
-    def _read(self, path: Path, said: schema.Rows, at: At) -> Iterator[Row]:
-        name = normpath(Path(self._common.file).parent / said.rows)
-        try:
-            yield from rows(path, name, self._faults, frozenset(said.numbers or ()))
-        except OSError as error:
-            message = f"{shown(said.rows)} cannot be read: {error.strerror}"
-            self._faults.add(at("rows"), message)
-
 
 def _fits(
     ids: Pattern, inputs: Sequence[Pattern], recipe: Recipe, fields: Fields
 ) -> bool:
     """Whether the patterns name only what the rows have."""
+    columns = fields.columns
     named = {*ids.fields, *(field for each in inputs for field in each.fields)}
+    if recipe.series is not None:
+        columns = {*columns, recipe.series.field}
     if recipe.output is not None:
         named |= set(recipe.output.fields) - {"id", "ext", "stem", "name", "folder"}
-    return all(is_column(field, fields.columns) for field in named)
+    return all(is_column(field, columns) for field in named)
 
 
 def _place(file: str, spot: Spot, *path: str | int) -> Place:

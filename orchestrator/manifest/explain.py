@@ -10,9 +10,28 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.manifest.compose import Mark, Spot, find
 from orchestrator.manifest.faults import listed, near, shown
-from orchestrator.manifest.schema import Account, Defaults, Limits, Manifest, Modes
+from orchestrator.manifest.schema import (
+    Account,
+    Budget,
+    Column,
+    Defaults,
+    Limits,
+    Manifest,
+    Modes,
+    Number,
+    StopAt,
+    Webhooks,
+)
 
-_INNER: dict[str, type[Any]] = {"limits": Limits, "modes": Modes, "defaults": Defaults}
+_INNER: dict[str, type[Any]] = {
+    "limits": Limits,
+    "modes": Modes,
+    "defaults": Defaults,
+    "webhooks": Webhooks,
+    "budget": Budget,
+    "stop_at": StopAt,
+    "number": Number,
+}
 _WORDS = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
@@ -97,6 +116,8 @@ def _choice(name: str, detail: ErrorDetails) -> tuple[str, str]:
 def _fields(model: type[Any], path: tuple[str | int, ...]) -> list[str]:
     """The keys that are allowed at a path."""
     inner: type[Any] = model
+    if path[:1] == ("map",):
+        return list(Column.model_fields)
     if path[:1] == ("providers",):
         inner = Account
         path = path[2:]

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import Place, UsageError
-from orchestrator.manifest import schema
+from orchestrator.manifest import costs, schema
 from orchestrator.manifest.compose import find
 from orchestrator.manifest.entries import Builder, Entry
 from orchestrator.manifest.expand import Expander
@@ -18,10 +18,12 @@ from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import FORMATS, yields_many
 from orchestrator.manifest.inputs import nearby
 from orchestrator.manifest.recipe import Common
+from orchestrator.manifest.series import Counting, Numbering
 from orchestrator.manifest.unique import Clash, Names
 from orchestrator.manifest.walk import LIST, Head, Walk, ends_with_documents
 from orchestrator.model import Document, Operation
 from orchestrator.settings import (
+    NUMBERS,
     AccountSettings,
     BatchSettings,
     HookSettings,
@@ -44,6 +46,7 @@ def load_manifest(
     types: Collection[str] = (LOCAL,),
     formats: Collection[str] = FORMATS,
     many: Many = yields_many,
+    sources: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Read the head of a manifest; documents come from the value.
 
@@ -53,6 +56,7 @@ def load_manifest(
         types: Providers that the program knows.
         formats: Targets that are known to exist.
         many: Whether an operation may yield several files.
+        sources: Where references to databases lead, if not to ``environment``.
 
     Raises:
         UsageError: there is no such file, or it cannot be read.
@@ -71,7 +75,8 @@ def load_manifest(
     except (OSError, ValueError) as error:
         message = f"the manifest {path} cannot be read: {error}"
         raise UsageError(message) from None
-    options = Options(environment, types, formats, many)
+    sources = environment if sources is None else sources
+    options = Options(environment, types, formats, many, sources)
     return Manifest(path, options, stops=stops)
 
 
@@ -83,6 +88,7 @@ class Options:
     types: Collection[str]
     formats: Collection[str]
     many: Many
+    sources: Mapping[str, str] | None = None
 
 
 class Manifest:
@@ -95,23 +101,33 @@ class Manifest:
     Attributes:
         settings: Everything but the documents.
         faults: What the pass found so far.
+        numbering: What gives documents their numbers, where they get them from a
+            series; without one they are only counted.
     """
 
     settings: BatchSettings
     faults: Faults
+    numbering: Numbering
 
     def __init__(self, path: Path, options: Options, *, stops: bool) -> None:
         self._path = path
         self._options = options
         self._stops = stops
         self._names: Names | None = None
-        self._used: set[str] = set()
+        self._used: set[tuple[str, Operation]] = set()
+        self.numbering = Counting()
         self._begin()
         with path.open("rb") as file:
             self._head = Walk(file, str(path), self.faults).head(stops=stops)
         self._said = self._check_head(options.types)
         self.settings = self._settings(self._said)
         self._first = self.faults
+
+    @property
+    def head(self) -> dict[str, object]:
+        """What it says beside its documents, as plain values; nothing is resolved."""
+        values = self._head.values
+        return {key: each for key, each in values.items() if not key.startswith("x-")}
 
     def entries(self) -> Iterator[Entry]:
         """Documents with their places, in the manifest's order, in one new pass.
@@ -126,14 +142,16 @@ class Manifest:
         self._names = names = Names()
         folder = str(self.settings.folder)
         builder = Builder(folder, self.faults, names, self._options.many)
-        expander = Expander(self._common(), builder, self.faults)
+        self.numbering.begin()
+        expander = Expander(self._common(), builder, self.faults, self.numbering)
         is_empty = True
         with self._path.open("rb") as file:
             walk = Walk(file, str(self._path), self.faults)
             for item in walk.entries(last=self._stops):
                 is_empty = False
                 for entry in expander.expand(item):
-                    self._used.add(entry.document.provider)
+                    document = entry.document
+                    self._used.add((document.provider, document.operation))
                     yield entry
         if is_empty and LIST in self._head.keys and not self.faults:
             self.fault(self._place(LIST, key=True), "the list of documents is empty")
@@ -179,7 +197,11 @@ class Manifest:
                     self.fault(clash.place, *_said_of(clash))
             self._names.close()
             self._names = None
+            for place, message, hint in self.numbering.problems():
+                self.fault(place, message, hint)
         self._check_keys()
+        for fault in costs.faults(self.settings, self._used):
+            self.fault(self._place(*fault.path, key=True), fault.message, fault.hint)
         self.faults.raise_any()
 
     def _begin(self) -> None:
@@ -194,6 +216,7 @@ class Manifest:
             accounts=self.settings.accounts,
             formats=self._options.formats,
             spot=self._head.spots.get("defaults"),
+            environment=self._options.sources,
         )
 
     def _place(self, *path: str | int, key: bool = False) -> Place:
@@ -254,7 +277,15 @@ class Manifest:
         accounts.setdefault(LOCAL, AccountSettings(LOCAL, LOCAL))
         name = said.name or path.stem
         return BatchSettings(
-            path, folder, name, accounts, designs, _webhooks(said.webhooks, folder)
+            path,
+            folder,
+            name,
+            accounts,
+            designs,
+            _webhooks(said.webhooks, folder),
+            folder / (said.numbers or NUMBERS),
+            costs.budget(said.budget),
+            costs.stop_at(said.stop_at),
         )
 
     def _check_keys(self) -> None:
@@ -262,7 +293,7 @@ class Manifest:
         environment = self._options.environment
         if environment is None:
             return
-        for name in sorted(self._used):
+        for name in sorted({name for name, _ in self._used}):
             account = self.settings.accounts[name]
             references = (
                 ("key", account.key),
@@ -298,6 +329,7 @@ def _account(name: str, said: schema.Account) -> AccountSettings:
         ),
         prefer=modes.prefer,
         price=said.price,
+        max_cost=said.max_cost or {},
     )
 
 

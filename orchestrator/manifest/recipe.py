@@ -14,6 +14,7 @@ from orchestrator.manifest.draft import At, Recipe
 from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import canonical
 from orchestrator.manifest.pattern import Pattern, PatternError, parse
+from orchestrator.manifest.series import Series, SeriesError
 from orchestrator.model import Operation
 
 Kind = schema.Single | schema.Glob | schema.Rows
@@ -24,7 +25,10 @@ _KEPT = 512
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What holds for all entries of a manifest; ``spot`` is of its defaults."""
+    """What holds for all entries of a manifest; ``spot`` is of its defaults.
+
+    ``environment`` is where connections of databases are looked for.
+    """
 
     file: str
     folder: Path
@@ -32,6 +36,7 @@ class Common:
     accounts: Mapping[str, object]
     formats: Collection[str]
     spot: Spot | None
+    environment: Mapping[str, str] | None = None
 
 
 class Recipes:
@@ -87,8 +92,36 @@ class Recipes:
             asked=schema.ASKED[said.mode or defaults.mode],
             priority=priority or 0,
             design=None if isinstance(said, schema.Glob) else said.design,
+            series=self._series(said, operation, at),
             is_flawed=self._faults.found > before,
         )
+
+    def _series(self, said: Kind, operation: Operation, at: At) -> Series | None:
+        """The series that an entry names; a wrong one is noted."""
+        if isinstance(said, schema.Glob) or said.number is None:
+            return None
+        number = said.number
+        if operation is not Operation.GENERATE:
+            message = "number goes with a design: it is a part of the data"
+            self._faults.add(at("number"), message)
+            return None
+        series = Series(
+            name=number.series,
+            format=number.format,
+            every=number.period,
+            start=number.start,
+            field=number.field,
+            date=number.date,
+            may_skip=number.gaps == "allow",
+            may_change=number.changes == "allow",
+        )
+        try:
+            series.check()
+        except SeriesError as error:
+            message = f"the format {shown(series.format)} {error}"
+            self._faults.add(at("number", "format"), message)
+            return None
+        return series
 
     def _wrote(self, at: At, key: str) -> Place:
         """Where something was said: in the entry, or in the defaults."""
@@ -146,7 +179,8 @@ def _key(said: schema.Single) -> tuple[object, ...]:
     """Everything that a recipe is made of."""
     count = None if said.inputs is None else len(said.inputs)
     key = (said.design, said.input is None, count, said.operation, said.to)
-    return (*key, said.provider, said.output, said.mode, said.priority, said.source)
+    rest = (said.provider, said.output, said.mode, said.priority, said.source)
+    return (*key, *rest, said.number)
 
 
 def _natural(count: int, *, is_generated: bool) -> Operation:

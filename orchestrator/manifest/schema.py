@@ -23,8 +23,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from orchestrator.manifest.series import Every
 from orchestrator.model import Mode, Operation
-from orchestrator.settings import Prefer, SecretReference, address_of
+from orchestrator.settings import Bound, Prefer, SecretReference, address_of
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 _UNITS = {
@@ -35,6 +36,8 @@ _UNITS = {
     "KB": 1000,
 }
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]{0,3})")
+_AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+_BOUND = re.compile(r"([0-9]{1,9})(\.[0-9]{1,6})?(%)?")
 _REFERENCE = re.compile(r"\$\{(env|file):([^{}\x00-\x1f]+)\}")
 _URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.IGNORECASE)
 
@@ -69,6 +72,41 @@ def reference_of(value: object) -> SecretReference:
             },
         )
     return SecretReference(match[1], match[2])
+
+
+def units_of(value: object) -> Decimal:
+    """Units or money: at least 0, exact, digits enough for every currency."""
+    text = str(value) if isinstance(value, str | int | Decimal) else ""
+    if isinstance(value, bool) or not _AMOUNT.fullmatch(text):
+        raise wrong(
+            "must be a number of at least 0",
+            "digits and a point, at most 9 before and 6 behind it",
+        )
+    return Decimal(text)
+
+
+def most_of(value: object) -> dict[Operation | None, Decimal]:
+    """What a document may cost at most: one number, or one for each operation."""
+    if not isinstance(value, dict):
+        return {None: units_of(value)}
+    if unknown := sorted(str(each) for each in value if each not in set(Operation)):
+        allowed = ", ".join(Operation)
+        raise wrong(f"has no operation {unknown[0]}", f"allowed are {allowed}")
+    return {Operation(name): units_of(each) for name, each in value.items()}
+
+
+def bound_of(value: object) -> Bound:
+    """How many failures are too many: ``5%`` or a number."""
+    text = str(value) if isinstance(value, str | int | Decimal) else ""
+    match = _BOUND.fullmatch(text)
+    if isinstance(value, bool) or match is None or (match[2] and not match[3]):
+        raise wrong("must be a share or a whole number", "write 5% or 20")
+    if not match[3]:
+        return Bound(count=int(match[1]))
+    percent = Decimal(match[1] + (match[2] or ""))
+    if percent > 100:
+        raise wrong("must be at most 100%")
+    return Bound(percent=percent)
 
 
 def _url(value: str) -> str:
@@ -125,6 +163,45 @@ Reference = Annotated[
     SecretReference,
     BeforeValidator(reference_of),
     WithJsonSchema({"type": "string", "pattern": r"^\$\{(env|file):[^{}]+\}$"}),
+]
+
+
+_AMOUNT_SHOWN = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": "^[0-9]{1,9}([.][0-9]{1,6})?$"},
+    ]
+}
+Units = Annotated[Decimal, BeforeValidator(units_of), WithJsonSchema(_AMOUNT_SHOWN)]
+MaxCost = Annotated[
+    Any,
+    BeforeValidator(most_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                *_AMOUNT_SHOWN["anyOf"],
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {str(each): _AMOUNT_SHOWN for each in Operation},
+                },
+            ],
+            "examples": [1],
+        }
+    ),
+]
+Limit = Annotated[
+    Any,
+    BeforeValidator(bound_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": "^[0-9]+([.][0-9]+%|%)?$"},
+            ],
+            "examples": ["5%"],
+        }
+    ),
 ]
 
 
@@ -217,7 +294,54 @@ class Account(Shape):
     limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
     modes: Modes = Field(default_factory=lambda: Modes.model_validate({}))
     price: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Field(
-        None, description="Money for a unit, for the estimate of plan.", examples=[0.01]
+        None,
+        description="Money for a unit, for estimates and for a budget in money.",
+        examples=[0.01],
+    )
+    max_cost: MaxCost | None = Field(
+        None,
+        description="Units that one document may cost at most, or a mapping with a "
+        "number for each operation. Needed where a budget is set.",
+    )
+
+
+class Budget(Shape):
+    """What the batch may cost at most, over all of its runs: units or money."""
+
+    units: Units | None = Field(
+        None, description="In units of the providers, all accounts together."
+    )
+    money: Units | None = Field(
+        None, description="In money; every account that may cost needs a price."
+    )
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+        None, description="The currency of money and of all prices.", examples=["EUR"]
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.units is None) == (self.money is None):
+            raise wrong("must have one of units and money", "as in {units: 2000}")
+        if (self.money is None) != (self.currency is None):
+            raise wrong("needs a currency with money, and only there")
+        return self
+
+
+class StopAt(Shape):
+    """When to stop starting documents, because too many of them fail."""
+
+    failures: Limit | None = Field(
+        None,
+        description="More failed or lost documents than this in one run: a number, "
+        "or a share of those that ended.",
+    )
+    codes: dict[Word, Limit] = Field(
+        default_factory=dict,
+        description="The same for single codes.",
+        examples=[{"damaged_file": "2%"}],
+    )
+    after: Count = Field(
+        20, description="A share counts once this many documents have ended."
     )
 
 
@@ -297,6 +421,86 @@ class Entry(Common):
     )
 
 
+class Column(Shape):
+    """Where a value of the data comes from: a column, or a constant."""
+
+    column: Word | None = Field(None, description="Name of the column.")
+    value: Any = Field(None, description="A constant, in place of a column.")
+    number: Word | None = Field(
+        None,
+        description="How the file writes 1234.50: 1.234,50 or 1'234.50 or 1 234,50.",
+        examples=["1.234,50"],
+    )
+    date: Word | None = Field(
+        None,
+        description="How the file writes dates: YYYY or YY, MM or M, DD or D.",
+        examples=["DD.MM.YYYY"],
+    )
+    words: dict[str, Any] | None = Field(
+        None, min_length=1, description="What the words of the column stand for."
+    )
+    strip: Word | None = Field(
+        None, description="A text that is taken away at both ends.", examples=["EUR"]
+    )
+    default: Any = Field(None, description="The value where the cell is empty.")
+
+
+def _column(value: object) -> object:
+    if isinstance(value, dict | Column):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise wrong("must be the name of a column, or a mapping with column or value")
+    return {"column": value}
+
+
+def _map(value: object) -> object:
+    if value == "dotted":
+        return {}  # which nobody could mean otherwise
+    if not isinstance(value, dict) or not value:
+        raise wrong("must be dotted, or targets and their columns")
+    return value
+
+
+Map = Annotated[
+    dict[str, Annotated[Column, BeforeValidator(_column)]],
+    BeforeValidator(_map),
+]
+"""Targets and their columns; empty for names of columns that are targets."""
+
+
+class Number(Shape):
+    """A series that documents get their numbers from, kept in the store of numbers."""
+
+    series: Word = Field(
+        description="Name of the series; documents of several manifests may share it.",
+        examples=["KK"],
+    )
+    format: Word = Field(
+        description="How a number is written: {n} or {n:05}, {year} or {yy}, {month}.",
+        examples=["KK-{year}-{n:05}"],
+    )
+    period: Every = Field(
+        Every.YEAR,
+        description="When it starts again: every year or month of the document's "
+        "date, or never.",
+    )
+    start: Annotated[int, Strict(), Field(ge=0, lt=10**12)] = Field(
+        1, description="The first number of each period.", examples=[1001]
+    )
+    field: Word = Field("number", description="The key of the data that gets it.")
+    date: Word = Field(
+        "issue_date", description="The key of the data whose date tells the period."
+    )
+    gaps: Literal["refuse", "allow"] = Field(
+        "refuse", description="Whether numbers that the data gives may leave gaps."
+    )
+    changes: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Whether a document that was delivered may be made again with "
+        "other content under its number. The lawful way is a credit note.",
+    )
+
+
 class Single(Entry):
     """One document."""
 
@@ -312,6 +516,9 @@ class Single(Entry):
     )
     design: Word | None = Field(
         None, description="A design to generate from.", examples=["invoice@1"]
+    )
+    number: Number | None = Field(
+        None, description="A series that the document gets its number from."
     )
 
 
@@ -333,9 +540,10 @@ class Rows(Entry):
     """One document for each row of a data file."""
 
     rows: Word = Field(
-        description="A .csv, .tsv, .jsonl, .json (one object a line), .yaml or .yml "
-        "file, relative to the manifest.",
-        examples=["invoices.jsonl"],
+        description="A .csv, .tsv, .jsonl, .json (one object a line), .yaml, .yml, "
+        ".parquet or SQLite file, relative to the manifest; or a reference to a "
+        "connection of PostgreSQL.",
+        examples=["invoices.jsonl", "${env:SHOP_DATABASE}"],
     )
     key: Word | None = Field(
         None, description="The column that is the id.", examples=["number"]
@@ -355,6 +563,26 @@ class Rows(Entry):
     )
     inputs: list[Word] | None = Field(
         None, min_length=1, max_length=10_000, description="Patterns of several inputs."
+    )
+    number: Number | None = Field(
+        None, description="A series that the documents get their numbers from."
+    )
+    query: Word | None = Field(
+        None,
+        description="SQL that selects the rows of a database.",
+        examples=["SELECT * FROM sales ORDER BY number"],
+    )
+    group: Word | None = Field(
+        None,
+        description="A column: rows that follow each other with the same value in it "
+        "are one document; needs map.",
+        examples=["invoice_no"],
+    )
+    map: Map | None = Field(
+        None,
+        description="Where each value of the data comes from, by its path, as in "
+        "buyer.name or lines[].quantity, where [] is an item for each row of a group. "
+        "dotted: the names of the columns are such paths.",
     )
     numbers: list[Word] | None = Field(
         None,
@@ -382,6 +610,16 @@ class Manifest(Shape):
         None, description="Folder of your own designs.", examples=["designs"]
     )
     webhooks: Webhooks = Field(default_factory=lambda: Webhooks.model_validate({}))
+    numbers: Word | None = Field(
+        None,
+        description="File that keeps the numbers of series; several manifests may "
+        "share it. Default: numbers.sqlite beside the manifest.",
+        examples=["../numbers.sqlite"],
+    )
+    budget: Budget | None = Field(
+        None, description="What the batch may cost at most; reserved before dispatch."
+    )
+    stop_at: StopAt = Field(default_factory=lambda: StopAt.model_validate({}))
 
 
 ASKED: dict[str | None, Mode | None] = {
@@ -400,7 +638,14 @@ def json_schema() -> dict[str, Any]:
         )
 
     Whole.__doc__ = Manifest.__doc__
-    schema = _untitled(Whole.model_json_schema(mode="validation"))
+    made = Whole.model_json_schema(mode="validation")
+    # As its validators take it: a word for all of it, and names of columns for short.
+    kinds = made["$defs"]["Rows"]["properties"]["map"]["anyOf"]
+    column = kinds[0]["additionalProperties"]
+    name = {"type": ["string", "number"], "minLength": 1}
+    kinds[0] |= {"minProperties": 1, "additionalProperties": {"anyOf": [name, column]}}
+    kinds.insert(0, {"const": "dotted"})
+    schema = _untitled(made)
     return {
         "$schema": SCHEMA_URL,
         "title": "Manifest of document-orchestrator",

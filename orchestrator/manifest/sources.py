@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterator
 from fnmatch import translate
 from pathlib import Path
-from typing import Any
 
 from orchestrator.errors import Place
-from orchestrator.manifest.compose import Marks, Spot, find, start_of
+from orchestrator.manifest.compose import Marks, start_of
 from orchestrator.manifest.faults import Faults, shown
+from orchestrator.manifest.json_rows import json_rows, line_rows
+from orchestrator.manifest.row import Row
 from orchestrator.manifest.table import Table
 from orchestrator.manifest.text import Text, foreign
 from orchestrator.manifest.walk import Walk
@@ -22,26 +20,6 @@ from orchestrator.manifest.walk import Walk
 _WILD = re.compile(r"[*?\[]")
 LONGEST_LINE = 16 * 1024 * 1024
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".yaml", ".yml")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of data, and where it stands.
-
-    ``columns`` are the names that it could have, ``values`` what it has.
-    """
-
-    values: Mapping[str, Any]
-    columns: Collection[str]
-    place: Place
-    spot: Spot | None = None
-
-    def at(self, *path: str | int) -> Place:
-        """The place of one of its values, as near as the file can tell."""
-        if self.spot is None:
-            return self.place
-        mark = find(self.spot, path)
-        return Place(self.place.file, mark.line + 1, mark.column + 1)
 
 
 def matches(folder: str, pattern: str) -> Iterator[str]:
@@ -108,7 +86,8 @@ def rows(
         for line, values in table.rows(_lines(path, name, faults)):
             yield Row(values, table.header, Place(name, line, 1))
     else:
-        yield from _json_rows(path, name, faults)
+        read = json_rows if suffix == ".json" else line_rows
+        yield from read(_lines(path, name, faults), name, faults)
 
 
 def _yaml_rows(path: Path, name: str, faults: Faults) -> Iterator[Row]:
@@ -143,48 +122,3 @@ def _lines(path: Path, name: str, faults: Faults) -> Iterator[tuple[int, str]]:
                 return
         if rest:
             yield number, rest
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(key for key in names if names.count(key) > 1)
-        message = f"the key {shown(twice)} is here twice in one object"
-        raise ValueError(message)
-    return made
-
-
-def _no_constant(word: str) -> Any:
-    message = f"{word} is no number of JSON"
-    raise ValueError(message)
-
-
-_DECODE: Callable[[str], Any] = json.JSONDecoder(
-    parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_once
-).decode
-
-
-def _json_rows(path: Path, name: str, faults: Faults) -> Iterator[Row]:
-    for number, line in _lines(path, name, faults):
-        if not line.strip():
-            continue
-        place = Place(name, number, 1)
-        try:
-            value = _DECODE(line)
-            if "\\u" in line:
-                json.dumps(value, ensure_ascii=False, default=str).encode()
-        except json.JSONDecodeError as error:
-            place = Place(name, number, error.colno)
-            message = f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-            faults.add(place, message, "one object a line")
-        except UnicodeEncodeError:
-            faults.add(place, "half a surrogate pair (\\ud800 to \\udfff) is no text")
-        except (ValueError, RecursionError) as error:
-            deep = isinstance(error, RecursionError)
-            faults.add(place, "nested too deeply" if deep else str(error))
-        else:
-            if isinstance(value, dict):
-                yield Row(value, value, place)
-            else:
-                faults.add(place, f"a row is an object, found {shown(value)}")

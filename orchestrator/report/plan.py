@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.model import Document, State
-from orchestrator.plan.batch import Part, Plan
-from orchestrator.report.units import number, size
+from orchestrator.plan.batch import NumberRange, Part, Plan, Room
+from orchestrator.plan.deadlines import iso
+from orchestrator.report.bill import amount
+from orchestrator.report.units import number, size, span
 
 _NAMES = {"presigned": "pre-signed"}
 _FATES = {"same": "", "touched": ""}
@@ -17,12 +19,14 @@ def mode_name(mode: str) -> str:
     return _NAMES.get(mode, mode)
 
 
-def document_line(document: Document, state: State, fate: str) -> str:
+def document_line(
+    document: Document, state: State, fate: str, number: str | None = None
+) -> str:
     """What ``plan --documents`` prints of a document."""
     where = _FATES.get(fate, fate) or str(state).replace("_", " ")
     return (
         f"{mode_name(document.mode):<10}  {size(document.size):>9}  {where:<8}  "
-        f"{document.id}: {document.reason}"
+        f"{document.id}{f' ({number})' if number else ''}: {document.reason}"
     )
 
 
@@ -30,6 +34,8 @@ def lines(plan: Plan) -> Iterator[str]:
     """What ``plan`` prints, line by line."""
     yield f"Plan of {plan.name}: {number(plan.documents, 'document')}"
     yield from _known(plan)
+    yield from map(_numbers, plan.numbers)
+    yield from _deadlines(plan)
     if not plan.parts:
         yield "  nothing to do: every document is in the ledger"
         return
@@ -42,11 +48,53 @@ def lines(plan: Plan) -> Iterator[str]:
         )
     cost = "nothing to pay" if plan.cost is None else f"about {plan.cost:f}"
     yield f"  cost    {cost}"
+    if plan.budget is not None:
+        yield f"  budget  {_budget(plan.budget)}"
     if plan.room is not None:
         verdict = "enough" if plan.has_room else "MAY NOT BE ENOUGH"
         yield (
             f"  disk    {size(plan.room)} free, outputs may need "
             f"{size(plan.needs)}: {verdict}"
+        )
+
+
+def _budget(room: Room) -> str:
+    measure = room.currency or "units"
+    said = (
+        f"{amount(room.limit, room.currency)} {measure}, of which "
+        f"{amount(room.taken, room.currency)} are spent or reserved; this may cost "
+        f"{amount(room.most, room.currency)} at most"
+    )
+    if not room.open:
+        return f"{said}: enough"
+    return (
+        f"{said}: {number(room.fits, 'document')} are sure to fit, "
+        f"{room.open:,} MAY STAY OPEN"
+    )
+
+
+def _numbers(found: NumberRange) -> str:
+    ends = found.first if found.count == 1 else f"{found.first} to {found.last}"
+    kind = "new" if found.is_new else "given before"
+    return f"  numbers {ends} ({found.count:,} {kind})"
+
+
+def _deadlines(plan: Plan) -> Iterator[str]:
+    for each in plan.dues:
+        expired = (
+            f"; {each.expired:,} expired (as {each.gone}): billed, and perhaps lost"
+            if each.expired
+            else ""
+        )
+        by = f"; next {iso(each.next)} ({each.example})" if each.next else ""
+        count = number(each.documents, "document")
+        yield f"  due     {each.account}: {count} left at the provider{expired}{by}"
+    for late in plan.lates:
+        yield (
+            f"  LATE    {late.account}: {number(late.documents, 'document')} may wait "
+            f"there and take {span(late.seconds)} to fetch, but results are kept for "
+            f"{span(late.retention)}, enough for {late.jobs:,}: lower `limits: jobs`, "
+            "or raise `rate`"
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from orchestrator.model import Failure, State
+from orchestrator.model import Blame, Failure, Phase, Reason, State
+from orchestrator.report.attention import STANDS, command
 from orchestrator.report.units import number, size, span
 
 _WORDS = {
@@ -21,13 +22,26 @@ _WORDS = {
 _ADVICE = {
     State.OPEN: "run the same command to go on",
     State.FAILED: "mend the cause, then `orchestrator retry --failed`",
-    State.IN_DOUBT: "may have been billed; looked up again at the next run",
+    State.IN_DOUBT: "may have been billed; asked for again at the next run, as far as "
+    "the provider can be asked",
     State.OVERDUE: "accepted, and asked for again at the next run",
     State.LOST: "billed, and no longer obtainable",
-    State.MISSING: "done, but the output is gone or was changed; make it again "
-    "(it may be billed again) with `orchestrator retry --missing`",
+    State.MISSING: "done, but the output is gone or was changed",
 }
-Reasons = Sequence[tuple[State, str, int, str, str]]
+_TO_DO = {
+    "given_up": "you gave it up",
+    "output_exists": "move the file that is in the way, or say --overwrite",
+    "source_changed": "leave the file alone while it is sent",
+}
+_TO_MEND = {
+    Blame.DOCUMENT: "mend the document",
+    Blame.ACCOUNT: "see to the account",
+    Blame.SERVICE: "ask again later, or ask the provider why",
+    Blame.NETWORK: "see to the network",
+    Blame.MACHINE: "see to this machine",
+}
+_ASKED = (State.IN_DOUBT, State.OVERDUE)
+_HERE = ("MANIFEST",)
 
 
 class Holding(Protocol):
@@ -44,6 +58,36 @@ class Holding(Protocol):
         ...
 
 
+class Left(Protocol):
+    """Jobs at an account that is not in the manifest."""
+
+    @property
+    def account(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def jobs(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def documents(self) -> int:
+        """Documents that they carry."""
+        ...
+
+
+def stranded_lines(stranded: Sequence[Left]) -> Iterator[str]:
+    """What is said of jobs that nobody carries, since their account was removed."""
+    for each in stranded:
+        yield (
+            f"account {each.account} is not in the manifest any more, and "
+            f"{number(each.jobs, 'job')} of {number(each.documents, 'document')} "
+            "were left there; they may be billed: put the account back and run again, "
+            "or decide with `orchestrator resolve`"
+        )
+
+
 def states_line(states: Mapping[State, int]) -> str:
     """``18 done, 2 failed``, in a fixed order."""
     shown = [
@@ -54,41 +98,123 @@ def states_line(states: Mapping[State, int]) -> str:
 
 def status_lines(
     states: Mapping[State, int],
-    reasons: Reasons,
+    reasons: Sequence[Reason],
     flight: Mapping[str, int],
     holder: Holding | None,
+    *,
+    unanswered: int = 0,
+    manifest: Sequence[str] = _HERE,
 ) -> Iterator[str]:
-    """What ``status`` prints."""
+    """What ``status`` prints.
+
+    Args:
+        states: Documents by state.
+        reasons: What stands against documents.
+        flight: Jobs that carry open documents, by phase.
+        holder: Who holds the batch.
+        unanswered: Those of ``flight`` whose answer is not known.
+        manifest: The manifest, and the options that find its batch, for commands.
+    """
     yield f"{number(sum(states.values()), 'document')}: {states_line(states)}"
-    if flight:
-        phases = ", ".join(f"{count:,} {phase}" for phase, count in flight.items())
-        yield f"jobs in flight: {phases}"
+    yield from _flight_lines(flight, unanswered, is_held=holder is not None)
     if holder:
         yield f"held by process {holder.pid} on {holder.host}"
     yield from advice_lines(states, reasons)
+    yield from next_lines(states, reasons, manifest, is_held=holder is not None)
 
 
-def advice_lines(states: Mapping[State, int], reasons: Reasons) -> Iterator[str]:
+def _flight_lines(
+    flight: Mapping[str, int], unanswered: int, *, is_held: bool
+) -> Iterator[str]:
+    if not flight:
+        return
+    whose = "being carried" if is_held else "left by a run that ended"
+    yield f"{number(sum(flight.values()), 'job')} {whose}"
+    for phase, count in flight.items():
+        yield f"  {count:>6,}  {STANDS[Phase(phase)]}"
+    if unanswered and not is_held:
+        what = "sent, and not answered: the next run asks for it before it sends again"
+        yield f"  {unanswered:>6,}  of them {what}"
+
+
+def advice_lines(
+    states: Mapping[State, int], reasons: Sequence[Reason]
+) -> Iterator[str]:
     """What stands against documents, grouped, and what to do."""
     for state, advice in _ADVICE.items():
         if not states.get(state):
             continue
         yield f"{_WORDS[state]}: {number(states[state], 'document')}; {advice}"
-        for found, code, count, example, message in reasons:
-            if found is state:
-                why = f"{code}: {message} " if code else ""
-                yield f"  {count:>6,}  {why}(as in {example})"
+        for each in reasons:
+            if each.state is state:
+                yield f"  {each.documents:>6,}  {_reason(each)}"
+
+
+def _reason(reason: Reason) -> str:
+    """Code, words, a few ids, and what to do where that differs by reason."""
+    more = ", …" if reason.documents > len(reason.examples) else ""
+    ids = f"({', '.join(reason.examples)}{more})"
+    if reason.failure is None:
+        return ids
+    text = f"{reason.code}: {reason.failure.message} {ids}"
+    if reason.state is not State.FAILED:
+        return text
+    return f"{text}: {_TO_DO.get(reason.code, _TO_MEND[reason.failure.blame])}"
+
+
+def next_lines(
+    states: Mapping[State, int],
+    reasons: Sequence[Reason],
+    manifest: Sequence[str],
+    *,
+    is_held: bool,
+) -> Iterator[str]:
+    """Commands that lead on from here; none without a manifest."""
+    if not manifest:
+        return
+    steps = list(_steps(states, reasons, manifest, is_held=is_held))
+    if steps:
+        yield "next:"
+    width = max((len(step) for step, _ in steps), default=0)
+    for step, why in steps:
+        yield f"  {step:<{width}}  {why}"
+
+
+def _steps(
+    states: Mapping[State, int],
+    reasons: Sequence[Reason],
+    manifest: Sequence[str],
+    *,
+    is_held: bool,
+) -> Iterator[tuple[str, str]]:
+    asked = [each for each in _ASKED if states.get(each)]
+    if (asked or states.get(State.OPEN)) and not is_held:
+        yield command("run", manifest), "go on, and ask again"
+    if any(states.get(each) for each in (*_ASKED, State.LOST, State.MISSING)):
+        yield command("status", manifest, "--attention"), "what is known of each"
+        resolve = command("resolve", manifest)
+        yield f"{resolve} --resubmit|--mark-done|--give-up ID…", "decide yourself"
+    if states.get(State.MISSING):
+        yield command("retry", manifest, "--missing"), "may be billed again"
+    if not states.get(State.FAILED):
+        return
+    codes = [each.code for each in reasons if each.state is State.FAILED]
+    more = ("--code", codes[0]) if len(codes) > 1 else ()
+    why = "once the cause is mended" + (", one code at a time" if more else "")
+    yield command("retry", manifest, "--failed", *more), why
+    yield command("failed", manifest, "-o", "FILE.yaml"), "them alone, as a manifest"
 
 
 def summary_lines(
     states: Mapping[State, int],
-    reasons: Reasons,
+    reasons: Sequence[Reason],
     *,
     ended: Mapping[State, int],
     written: int,
     seconds: float,
     stopped: Mapping[str, Failure],
     is_interrupted: bool = False,
+    manifest: Sequence[str] = _HERE,
 ) -> Iterator[str]:
     """What ``run`` prints at its end.
 
@@ -100,6 +226,7 @@ def summary_lines(
         seconds: How long the run took.
         stopped: Accounts that stopped, and why.
         is_interrupted: Whether the user ended it before it was done.
+        manifest: The manifest, and the options that find its batch, for commands.
     """
     count = sum(ended.values())
     if count:
@@ -117,3 +244,4 @@ def summary_lines(
     for name, failure in stopped.items():
         yield f"account {name} stopped: {failure.code}: {failure.message}"
     yield from advice_lines(states, reasons)
+    yield from next_lines(states, reasons, manifest, is_held=False)

@@ -180,6 +180,7 @@ def _private(options: dict[str, Any], log_file: Path | None) -> None:
         host="127.0.0.1",
         port=secrets.port,
         allow_private_urls=True,
+        reportflow_webhook=secrets.webhook or options["reportflow_webhook"],
     )
     _log_to(log_file or settings.data / "service.log")
     here = version("document-orchestrator")

@@ -23,6 +23,7 @@ class Secrets(msgspec.Struct, forbid_unknown_fields=True):
     key: str
     webhook_secret: str
     port: int = 0
+    webhook: str | None = None
 
     def __repr__(self) -> str:
         return "Secrets(...)"

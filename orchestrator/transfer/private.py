@@ -49,6 +49,7 @@ class PrivateService:
         environment: Mapping[str, str] | None = None,
         patience: float = 30.0,
         farewell: float = 5.0,
+        webhook: str | None = None,
     ) -> None:
         """Describe it.
 
@@ -59,6 +60,8 @@ class PrivateService:
             environment: For the child; this process's own if not given.
             patience: Seconds until it has to listen.
             farewell: Seconds until it has to be gone, once its input is closed.
+            webhook: Where it tells of jobs in APIs that are not told with each job;
+                a secret, since its path is one.
         """
         # -P: what lies in the current folder is not imported.
         own = [sys.executable, "-P", "-m", "orchestrator", "serve", "--private"]
@@ -66,6 +69,7 @@ class PrivateService:
         self._environment = environment
         self._patience = patience
         self._farewell = farewell
+        self._webhook = webhook
         self.key = secrets.token_urlsafe(32)
         self.webhook_secret = (
             "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -135,8 +139,8 @@ class PrivateService:
     def last_words(self) -> str:
         """The end of what it wrote to its error output, without its secrets."""
         text = self._tail.decode("utf-8", "replace").strip()
-        for secret in (self.key, self.webhook_secret):
-            text = text.replace(secret, "…")
+        for secret in (self.key, self.webhook_secret, self._webhook):
+            text = text.replace(secret or self.key, "…")
         return text
 
     async def _greet(self, process: Process) -> str:
@@ -163,12 +167,14 @@ class PrivateService:
     async def _hand_over(self, process: Process) -> None:
         if process.stdin is None:
             raise RuntimeError("the child has no input")
-        said = {
+        said: dict[str, str | int] = {
             "key": self.key,
             "webhook_secret": self.webhook_secret,
             # A revived service is found where it was.
             "port": urlsplit(self.url).port or 0,
         }
+        if self._webhook is not None:
+            said["webhook"] = self._webhook
         with suppress(ConnectionError):  # an early end shows at its output
             process.stdin.write(msgspec.json.encode(said) + b"\n")
             await process.stdin.drain()

@@ -209,6 +209,7 @@ class Provider:
         settle: Seconds after an intent before a lookup may prove absence; the time in
             which the request itself could still arrive.
         retention: Seconds for which a job can be looked up.
+        link_life: Seconds for which a signed upload link lives, if it has an end.
         pace: When to poll.
         thresholds: Sizes up to which a mode is chosen.
         limits: What the API allows when the manifest does not say.
@@ -228,6 +229,9 @@ class Provider:
         with_secret: The API as it is for accounts that have a second credential,
             where that means another generation of it.
         roll: Asks for many jobs at once; ``None`` where each has to be polled.
+        spares_failures: Whether work that failed is not charged.
+        is_ours: Whether a job's handle is an id that we made: then a good answer to a
+            poll shows that the API goes by our ids, as a lookup would.
     """
 
     name: str
@@ -236,6 +240,7 @@ class Provider:
     absence: Absence
     settle: float
     retention: float
+    link_life: float | None = None
     pace: Pace = field(default_factory=Pace)
     thresholds: Thresholds = field(default_factory=Thresholds)
     limits: Limits = field(default_factory=Limits)
@@ -252,3 +257,5 @@ class Provider:
     adoption: Adoption | None = None
     with_secret: Provider | None = None
     roll: RollCall | None = None
+    spares_failures: bool = False
+    is_ours: Callable[[Job, str], bool] | None = None

@@ -172,6 +172,20 @@ def check_doubts(
     assert len(doubted) <= unknown * together
 
 
+@pytest.mark.parametrize("provider", ["reportflow", "compdf"])
+def test_webhooks_are_rehearsed(tmp_path: Path, provider: str) -> None:
+    """Work whose reply was lost is taken over by what the webhook says, paid once."""
+    script = tmp_path / "lose.yaml"
+    rule = f"{{match: {{phase: submit, dialect: {provider}}}, at: [1], fault: lose}}"
+    script.write_text(f"seed: 1\nrules:\n- {rule}\n")
+    manifest = write(tmp_path / "work", Case(provider, "async"), 5)
+    told = rehearse(manifest, "--faults", script)
+    (summary,), (bill,) = of(told, "summary"), of(told, "rehearsal")
+    assert bill["faults"] == {"lose": 1}
+    assert summary["states"] == {"done": 5}
+    assert bill["bill"]["accepted"] == bill["bill"]["jobs"]
+
+
 def test_a_rehearsal_says_what_it_would_cost(tmp_path: Path) -> None:
     """Units of each account and operation, the price, and the service's own bill."""
     manifest = write(tmp_path, Case("local", "async"), 5)

@@ -130,12 +130,16 @@ def accounts(secret: SecretReference | None = None) -> list[AccountSettings]:
 
 
 async def hooks_of(
-    folder: Path, settings: HookSettings, secret: SecretReference | None = None
+    folder: Path,
+    settings: HookSettings,
+    secret: SecretReference | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[Hooks, dict[str, str | None], list[Echo]]:
     """Hooks that were opened, what each account is told, and what is heard."""
     from contextlib import AsyncExitStack
 
     heard: list[Echo] = []
+    notes = [] if notes is None else notes
     environment = {"S": "whsec_c2VjcmV0", "P": "my-path"}
     hooks = Hooks(
         settings,
@@ -143,6 +147,7 @@ async def hooks_of(
         environment=environment,
         base=folder,
         clock=ManualClock(),
+        say=notes.append,
     )
     made = accounts_of({each.name: each for each in accounts(secret)})
     async with AsyncExitStack() as stack:
@@ -183,3 +188,26 @@ async def test_only_what_concerns_open_jobs_is_caught_up(tmp_path: Path) -> None
         box.put("compdf", call('{"eventName":"task.finish","eventObject":"task-1"}'))
     _, _, heard = await hooks_of(tmp_path, HookSettings(inbox=tmp_path / "box"))
     assert heard == [Echo(handle="task-1")]
+
+
+@pytest.mark.parametrize("fault", ["table", "row"])
+async def test_a_sick_inbox_is_told_and_stops_nothing(
+    fault: str, tmp_path: Path
+) -> None:
+    """The poll is the truth: without what came earlier, a run only takes longer."""
+    with Mailbox(tmp_path / "box", ManualClock()) as box:
+        box.put("compdf", call("one"))
+    db = sqlite3.connect(tmp_path / "box" / "inbox.sqlite")
+    if fault == "table":
+        db.execute("ALTER TABLE call RENAME COLUMN body TO lost")
+    else:
+        db.execute("UPDATE call SET call = '?'")
+    db.commit()
+    db.close()
+    notes: list[str] = []
+    said = HookSettings(inbox=tmp_path / "box")
+    _, _, heard = await hooks_of(tmp_path, said, notes=notes)
+    assert heard == []
+    (note,) = notes
+    assert str(tmp_path / "box") in note
+    assert "polled instead" in note

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
 
-from orchestrator.model import Blame, Failure, Mode, Operation, Remedy, State
+from orchestrator.model import (
+    Blame,
+    Failure,
+    Mode,
+    Operation,
+    Reason,
+    Remedy,
+    State,
+)
 from orchestrator.plan.batch import Part, Plan, needs_of
+from orchestrator.plan.deadlines import Due, Late
 from orchestrator.plan.modes import choose
 from orchestrator.report import plan as report
 from orchestrator.report.summary import status_lines, summary_lines
@@ -132,6 +142,22 @@ def test_a_plan_in_words() -> None:
     assert "MAY NOT BE ENOUGH" in "\n".join(report.lines(plan(room=1000)))
 
 
+def test_a_plan_that_cannot_make_it_says_so() -> None:
+    """Which results have expired or will, and what would have to change."""
+    due = Due("pdf", 3, 1, "d1", 1_700_000_000.0, "d2")
+    slow = Late("flow", 8000, 0.5, 16_000.0, 7200.0, 3600)
+    text = "\n".join(report.lines(plan(dues=[due], lates=[slow])))
+    for words in (
+        "due     pdf: 3 documents left at the provider",
+        "1 expired (as d1): billed, and perhaps lost",
+        "next 2023-11-14T22:13:20Z (d2)",
+        "LATE    flow: 8,000 documents may wait there and take 4 h 26 min to fetch",
+        "kept for 2 h 00 min, enough for 3,600: lower `limits: jobs`",
+    ):
+        assert words in text, text
+    assert "expired" not in "\n".join(report.lines(plan()))
+
+
 def test_a_plan_of_nothing() -> None:
     """Everything is in the ledger."""
     done = plan(parts=[], new=0, same=4, states={"done": 4}, room=None)
@@ -145,7 +171,12 @@ def test_a_summary_says_what_to_do() -> None:
     """Each state that needs somebody has its advice and its reasons."""
     stop = Failure("unauthorized", "the key is refused", Blame.ACCOUNT, Remedy.STOP)
     states = {State.DONE: 5, State.FAILED: 2, State.IN_DOUBT: 1}
-    reasons = [(State.FAILED, "damaged_file", 2, "d7", "it cannot be read")]
+    bad = Failure("damaged_file", "it cannot be read", Blame.DOCUMENT, Remedy.FAIL)
+    lost = Failure("reset", "the connection broke", Blame.NETWORK, Remedy.DOUBT)
+    reasons = [
+        Reason(State.FAILED, "damaged_file", 2, ("d7", "d9"), bad),
+        Reason(State.IN_DOUBT, "reset", 1, ("d1",), lost),
+    ]
     text = "\n".join(
         summary_lines(
             states,
@@ -160,12 +191,55 @@ def test_a_summary_says_what_to_do() -> None:
         "7 documents in 3.5 s (2.0 a second), 5.0 kB written",
         "5 done, 2 failed, 1 in doubt",
         "account a stopped: unauthorized: the key is refused",
-        "retry --failed",
-        "damaged_file: it cannot be read (as in d7)",
+        "retry MANIFEST --failed",
+        "damaged_file: it cannot be read (d7, d9): mend the document",
         "may have been billed",
+        "status MANIFEST --attention",
+        "resolve MANIFEST --resubmit|--mark-done|--give-up ID…",
     ):
         assert words in text, text
-    status = "\n".join(status_lines(states, reasons, {"poll": 3}, None))
-    assert "jobs in flight: 3 poll" in status
     nothing = summary_lines({}, [], ended={}, written=0, seconds=0.2, stopped={})
     assert list(nothing) == ["nothing to do, 0.2 s", "batch: no documents"]
+
+
+def test_a_status_is_for_people_who_know_no_phases() -> None:
+    """Jobs are where a stranger would say that they are; a holder is left alone."""
+    flight = {"submit": 2, "poll": 3}
+    text = "\n".join(status_lines({State.OPEN: 9}, [], flight, None, unanswered=1))
+    for words in (
+        "5 jobs left by a run that ended",
+        "     3  at the provider, not finished",
+        "     1  of them sent, and not answered",
+        "orchestrator run MANIFEST",
+    ):
+        assert words in text, text
+    held = "\n".join(
+        status_lines({State.OPEN: 9}, [], flight, Held(), manifest=("m y.yaml",))
+    )
+    assert "5 jobs being carried" in held
+    assert "orchestrator run" not in held
+    assert "held by process 7 on here" in held
+
+
+@dataclass(frozen=True)
+class Held:
+    """Somebody who holds the batch."""
+
+    pid: int = 7
+    host: str = "here"
+
+
+def test_more_ids_than_are_named_are_said_to_be_more() -> None:
+    """A few examples; several codes are asked for one by one."""
+    bad = Failure("a", "no", Blame.SERVICE, Remedy.FAIL)
+    reasons = [
+        Reason(State.FAILED, "a", 9, ("x", "y"), bad),
+        Reason(State.FAILED, "given_up", 1, ("z",), bad),
+    ]
+    text = "\n".join(
+        status_lines({State.FAILED: 10}, reasons, {}, None, manifest=("m y.yaml",))
+    )
+    assert "9  a: no (x, y, …): ask again later" in text
+    assert "given_up: no (z): you gave it up" in text
+    assert "orchestrator retry 'm y.yaml' --failed --code a" in text
+    assert "orchestrator failed 'm y.yaml' -o FILE.yaml" in text

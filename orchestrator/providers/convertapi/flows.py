@@ -47,6 +47,7 @@ from orchestrator.providers.convertapi.codes import (
 from orchestrator.providers.convertapi.names import (
     file_id,
     is_first,
+    is_ours,
     job_path,
     name_of,
     said_id,
@@ -311,4 +312,6 @@ provider = Provider(
         Request("GET", "/user", Repeat.SAFE, timeout=30.0), no_objections, standing
     ),
     base_url="https://v2.convertapi.com",
+    spares_failures=True,  # "charged when it is done" (docs)
+    is_ours=is_ours,
 )

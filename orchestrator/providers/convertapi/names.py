@@ -26,6 +26,11 @@ def name_of(job: Job, progress: Progress) -> str:
     return progress.handle or (uuid_of(job) if job.mode is Mode.SYNC else job.id)
 
 
+def is_ours(job: Job, name: str) -> bool:
+    """Whether the API goes by our own id, and not by one that it made."""
+    return name in (job.id, uuid_of(job))
+
+
 def is_first(name: str) -> bool:
     """Whether a job lives at the paths of the first generation."""
     return "-" in name

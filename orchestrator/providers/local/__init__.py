@@ -85,9 +85,11 @@ provider = Provider(
     absence=Absence.PROVES,
     settle=2.0,
     retention=86_400.0,
+    link_life=900.0,
     pace=Pace(first=0.1, factor=1.5, cap=5.0, deadline=3600.0),
     limits=Limits(width=8),
     exactly_once=frozenset(Mode),
     release=Step(asks.delete, replies.on_deleted),
     survey=Survey(Request("GET", "/v1/formats", Repeat.SAFE, timeout=30.0), objections),
+    spares_failures=True,
 )
