@@ -90,6 +90,7 @@ class Store:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ended = False
+        self._reading = threading.Lock()
         self.commits = 0
         self.rows = 0
 
@@ -112,7 +113,13 @@ class Store:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
         self._connection.close()
-        self._reader.close()
+        await asyncio.to_thread(self._close_reader)
+
+    def _close_reader(self) -> None:
+        # A run that was stopped leaves a thread behind that still reads a page: SQLite
+        # does not bear it that its connection is closed meanwhile.
+        with self._reading:
+            self._reader.close()
 
     # What the engine calls...
 
@@ -269,12 +276,16 @@ class Store:
         if after is not None:
             where = "AND (priority < ? OR (priority = ? AND n > ?))"
             bound = (after[0], after[0], after[1])
-        rows = self._reader.execute(
+        query = (
             "SELECT spec FROM document WHERE account = ? AND large = ? "  # noqa: S608  # the only insertion is a constant
             f"AND state = 'open' AND job IS NULL {where} "
-            "ORDER BY priority DESC, n LIMIT ?",
-            (account, int(large), *bound, limit),
+            "ORDER BY priority DESC, n LIMIT ?"
         )
+        with self._reading:
+            if self._ended:
+                return []
+            bounds = (account, int(large), *bound, limit)
+            rows = self._reader.execute(query, bounds).fetchall()
         return [record.document(spec) for (spec,) in rows]
 
     def open_jobs(self, account: str) -> list[tuple[Job, Progress, float | None]]:
