@@ -12,13 +12,14 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from orchestrator.engine.budget import Till, free_till
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.echoes import Echoes
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
-from orchestrator.engine.work import AccountStopped, End, Wait, Work
+from orchestrator.engine.work import AccountStopped, End, Wait, Work, is_unsent
 from orchestrator.model import (
     LARGE,
     Document,
@@ -34,6 +35,8 @@ from orchestrator.wire.flow import Limits
 
 MakeJob = Callable[[tuple[Document, ...]], Job]
 Fits = Callable[[Sequence[Document], Document], bool]
+Left = Callable[[int], Awaitable[Sequence[Work]]]
+"""Gives as many jobs at most that a former run left; none at their end."""
 Tell = Callable[[Sequence[Verdict]], Awaitable[None]]
 
 PAGE = 256
@@ -68,6 +71,11 @@ class Queue:
             taken.append(self._page.popleft())
         return tuple(taken)
 
+    def put_back(self, documents: Sequence[Document]) -> None:
+        """These are the next ones, after all."""
+        self._page.extendleft(reversed(documents))
+        self.ended = self.ended and not documents
+
     def rewind(self) -> None:
         """Begin again at the top."""
         self.ended = False
@@ -88,6 +96,7 @@ class Dispatcher:
         tell: Tell,
         fits: Fits | None = None,
         roll: Roll | None = None,
+        till: Till | None = None,
     ) -> None:
         self._driver = driver
         self._watch = watch
@@ -98,6 +107,8 @@ class Dispatcher:
         self._roll = roll
         self._tell = tell
         self._feed = feed
+        self._till = till or free_till()
+        self._till.listen(watch.stirred.set)
         # Small ones keep a place on the wire, whatever is uploaded.
         self._places = max(1, min(limits.uploads, limits.width - 1))
         self._small = Queue(feed, large=False)
@@ -109,9 +120,13 @@ class Dispatcher:
         self._held: deque[Work] = deque()
         self._active: dict[str, Work] = {}
         self._echoes = Echoes()
+        self._left: Left | None = None
+        self._is_loading = False
+        self._had_left = False
         self._doubts: list[tuple[Work, Sequence[Verdict]]] = []
         self._draining = False
         self.stopped: Failure | None = None
+        self.halted: Failure | None = None
 
     # What others may ask and say...
 
@@ -130,6 +145,19 @@ class Dispatcher:
         self._draining = True
         self._watch.stirred.set()
 
+    def halt(self, why: Failure) -> None:
+        """Start nothing new, for a reason that the user has to know."""
+        self.halted = self.halted or why
+        self.drain()
+
+    async def has_more(self) -> bool:
+        """Whether a document is left to start; asked when the run is over."""
+        for queue in (self._small, self._large):
+            if (document := await queue.take()) is not None:
+                queue.put_back([document])
+                return True
+        return False
+
     def wake(self, job: str) -> None:
         """A webhook named this job by our own id."""
         self.hear(Echo(job=job))
@@ -146,18 +174,24 @@ class Dispatcher:
             counts[work.progress.phase] = counts.get(work.progress.phase, 0) + 1
         return counts
 
-    async def run(self, left: Sequence[Work]) -> None:
+    async def run(self, left: Left | Sequence[Work]) -> None:
         """Carry what a former run left, then every open document.
+
+        Args:
+            left: Jobs that a former run left, or what gives them page by page.
 
         Raises:
             MachineError: the ledger or an output cannot be written.
         """
-        for work in left:
-            self._echoes.follow(work)
-            self._watch.park(work, 0.0)
+        if self._till.broken:
+            self.halt(self._till.broken)
+        if callable(left):
+            self._left = left
+        else:
+            self._take_up(left)
         try:
             await self._pass()
-            if left and not self._is_ending():
+            if self._had_left and not self._is_ending():
                 # One that was edited while in flight is open again, behind the page
                 # that was being read.
                 self._small.rewind()
@@ -167,6 +201,7 @@ class Dispatcher:
             await self._reconsider()
         finally:
             self._watch.close()
+            self._till.close()
 
     async def _reconsider(self) -> None:
         """Look up again what was in doubt before the account was trusted."""
@@ -175,7 +210,7 @@ class Dispatcher:
             return
         is_news = self._driver.lookup.is_trusted and not self._is_ending()
         for work, verdicts in doubts:
-            if is_news:
+            if is_news and self._till.resume(work):
                 self._echoes.follow(work)
                 self._watch.park(work, 0.0)
             else:
@@ -208,9 +243,12 @@ class Dispatcher:
             outcome = await self._driver.drive(work)
         except AccountStopped as stop:
             self.stopped = self.stopped or stop.failure
+            self._till.left(work)
             return
         finally:
             self._give_place_back(work)
+        if complaint := self._till.complaint(work):
+            self.halt(complaint)
         match outcome:
             case Wait(seconds):
                 # Its handle may be new, and the webhook faster than the reply.
@@ -219,6 +257,7 @@ class Dispatcher:
             case End(verdicts):
                 self._watch.forget(work.name)
                 self._echoes.forget(work)
+                self._till.ended(work)
                 if not self._is_kept(work, verdicts):
                     await self._tell(verdicts)
 
@@ -240,6 +279,8 @@ class Dispatcher:
                 continue
             if work := self._due():
                 return work
+            if await self._load_left():
+                continue
             if work := await self._fresh():
                 return work
             if self._is_over():
@@ -270,15 +311,46 @@ class Dispatcher:
     def _is_ending(self) -> bool:
         return self._draining or self.stopped is not None
 
+    async def _load_left(self) -> bool:
+        """Take up a page of what a former run left, as far as there is room for it."""
+        if self._left is None or self._is_loading or not self._has_room():
+            return False
+        self._is_loading = True
+        try:
+            page = await self._left(PAGE)
+        finally:
+            self._is_loading = False
+            self._watch.stirred.set()
+        if not page:
+            self._left = None
+        self._take_up(page)
+        return True
+
+    def _take_up(self, left: Sequence[Work]) -> None:
+        # What was sent comes first: it is paid for, whatever the budget says now.
+        for work in sorted(left, key=is_unsent):
+            self._had_left = True
+            if self._till.resume(work):
+                self._echoes.follow(work)
+                self._watch.park(work, 0.0)
+            else:
+                self.halt(self._till.refusal(work.job.document))
+
+    def _has_room(self) -> bool:
+        known = len(self._active) + len(self._watch) + len(self._held) + self._starting
+        return known < self._limits.jobs
+
     def _is_over(self) -> bool:
+        if self._left is not None:
+            return False
         if self._watch or self._held or self._active or self._starting:
             return False
         return self._draining or (self._small.ended and self._large.ended)
 
     async def _fresh(self) -> Work | None:
         """A job for a document that is in none."""
-        known = len(self._active) + len(self._watch) + len(self._held) + self._starting
-        if self._is_ending() or known >= self._limits.jobs:
+        # What is left comes first; a job that is new must not be taken for one of it.
+        if self._left is not None or self._is_ending() or not self._has_room():
             return None
         self._starting += 1
         try:
@@ -288,13 +360,24 @@ class Dispatcher:
         if document is None:
             return None
         # Either may have been said while the page was being read.
-        work = Work(self._make_job(self._with_fitting(document)), Progress())
+        documents = () if self._is_ending() else self._affordable(document)
+        if not documents:
+            self._sending -= document.is_large
+            return None
+        work = Work(self._till.hold(self._make_job(documents)), Progress())
         if document.is_large:
             self._placed.add(work.name)
-        if self._is_ending():
-            self._give_place_back(work)
-            return None
         return work
+
+    def _affordable(self, first: Document) -> tuple[Document, ...]:
+        """The documents of a job as far as the budget reaches; the others go back."""
+        documents = self._with_fitting(first)
+        count = self._till.fitting(documents)
+        queue = self._large if first.is_large else self._small
+        queue.put_back(documents[count:])
+        if not count and not self._till.has_hope:
+            self.halt(self._till.refusal(first))
+        return documents[:count]
 
     def _give_place_back(self, work: Work) -> None:
         if work.name in self._placed:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from orchestrator.clock import Clock
+from orchestrator.engine.age import Since
 from orchestrator.model import (
     Blame,
     Echo,
@@ -13,6 +15,7 @@ from orchestrator.model import (
     Phase,
     Progress,
     Remedy,
+    Saved,
     Verdict,
 )
 from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
@@ -33,6 +36,12 @@ WITHDRAWN = Failure(
 )
 
 
+BEFORE = (Phase.SUBMIT, Phase.UPLOAD, Phase.EXECUTE)
+"""Phases that end with a request that may cost money; an intent says that it left."""
+_NO_PART = Saved("", 0, "")
+"""Stands for a part that nobody waits for."""
+
+
 class AccountStopped(Exception):
     """The account cannot go on; what is open stays open."""
 
@@ -48,7 +57,8 @@ class Work:
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
     last word of a webhook about it; ``linked`` is when its links to upload to were
-    asked for; ``has_room`` says that room to send all of its inputs is held.
+    asked for; ``has_room`` says that room to send all of its inputs is held; ``met``
+    and ``doubted`` say since when this run knows the job, and its intent.
     """
 
     job: Job
@@ -59,6 +69,20 @@ class Work:
     echo: Echo | None = None
     linked: float | None = None
     has_room: bool = False
+    met: Since | None = None
+    doubted: Since | None = None
+
+    def age(self, clock: Clock) -> Since:
+        """Since when this run knows the job."""
+        self.met = self.met or Since.of(self.job.created, clock)
+        return self.met
+
+    def doubt(self, clock: Clock) -> Since:
+        """Since when this run knows the intent whose outcome nobody knows."""
+        written = self.intended or 0.0
+        if self.doubted is None or self.doubted.written != written:
+            self.doubted = Since.of(written, clock)
+        return self.doubted
 
     @property
     def name(self) -> str:
@@ -86,6 +110,23 @@ class End:
     verdicts: Sequence[Verdict]
 
 
+def is_unsent(work: Work) -> bool:
+    """Whether nothing that may cost money has happened for a job so far."""
+    return work.intended is None and work.progress.phase in BEFORE
+
+
+def is_free(work: Work, failure: Failure, *, spares: bool) -> bool:
+    """Whether a job that failed has provably cost nothing.
+
+    ``spares`` says that the provider does not charge for work that failed; without it,
+    a refusal of what was asked for may be the end of work that was tried.
+    """
+    if work.progress.cost is not None:
+        return False
+    is_no_work = failure.status is None or failure.remedy is not Remedy.FAIL
+    return spares or (is_unsent(work) and is_no_work)
+
+
 def without_inline(progress: Progress) -> Progress:
     """The same, when the reply that carried a result is over."""
     results = tuple(replace(each, inline=False) for each in progress.results)
@@ -95,6 +136,19 @@ def without_inline(progress: Progress) -> Progress:
 def without_parts(progress: Progress) -> Progress:
     """The same, when every result has to be fetched again."""
     results = tuple(replace(each, saved=None) for each in progress.results)
+    return replace(progress, results=results)
+
+
+def spared(job: Job, progress: Progress) -> Progress:
+    """The same, with nothing to fetch for documents that do not wait for it."""
+    if not job.withdrawn:
+        return progress
+    results = tuple(
+        replace(each, saved=each.saved or _NO_PART)
+        if each.document in job.withdrawn
+        else each
+        for each in progress.results
+    )
     return replace(progress, results=results)
 
 
