@@ -168,6 +168,65 @@ def chinese() -> dict[str, Any]:
     )
 
 
+def swiss(count: int = 2) -> dict[str, Any]:
+    """An invoice in francs with a QR reference, as the Swiss guidelines show one."""
+    goods = [
+        line("1949.75", "8.1", 1, name="Beratung Digitalisierung", unit="HUR"),
+        line("12345.60", "2.6", 1, name="Kaffeebohnen, 120 kg"),
+    ]
+    return bill(
+        *(goods[n % 2] for n in range(count)),
+        number="2026-0815",
+        language="de-CH",
+        currency="CHF",
+        due_date="2026-04-04",
+        seller={
+            "name": "Robert Schneider AG",
+            "address": {
+                "lines": ["Rue du Lac 1268"],
+                "postcode": "2501",
+                "city": "Biel",
+                "country": "CH",
+            },
+            "tax_ids": [{"scheme": "vat", "value": "CHE123456788MWST"}],
+        },
+        buyer={
+            "name": "Pia-Maria Rutschmann-Schnyder",
+            "address": {
+                "lines": ["Grosse Marktgasse 28"],
+                "postcode": "9400",
+                "city": "Rorschach",
+                "country": "CH",
+            },
+        },
+        payment={
+            "terms": "Zahlbar innert 30 Tagen.",
+            "iban": "CH4431999123000889012",
+            "reference": "210000000003139471430009017",
+        },
+        policy={"cash_rounding": "0.05"},
+    )
+
+
+def indian() -> dict[str, Any]:
+    """An invoice in rupees."""
+    return bill(
+        line("1234567.00", 18, 3, name="Annual licence"),
+        currency="INR",
+        language="en-IN",
+    )
+
+
+def gross() -> dict[str, Any]:
+    """Prices with tax, paid in coins of five."""
+    return bill(
+        line("119.03"),
+        line("5.35", 7, 20, name="Buch"),
+        language="de",
+        policy={"price_mode": "gross", "cash_rounding": "0.05"},
+    )
+
+
 def endless() -> dict[str, Any]:
     """Names, numbers and texts as long as they may be."""
     params = english()

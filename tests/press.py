@@ -12,7 +12,12 @@ import typst
 
 from orchestrator.designs import Design
 
-_FONTS = ("fontpkg_noto_sans", "noto_cjk_sans_jp_regular", "noto_cjk_sans_jp_bold")
+_FONTS = (
+    "fontpkg_noto_sans",
+    "fontpkg_arimo",
+    "noto_cjk_sans_jp_regular",
+    "noto_cjk_sans_jp_bold",
+)
 
 
 def _folder(package: str) -> Path:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import invoices
+from orchestrator.designs.code import CODE_FILE, code_as_svg
+from orchestrator.designs.letters import letter_problems
 from orchestrator.designs.logo import LOGO_FILE, logo_as_svg
 from orchestrator.errors import UsageError
+from orchestrator.invoices.paycode import NoCode, code_for
 from orchestrator.invoices.printed import printed
 from orchestrator.invoices.problem import Problem
 
@@ -47,6 +50,7 @@ class Design:
         model: ``invoice``, or nothing.
         date_field: The field with the document's date, where there is no model.
         description: What it is for.
+        fonts: Families that must have every letter of the data; none to leave it open.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Design:
     model: str = ""
     date_field: str = ""
     description: str = ""
+    fonts: tuple[str, ...] = ()
     _faults: Callable[[Any], list[Problem]] = field(
         default=lambda _: [], repr=False, compare=False
     )
@@ -70,12 +75,46 @@ class Design:
         """Name and version, as manifests write it."""
         return f"{self.name}@{self.version}"
 
-    def problems(self, params: Mapping[str, Any]) -> list[Problem]:
-        """Give everything that is wrong with the data, in order of place."""
+    def problems(self, params: Mapping[str, Any], target: str = "pdf") -> list[Problem]:
+        """Give everything that is wrong with the data, in order of place.
+
+        ``target`` is what is to be made: ``pdf``, or ``xml`` for an e-invoice alone.
+        """
         found = self._faults(params)
         if self.model == "invoice":
-            found += invoices.check(params)
+            found += invoices.check(params, target) or self._code_problems(params)
+        elif target != "pdf":
+            message = f"{self.ref} makes pdf; {target} is made of designs of invoices"
+            found.append(Problem("", "E_TARGET", message))
+        if self.fonts and target == "pdf":
+            found += letter_problems(params, self.fonts)
         return sorted(set(found))
+
+    def e_invoice(self, params: Mapping[str, Any]) -> invoices.EFile | None:
+        """Write the electronic invoice that sound data asks for, if it asks for one.
+
+        Raises:
+            DesignError: the data has faults of form.
+        """
+        if self.model != "invoice" or params.get("e_invoice") is None:
+            return None
+        invoice = invoices.read(params)
+        if isinstance(invoice, list):
+            raise DesignError(f"the data for {self.ref} has faults:", invoice)
+        return invoices.make(invoice)
+
+    def _code_problems(self, params: Mapping[str, Any]) -> list[Problem]:
+        """Say why a code to pay with cannot be had that is asked for."""
+        style = params.get("style")
+        wanted = style.get("payment_code") if isinstance(style, Mapping) else None
+        invoice = invoices.read(params) if wanted in ("epc", "swiss") else None
+        if not isinstance(invoice, invoices.Invoice):
+            return []
+        try:
+            code_for(invoice, invoices.compute(invoice), wanted)
+        except NoCode as error:
+            return [Problem(error.path, "E_PAYMENT_CODE", str(error))]
+        return []
 
     def prepare(self, params: Mapping[str, Any]) -> Mapping[str, bytes]:
         """Give the files that the template reads, under names that never change.
@@ -109,7 +148,10 @@ class Design:
         page["accent"] = style.get("accent", "#0f4c5c")
         page["paper"] = style.get("paper") or _paper(invoice.seller.address.country)
         page["has_logo"] = logo is not None
-        files = {DATA_FILE: _as_json(page)}
+        files = {}
+        if page["code"] is not None:
+            files[CODE_FILE] = code_as_svg(page["code"].pop("payload"))
+        files[DATA_FILE] = _as_json(page)
         if logo is not None:
             files[LOGO_FILE] = logo_as_svg(logo)
         return files

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from orchestrator import invoices
 from orchestrator.designs.design import Design, DesignError
+from orchestrator.designs.letters import FAMILIES
 from orchestrator.designs.parameters import checker, fault_of_schema
 from orchestrator.invoices.problem import Problem, excerpt, near_miss, path_of
 
@@ -52,6 +53,7 @@ class Description(BaseModel):
     main: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+\.typ$")] = "main.typ"
     date: str = ""
     standards: list[str] = []
+    fonts: list[str] = []
     parameters: dict[str, Any] = {}
 
     @field_validator("standards")
@@ -60,6 +62,14 @@ class Description(BaseModel):
         for each in names:
             if each not in _STANDARDS:
                 raise ValueError(f"{each!r} is none of {', '.join(_STANDARDS)}")
+        return names
+
+    @field_validator("fonts")
+    @classmethod
+    def _has_faces(cls, names: list[str]) -> list[str]:
+        for each in names:
+            if each not in FAMILIES:
+                raise ValueError(f"{each!r} is none of {', '.join(FAMILIES)}")
         return names
 
     @field_validator("parameters")
@@ -124,6 +134,7 @@ def _design(root: Path, said: Description, *, shipped: bool) -> Design:
         id=said.id,
         model=said.model,
         date_field=said.date,
+        fonts=tuple(said.fonts),
         _faults=checker(said.parameters),
     )
 

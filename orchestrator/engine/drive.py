@@ -113,7 +113,8 @@ class Driver:
             listens=listens,
         )
         after = Phase.RELEASE if provider.release else Phase.ENDED
-        self._ending = Ending(ledger, outputs, after=after)
+        spares = provider.spares_failures
+        self._ending = Ending(ledger, outputs, after=after, spares=spares)
 
     @property
     def lookup(self) -> Lookup:

@@ -34,6 +34,8 @@ WITHDRAWN = Failure(
 )
 
 
+BEFORE = (Phase.SUBMIT, Phase.UPLOAD, Phase.EXECUTE)
+"""Phases that end with a request that may cost money; an intent says that it left."""
 _NO_PART = Saved("", 0, "")
 """Stands for a part that nobody waits for."""
 
@@ -89,6 +91,23 @@ class End:
     """The job has ended for this run."""
 
     verdicts: Sequence[Verdict]
+
+
+def is_unsent(work: Work) -> bool:
+    """Whether nothing that may cost money has happened for a job so far."""
+    return work.intended is None and work.progress.phase in BEFORE
+
+
+def is_free(work: Work, failure: Failure, *, spares: bool) -> bool:
+    """Whether a job that failed has provably cost nothing.
+
+    ``spares`` says that the provider does not charge for work that failed; without it,
+    a refusal of what was asked for may be the end of work that was tried.
+    """
+    if work.progress.cost is not None:
+        return False
+    is_no_work = failure.status is None or failure.remedy is not Remedy.FAIL
+    return spares or (is_unsent(work) and is_no_work)
 
 
 def without_inline(progress: Progress) -> Progress:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from orchestrator.invoices.compute import Computed, compute
+from orchestrator.invoices.einvoice import EFile, make, of_request
 from orchestrator.invoices.model import Invoice
 from orchestrator.invoices.problem import Problem
 from orchestrator.invoices.read import read, schema, without
 from orchestrator.invoices.rules import judge
 
-__all__ = ["Computed", "Invoice", "Problem", "check", "compute", "read", "schema"]
+__all__ = [
+    "Computed",
+    "EFile",
+    "Invoice",
+    "Problem",
+    "check",
+    "compute",
+    "make",
+    "read",
+    "schema",
+]
 
 
-def check(params: object) -> list[Problem]:
-    """Give everything that is wrong with the data of an invoice, in order of place."""
+def check(params: object, target: str = "pdf") -> list[Problem]:
+    """Give everything that is wrong with the data of an invoice, in order of place.
+
+    ``target`` is what is to be made of it: ``pdf``, or ``xml`` for the e-invoice alone.
+    """
     invoice = read(params)
     if isinstance(invoice, Invoice):
-        return judge(invoice)
+        return sorted([*judge(invoice), *of_request(invoice, target)])
     return sorted({*invoice, *_rest(params, invoice)})
 
 

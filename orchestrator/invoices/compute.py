@@ -34,8 +34,8 @@ from orchestrator.invoices.money import (
 _CENT = Decimal(100)
 _ONE = Decimal(1)
 
-# By kind and place: the amount in the price mode, and without tax.
-_Owned = dict[tuple[str, int], tuple[Decimal, Decimal]]
+# By kind and place, for each tax group: the amount in the price mode, and without tax.
+_Owned = dict[tuple[str, int], list[tuple[Tax, Decimal, Decimal]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,12 @@ class LineSum:
 
 @dataclass(frozen=True, slots=True)
 class AdjustmentSum:
-    """A document's allowance or charge, with its share in each tax group."""
+    """A document's allowance or charge, with its net share in each tax group."""
 
     adjustment: Adjustment
     amount: Decimal
     net: Decimal
+    shares: tuple[tuple[Tax, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +313,9 @@ def _result(
 ) -> Computed:
     owned: _Owned = {}
     for share, net in zip(shares, nets, strict=True):
-        amount, whole = owned.get(share.owner, (ZERO, ZERO))
-        owned[share.owner] = (amount + share.amount, whole + net)
+        owned.setdefault(share.owner, []).append((share.tax, share.amount, net))
     done = tuple(
-        replace(each, net=owned["lines", n][1]) if rules.is_gross else each
+        replace(each, net=owned["lines", n][0][2]) if rules.is_gross else each
         for n, each in enumerate(lines)
     )
     allowances = _sums(invoice.allowances, "allowances", -1, owned)
@@ -342,8 +342,11 @@ def _sums(
 ) -> tuple[AdjustmentSum, ...]:
     sums = []
     for n, each in enumerate(adjustments):
-        amount, net = owned.get((kind, n), (ZERO, ZERO))
-        sums.append(AdjustmentSum(each, sign * amount, sign * net))
+        parts = owned.get((kind, n), [])
+        amount = sum((part[1] for part in parts), ZERO)
+        shares = tuple((tax, sign * net) for tax, _, net in parts)
+        net = sum((share[1] for share in shares), ZERO)
+        sums.append(AdjustmentSum(each, sign * amount, net, shares))
     return tuple(sums)
 
 

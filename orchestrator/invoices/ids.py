@@ -157,3 +157,33 @@ def fault_of_iban(value: str) -> str | None:
     if _mod_97(text[4:] + text[:4]) != 1:
         return "the check digits of this IBAN are wrong"
     return None
+
+
+_CARRIES = (0, 9, 4, 6, 8, 2, 7, 1, 3, 5)
+
+
+_RF = re.compile(r"RF[0-9]{2}[A-Z0-9]{1,21}", re.ASCII)
+
+
+def is_creditor_reference(value: str) -> bool:
+    """Whether a text is a creditor reference (ISO 11649), with right check digits."""
+    text = value.replace(" ", "").upper()
+    return bool(_RF.fullmatch(text)) and _mod_97(text[4:] + text[:4]) == 1
+
+
+def fault_of_reference(value: str) -> str | None:
+    """Say what is wrong with a structured reference; free texts are never wrong."""
+    text = value.replace(" ", "").upper()
+    if _RF.fullmatch(text) and not is_creditor_reference(text):
+        return "the check digits of this creditor reference are wrong"
+    if re.fullmatch(r"[0-9]{27}", text) and not _is_qr_reference(text):
+        return "the check digit of this QR reference is wrong"
+    return None
+
+
+def _is_qr_reference(text: str) -> bool:
+    """Modulo 10, recursive."""
+    carry = 0
+    for digit in text[:-1]:
+        carry = _CARRIES[(carry + int(digit)) % 10]
+    return (10 - carry) % 10 == int(text[-1])

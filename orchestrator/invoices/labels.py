@@ -269,6 +269,25 @@ WORDS: dict[str, tuple[str, str, str, str, str, str, str]] = {
         "每{0}",
         "每{0}",
     ),
+    # What is carried from page to page.
+    "carried": (
+        "Carried forward",
+        "Übertrag",
+        "À reporter",
+        "Suma y sigue",
+        "次頁へ繰越",
+        "转下页",
+        "轉下頁",
+    ),
+    "brought": (
+        "Brought forward",
+        "Übertrag",
+        "Report",
+        "Suma anterior",
+        "前頁より繰越",
+        "承前页",
+        "承前頁",
+    ),
     # Totals.
     "subtotal": (
         "Subtotal",
@@ -433,6 +452,15 @@ WORDS: dict[str, tuple[str, str, str, str, str, str, str]] = {
         "付款附言",
         "付款備註",
     ),
+    "scan": (
+        "Scan to pay",
+        "Scannen und zahlen",
+        "Scannez pour payer",
+        "Escanee para pagar",
+        "QRコードで支払う",
+        "扫码付款",
+        "掃碼付款",
+    ),
     "notes": ("Notes", "Hinweise", "Remarques", "Notas", "備考", "备注", "備註"),
     "page": (
         "Page {0} of {1}",
@@ -452,6 +480,25 @@ def language_of(tag: str) -> str:
     if first == "zh" and _TRADITIONAL & {each.lower() for each in rest}:
         return "zh-Hant"
     return first
+
+
+# Where a region has its own word for something.
+_REGIONAL: dict[str, dict[str, str]] = {
+    "de-AT": {"vat": "UID-Nr."},
+    "de-CH": {
+        "vat": "MWST-Nr.",
+        "tax_rate": "MWST",
+        "tax": "MWST",
+        "tax_included": "Enthaltene MWST",
+        "payment_reference": "Referenz",
+    },
+}
+_REGIONAL["de-LI"] = _REGIONAL["de-CH"]
+
+
+def regional(tag: str) -> Mapping[str, str]:
+    """Give the words that the region of a BCP 47 tag has for itself."""
+    return _REGIONAL.get(tag.replace("_", "-"), {})
 
 
 def words_in(language: str) -> Mapping[str, str]:

@@ -29,6 +29,7 @@ class Format:
     """How one language and one currency are written."""
 
     locale: Locale
+    marks: Locale
     currency: str
     _amount: NumberPattern
     _money: NumberPattern
@@ -78,7 +79,7 @@ class Format:
         text: str
         text = pattern.apply(  # type: ignore[no-untyped-call, unused-ignore]
             number,
-            self.locale,
+            self.marks,
             currency=self.currency,
             currency_digits=False,
             numbering_system="latn",
@@ -93,7 +94,7 @@ def format_for(tag: str, currency: str) -> Format:
     digits = MINOR_UNITS[currency]
     amount = _fixed(locale.decimal_formats[None], digits)
     money = _fixed(locale.currency_formats["standard"], digits)
-    return Format(locale, currency, amount, money)
+    return Format(locale, _marks(locale), currency, amount, money)
 
 
 def _locale(tag: str) -> Locale:
@@ -104,6 +105,18 @@ def _locale(tag: str) -> Locale:
         return Locale.parse(tag.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
         return Locale.parse(language)
+
+
+def _marks(locale: Locale) -> Locale:
+    """Give the locale whose marks part the digits of numbers.
+
+    All of Switzerland writes amounts with an apostrophe and a point. CLDR has that for German alone; for
+    French and Italian it gives the marks of plain numbers, and those of amounts in a
+    field that Babel does not read.
+    """
+    from babel import Locale  # noqa: PLC0415  # see the module
+
+    return Locale("de", "CH") if locale.territory == "CH" else locale
 
 
 def _apart(text: str) -> str:

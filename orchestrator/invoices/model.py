@@ -29,6 +29,7 @@ from orchestrator.invoices.fields import (
     Quantity,
 )
 from orchestrator.invoices.money import Rounding
+from orchestrator.invoices.profile import EInvoice
 
 _CLOSED = ConfigDict(extra="forbid")
 
@@ -333,6 +334,7 @@ class Invoice:
     policy: Policy = field(default_factory=Policy)
     totals: Supplied = field(default_factory=Supplied)
     notes: tuple[Note, ...] = ()
+    e_invoice: EInvoice | None = None
     style: Mapping[str, Any] = field(default_factory=dict)
 
     def is_jp_qualified(self) -> bool:

@@ -10,26 +10,34 @@ from typing import Any
 
 from orchestrator.invoices.address import set_address
 from orchestrator.invoices.compute import compute
-from orchestrator.invoices.labels import language_of, words_in
+from orchestrator.invoices.labels import language_of, regional, words_in
 from orchestrator.invoices.locale import format_for
 from orchestrator.invoices.model import Invoice, Party
 from orchestrator.invoices.page import Page, paragraphs, period_text, soft
+from orchestrator.invoices.paycode import code_for, in_fours, shown_reference
+from orchestrator.invoices.slip import slip_words
 from orchestrator.invoices.sums import exemptions, taxes, totals
 from orchestrator.invoices.table import table
 
 _REGIONS = {"ja": "JP", "zh": "CN", "zh-Hant": "TW"}
 _HONOURED = ("御中", "様", "殿", "先生")
 _KEEP = "\N{NO-BREAK SPACE}"
+# A longer reference is read beside the account, not at a glance.
+_GLANCE = 24
 _ACCOUNT = ("bank", "account_holder", "iban", "bic", "account")
 
 
 def printed(invoice: Invoice, words: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Give the texts of the page; ``words`` replaces some of the fixed words."""
+    """Give the texts of the page; ``words`` replaces some of the fixed words.
+
+    Raises:
+        NoCode: a code to pay with is wanted that this invoice cannot have.
+    """
     language = language_of(invoice.language)
     page = Page(
         invoice,
         compute(invoice),
-        {**words_in(language), **(words or {})},
+        {**words_in(language), **regional(invoice.language), **(words or {})},
         format_for(invoice.language, invoice.currency),
     )
     return {
@@ -52,6 +60,27 @@ def printed(invoice: Invoice, words: Mapping[str, str] | None = None) -> dict[st
         "payment": list(_payment(page)),
         "terms": paragraphs(invoice.payment.terms),
         "notes": [each for note in invoice.notes for each in paragraphs(note)],
+        "carry": invoice.style.get("carry", True),
+        "code": _code(page),
+    }
+
+
+def _code(page: Page) -> dict[str, Any] | None:
+    """The code to pay with, where there is one; ``payload`` is what it says."""
+    wanted = page.invoice.style.get("payment_code")
+    code = code_for(page.invoice, page.computed, wanted)
+    if code is None:
+        return None
+    return {
+        "kind": code.kind.value,
+        "payload": code.payload,
+        "words": slip_words(language_of(page.invoice.language)),
+        "creditor": list(code.creditor),
+        "debtor": list(code.debtor),
+        "reference": code.reference,
+        "message": code.message,
+        "currency": page.invoice.currency,
+        "amount": f"{code.amount:,.2f}".replace(",", " "),
     }
 
 
@@ -123,8 +152,9 @@ def _hero(page: Page) -> Iterator[list[str]]:
     if page.invoice.due_date:
         yield [page.words["due_date"], page.format.day(page.invoice.due_date)]
     if page.invoice.payment.reference and not page.is_credit:
-        reference = page.invoice.payment.reference
-        yield [page.words["payment_reference"], soft(reference)]
+        reference = shown_reference(page.invoice.payment.reference)
+        if len(reference) <= _GLANCE:
+            yield [page.words["payment_reference"], soft(reference)]
 
 
 def _payment(page: Page) -> Iterator[list[str]]:
@@ -133,13 +163,9 @@ def _payment(page: Page) -> Iterator[list[str]]:
     for key in ("means",) if page.is_credit else ("means", *_ACCOUNT):
         value = getattr(payment, key)
         if value and key == "iban":
-            value = _spaced(value)
+            value = in_fours(value)
         if value:
             yield [words[key], soft(value)]
     if payment.reference and not page.is_credit:
-        yield [words["payment_reference"], soft(payment.reference)]
-
-
-def _spaced(iban: str) -> str:
-    text = iban.replace(" ", "")
-    return " ".join(text[n : n + 4] for n in range(0, len(text), 4))
+        reference = shown_reference(payment.reference)
+        yield [words["payment_reference"], soft(reference)]

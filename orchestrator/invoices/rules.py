@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 from orchestrator.invoices.compute import Uncomputable, compute
+from orchestrator.invoices.einvoice import objections
 from orchestrator.invoices.ids import fault_of_iban, fault_of_tax_id
 from orchestrator.invoices.model import (
     Adjustment,
@@ -19,6 +20,7 @@ from orchestrator.invoices.model import (
     TaxRounding,
 )
 from orchestrator.invoices.money import LIMIT, MINOR_UNITS, places
+from orchestrator.invoices.paycode import reference_faults
 from orchestrator.invoices.problem import Problem
 from orchestrator.invoices.supplied import compare
 
@@ -49,6 +51,7 @@ def judge(invoice: Invoice, *, with_amounts: bool = True) -> list[Problem]:
             message = "the total is too large: 15 digits are allowed"
             problems.append(Problem("lines", "E_RANGE", message))
         problems.extend(compare(invoice, computed))
+        problems.extend(objections(invoice, computed))
     return sorted(problems)
 
 
@@ -225,6 +228,10 @@ def _payment(invoice: Invoice) -> Iterator[Problem]:
     why = fault_of_iban(iban) if iban else None
     if why:
         yield Problem("payment.iban", "E_IBAN", why, found=iban)
+        return
+    for path, fault in reference_faults(invoice):
+        found = invoice.payment.reference
+        yield Problem(path, "E_PAYMENT_REFERENCE", fault, found=found)
 
 
 def _credit(invoice: Invoice) -> Iterator[Problem]:

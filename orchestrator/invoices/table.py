@@ -26,6 +26,10 @@ def table(page: Page) -> dict[str, Any]:
     """Give heads and rows, and the width of each column in ems."""
     words = page.words
     rows = [_row(page, each) for each in page.computed.lines]
+    running = Decimal(0)
+    for row, each in zip(rows, page.computed.lines, strict=True):
+        running += each.amount
+        row["running"] = page.format.amount(running)
     amount = words["amount_gross" if page.is_gross else "amount"]
     heads = {
         "id": words["position"],
@@ -51,6 +55,8 @@ def _row(page: Page, line_sum: LineSum) -> dict[str, Any]:
     return {
         "id": line_sum.id,
         "name": soft(line.name),
+        "name_ems": _ems(line.name) + 0.3,
+        "is_plain": line.name.isascii() and not is_marked,
         "mark": page.mark if is_marked else "",
         "details": list(_details(page, line_sum)),
         "quantity": write.quantity(line.quantity),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ N = "\xa0"
         ("de", "EUR", "1234.5", f"1.234,50{N}€"),
         ("de-CH", "CHF", "1234.5", f"CHF{N}1’234.50"),
         ("fr", "EUR", "1234.5", f"1\u202f234,50{N}€"),
+        ("fr-CH", "CHF", "1234.5", f"1’234.50{N}CHF"),
         ("en-IN", "INR", "1234567", "₹12,34,567.00"),
         ("en", "KWD", "1.5", f"KWD{N}1.500"),
         ("en", "EUR", "-3", "−€3.00"),
@@ -111,6 +113,29 @@ def test_printed_lines_sum_to_the_printed_subtotal() -> None:
 
 def _number(text: str) -> Decimal:
     return Decimal(text.replace(",", "").replace("−", "-"))
+
+
+def test_sums_are_carried_exactly() -> None:
+    """Each row knows what all rows so far come to, as the reader would add them up."""
+    page = printed(read(bills.english()))
+    rows = page["table"]["rows"]
+    amounts = [_number(each["amount"]) for each in rows]
+    assert [_number(each["running"]) for each in rows] == list(accumulate(amounts))
+
+
+@pytest.mark.parametrize(
+    ("tag", "vat"),
+    [("de", "USt-IdNr."), ("de-AT", "UID-Nr."), ("de-CH", "MWST-Nr.")],
+)
+def test_regions_have_words_of_their_own(tag: str, vat: str) -> None:
+    """A Swiss reader looks for MWST."""
+    seller = {
+        "name": "Seller",
+        "address": {"country": "DE"},
+        "tax_ids": [{"scheme": "vat", "value": "DE136695976"}],
+    }
+    page = printed(read(bill(language=tag, seller=seller)))
+    assert page["seller"]["ids"] == [[vat, "DE136695976"]]
 
 
 def test_reduced_rates_are_marked_in_japan() -> None:
@@ -247,9 +272,11 @@ def test_a_credit_note_asks_for_nothing() -> None:
 
 
 def test_nothing_on_the_page_is_a_number() -> None:
-    """A template gets texts; only widths of columns are numbers."""
+    """A template gets texts; only widths are numbers."""
     page = printed(read(bills.german()))
     del page["table"]["widths"]
+    for row in page["table"]["rows"]:
+        del row["name_ems"]
     assert not list(_numbers(page))
 
 

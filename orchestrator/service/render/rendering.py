@@ -6,16 +6,16 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 import msgspec
 
-from orchestrator.service.render import names, options, pool, routes
+from orchestrator.service.render import designed, names, options, pool, routes
 from orchestrator.service.render.convert.look import UNCALCULATED
+from orchestrator.service.render.designed import Design
 from orchestrator.service.render.routes import Converter
 from orchestrator.service.render.task import Answer, Setup, Sheet, Task
 from orchestrator.service.render.typeset import Typesetter, made_by
@@ -31,38 +31,6 @@ from orchestrator.service.render.work import (
 LARGE_SHEET = 2 << 20
 MANY = frozenset({"merge", "archive"})
 _FINAL = {"time_limit", "closing", "bad_params", "password_needed"}
-
-
-class Design(Protocol):
-    """What a design offers; ``orchestrator.designs`` has them."""
-
-    @property
-    def root(self) -> Path:
-        """Folder with the template and its assets."""
-        ...
-
-    @property
-    def main(self) -> str:
-        """File name of the template."""
-        ...
-
-    @property
-    def shipped(self) -> bool:
-        """Whether it comes with the package, and is trusted."""
-        ...
-
-    @property
-    def standards(self) -> tuple[str, ...]:
-        """PDF standards that its documents follow."""
-        ...
-
-    def prepare(self, params: Mapping[str, Any]) -> Mapping[str, bytes]:
-        """Data files for the template; raises an error with ``problems``."""
-        ...
-
-    def timestamp(self, params: Mapping[str, Any]) -> int:
-        """Date of the document, in seconds since the epoch."""
-        ...
 
 
 Find = Callable[[str, Sequence[Path]], Design]
@@ -159,7 +127,10 @@ class Rendering:
 
     def formats(self) -> Sequence[Format]:
         """What this instance can do."""
-        generate = [Format("generate", "", "pdf", (Converter.TYPST,))]
+        generate = [
+            Format("generate", "", "pdf", (Converter.TYPST,)),
+            Format("generate", "", "xml", (designed.E_INVOICE,)),
+        ]
         return [*routes.formats(self._present), *(generate if self._find else [])]
 
     def objection(self, work: Work) -> RenderError | None:
@@ -173,7 +144,7 @@ class Rendering:
     def _check(self, work: Work) -> None:
         if work.operation == "generate":
             self._design(work)
-            if work.target != "pdf":
+            if work.target not in {"pdf", "xml"}:
                 raise self._unsupported(work, "")
             return
         sources = [work.source]
@@ -335,8 +306,13 @@ class Rendering:
         assert self._threads is not None  # noqa: S101 -- the check was passed
         loop = asyncio.get_running_loop()
         design = self._design(work)
+        if work.target == "xml":
+            path = work.folder / "made.xml"
+            return await loop.run_in_executor(
+                self._threads, designed.written, design, work.params, path
+            )
         sheet = await loop.run_in_executor(
-            self._threads, _prepared, design, work.params
+            self._threads, designed.sheet, design, work.params
         )
         size = sum(map(len, sheet.texts.values()))
         if not design.shipped or size > LARGE_SHEET:
@@ -368,17 +344,3 @@ class Rendering:
         if self._temporary is not None:
             self._temporary.cleanup()
         self._pool = self._threads = self._temporary = None
-
-
-def _prepared(design: Design, params: Mapping[str, Any]) -> Sheet:
-    try:
-        files = design.prepare(params)
-        when = design.timestamp(params)
-    except Exception as error:
-        if not hasattr(error, "problems"):
-            raise
-        raise RenderError("bad_params", str(error)) from None
-    texts = {name: data.decode() for name, data in files.items()}
-    return Sheet(
-        str(design.root.absolute()), design.main, texts, when, design.standards
-    )

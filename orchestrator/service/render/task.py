@@ -32,6 +32,23 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """An electronic invoice for a PDF, and what the metadata tells of it.
+
+    ``level`` and ``version`` are of its profile; ``relationship`` says what it is to
+    the page; ``timestamp`` is its date, in seconds since the epoch.
+    """
+
+    name: str
+    text: str
+    level: str
+    version: str
+    relationship: str
+    description: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """A Typst document to compile: a folder, a file in it, and its data as text.
 
@@ -45,6 +62,7 @@ class Sheet:
     timestamp: int | None = None
     standards: tuple[str, ...] = ()
     tags: bool = True
+    attached: Attached | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 import typst
 
 from orchestrator.service.render import fonts
-from orchestrator.service.render.task import Sheet
+from orchestrator.service.render.task import Attached, Sheet
 from orchestrator.service.render.work import RenderError
 
 ROOTS_KEPT = 32
@@ -73,6 +73,8 @@ class Typesetter:
             raise RenderError("converter_died", f"typst panicked: {error}") from None
         if not isinstance(made, bytes):
             raise RenderError("render_failed", "typst made no PDF")
+        if sheet.attached is not None:
+            made = _attached(made, sheet.attached)
         return made, tuple(dict.fromkeys(each.message for each in warnings))
 
     def _compiler(self, root: str) -> typst.Compiler:
@@ -105,6 +107,13 @@ class Typesetter:
                     font_paths=[str(each) for each in fonts.folders()],
                 )
             return self._fonts
+
+
+def _attached(made: bytes, file: Attached) -> bytes:
+    # Its library is loaded only where there are electronic invoices.
+    from orchestrator.service.render.attach import attach  # noqa: PLC0415
+
+    return attach(made, file)
 
 
 def _explained(error: typst.TypstError) -> str:

@@ -54,6 +54,13 @@ class Design:
         """A day."""
         return 1_700_000_000
 
+    def problems(self, params: Mapping[str, Any], target: str) -> Sequence[object]:
+        """Nothing."""
+        return ()
+
+    def e_invoice(self, params: Mapping[str, Any]) -> None:
+        """None."""
+
 
 @dataclass
 class Studio:
