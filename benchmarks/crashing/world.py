@@ -40,7 +40,7 @@ CALLBACK = "https://me.example/hook/secret"
 
 def content(name: str) -> bytes:
     """What the model makes of a document: no two are the same."""
-    return b"%PDF-1.7 model of " + name.encode() + b" %%EOF"
+    return b"%PDF-1.7 model of " + name.encode() + b" <</Type /Page>> %%EOF"
 
 
 class Guarded:

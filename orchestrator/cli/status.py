@@ -28,6 +28,7 @@ from orchestrator.ledger.stranded import Stranded
 from orchestrator.ledger.view import COLUMNS, Row, View
 from orchestrator.model import Reason, State
 from orchestrator.plan.deadlines import iso
+from orchestrator.report.bill import bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import status_lines, stranded_lines
 
@@ -79,6 +80,8 @@ def status_command(
                 click.echo(line)
             for line in stranded_lines(left):
                 click.echo(line)
+            for line in bill_lines(view.bill(), view.terms(), view.taken()):
+                click.echo(line)
         if attention:
             show_attention(view, accounts or {}, place, as_json=as_json)
         kept = _retentions(accounts)
@@ -95,6 +98,7 @@ def _status_json(view: View, left: Sequence[Stranded]) -> None:
         jobs=view.in_flight(),
         unanswered=view.unanswered(),
         stranded=[msgspec.to_builtins(each) for each in left],
+        **bill_fields(view.bill(), view.terms(), view.taken()),
     )
 
 

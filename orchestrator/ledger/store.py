@@ -23,13 +23,14 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
-from orchestrator.ledger import record
+from orchestrator.ledger import bill, record
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
@@ -52,7 +53,7 @@ from orchestrator.model import (
 )
 
 _LEFT = """
-SELECT id, mode, created, callback, progress, intended FROM job
+SELECT id, mode, created, callback, progress, intended, reserved FROM job
 WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
   SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
   WHERE link.job = job.id AND document.job = job.id
@@ -63,11 +64,13 @@ ORDER BY created
 _CARRIED = """
 SELECT coalesce(link.spec, document.spec),
   document.job IS NOT link.job OR document.code IS 'given_up'
+  OR document.state = 'done'
 FROM job_document AS link JOIN document ON document.id = link.document
 WHERE link.job = ? ORDER BY position
 """
 """A document that was edited while its job was in flight is settled as it was; one
-that the user decided about is not its any more, and keeps its place."""
+that the user decided about, or that is done, is not its any more, and keeps its place.
+"""
 
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
@@ -193,6 +196,15 @@ class Store:
         now = self._clock.now()
         await self._write(Rows(events=[(now, kind, account, None, None, detail)]))
 
+    def jot(self, kind: str, account: str, detail: str) -> None:
+        """Note without waiting for it; written with the next commit."""
+        row = (self._clock.now(), kind, account, None, None, detail)
+        self._queue.put((Rows(events=[row]), None))
+
+    async def remember(self, key: str, value: str) -> None:
+        """Write a word about the batch itself, in place of what was said before."""
+        await self._write(Rows(words=[(key, value)]))
+
     # Writing...
 
     async def _write(self, rows: Rows) -> None:
@@ -274,11 +286,14 @@ class Store:
         rows = self._reader.execute(_LEFT, (account,)).fetchall()
         return [
             (
-                self._job(id_, account, Mode(mode), created, callback),
+                replace(
+                    self._job(id_, account, Mode(mode), created, callback),
+                    reserved=bill.exact(reserved),
+                ),
                 record.progress(progress),
                 intended,
             )
-            for id_, mode, created, callback, progress, intended in rows
+            for id_, mode, created, callback, progress, intended, reserved in rows
         ]
 
     def _job(
@@ -300,6 +315,10 @@ class Store:
     def stranded(self, accounts: Collection[str]) -> list[Stranded]:
         """Jobs that were left at other accounts than these."""
         return stranded(self._reader, accounts)
+
+    def committed(self) -> list[bill.Committed]:
+        """What jobs have cost, or may have cost, over all runs of the batch."""
+        return bill.committed(self._reader)
 
     def is_trusted(self, account: str) -> bool:
         """Whether a lookup of one of our own ids was ever answered positively."""
