@@ -20,7 +20,7 @@ from orchestrator.ledger import record
 from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
-from orchestrator.ledger.opening import connect, uri
+from orchestrator.ledger.opening import check_sound, connect, uri
 from orchestrator.ledger.schema import NOW, TABLES
 from orchestrator.model import Document, Operation, State
 from orchestrator.plan.deadlines import Flight
@@ -215,7 +215,7 @@ class Stage:
 
     def _attach(self) -> None:
         if self._exists:
-            connect(self._path, readonly=True).close()
+            check_sound(self._path)
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
         else:
             self._db.execute("ATTACH ':memory:' AS ledger")
