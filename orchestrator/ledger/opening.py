@@ -45,8 +45,7 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         connection = _open(path, "ro" if readonly else "rw")
         if not readonly:
             _prepare(connection, path)
-        elif is_older(version := _version(connection)) or version == 0:
-            # Version 0: a first run was cut off, or found no room, before its tables.
+        elif is_older(_version(connection)):
             connect(path).close()
         _check_version(connection, path)
     except BaseException as error:
