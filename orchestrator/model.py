@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -282,8 +283,9 @@ class Job:
         documents: What it is for; most jobs have one.
         created: Seconds since the epoch.
         callback: URL for the provider's webhook, where one listens.
-        withdrawn: Places of documents that are no longer its own: the user decided
-            about them. What still comes for them is let go.
+        reserved: Units that it may cost at most, as far as that was declared.
+        withdrawn: Places of documents that are no longer its own: they are done, or
+            the user decided about them. What still comes for them is let go.
     """
 
     id: str
@@ -293,6 +295,7 @@ class Job:
     created: float
     callback: str | None = None
     withdrawn: frozenset[int] = frozenset()
+    reserved: Decimal = Decimal(0)
 
     def own(self) -> Iterator[tuple[int, Document]]:
         """The documents that wait for it, with their places."""

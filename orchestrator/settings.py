@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+from orchestrator.model import Operation
+
 NUMBERS = "numbers.sqlite"
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
@@ -138,7 +140,9 @@ class AccountSettings:
         limits: Ceilings.
         thresholds: Sizes up to which a mode is chosen.
         prefer: What counts more than size.
-        price: Money for a unit, for estimates only.
+        price: Money for a unit, for estimates and for a budget in money.
+        max_cost: Units that one document may cost at most, by operation; under
+            ``None`` for all operations that are not named.
     """
 
     name: str
@@ -151,11 +155,21 @@ class AccountSettings:
     thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
     prefer: Prefer | None = None
     price: Decimal | None = None
+    max_cost: Mapping[Operation | None, Decimal] = field(default_factory=dict)
 
     @property
     def is_private(self) -> bool:
         """Whether a service of its own is started for the run."""
         return self.type == "local" and self.url is None
+
+    def at_most(self, operation: Operation) -> Decimal | None:
+        """Units that a document may cost at most; ``None`` where it was not said.
+
+        The private service is ours: it costs nothing.
+        """
+        if self.is_private:
+            return Decimal(0)
+        return self.max_cost.get(operation, self.max_cost.get(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +190,47 @@ class HookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """What a batch may cost at most, over all of its runs.
+
+    ``limit`` is in units, or in money where there is a ``currency``.
+    """
+
+    limit: Decimal
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How many failures are too many: a number, or a share in percent."""
+
+    count: int | None = None
+    percent: Decimal | None = None
+
+    def is_passed(self, failed: int, ended: int, after: int) -> bool:
+        """Whether there are more; a share counts once ``after`` documents ended."""
+        if self.count is not None:
+            return failed > self.count
+        share = self.percent if self.percent is not None else Decimal(100)
+        return ended >= after and failed * 100 > share * ended
+
+    def __str__(self) -> str:
+        return f"{self.count:,}" if self.count is not None else f"{self.percent:f}%"
+
+
+@dataclass(frozen=True, slots=True)
+class StopSettings:
+    """When a run stops to start documents, because too many of them fail.
+
+    ``codes`` bounds single reasons; ``after`` is the smallest sample for a share.
+    """
+
+    failures: Bound | None = None
+    codes: Mapping[str, Bound] = field(default_factory=dict)
+    after: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class BatchSettings:
     """What a manifest says about all of its documents.
 
@@ -187,6 +242,8 @@ class BatchSettings:
         designs: Folder of the user's own designs.
         webhooks: Where webhooks come in.
         numbers: The store of numbers, which need not be there.
+        budget: What it may cost at most; ``None`` for no bound.
+        stop_at: When too many documents have failed.
     """
 
     path: Path
@@ -196,3 +253,5 @@ class BatchSettings:
     designs: Path | None = None
     webhooks: HookSettings = field(default_factory=HookSettings)
     numbers: Path = Path(NUMBERS)
+    budget: BudgetSettings | None = None
+    stop_at: StopSettings = field(default_factory=StopSettings)

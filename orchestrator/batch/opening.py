@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,13 @@ from orchestrator.batch.hooks import Hooks, Say
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.rehearsal import SPOKEN, Tab, root_of, tab_of
+from orchestrator.batch.spending import Spending
 from orchestrator.batch.survey import Survey
 from orchestrator.clock import Clock
+from orchestrator.engine.budget import Till
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
-from orchestrator.engine.limits import Gates
+from orchestrator.engine.limits import Changed, Gates
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
@@ -47,12 +49,17 @@ More often than a document may kill it: then that document fails, and the run go
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An account that is ready to work; ``balance`` as far as its API tells."""
+    """An account that is ready to work; ``balance`` as far as its API tells.
+
+    ``asks`` asks for the balance again.
+    """
 
     account: Account
     dispatcher: Dispatcher
     feed: Pages
+    till: Till
     balance: float | None = None
+    asks: Callable[[], Awaitable[float | None]] | None = None
     callback: str | None = None
 
 
@@ -80,6 +87,7 @@ class Opening:
         luck: random.Random,
         store: Store,
         stack: AsyncExitStack,
+        spending: Spending,
         say: Say,
     ) -> None:
         self._batch = batch
@@ -90,6 +98,7 @@ class Opening:
         self._luck = luck
         self._store = store
         self._stack = stack
+        self._spending = spending
         self._allowance = Allowance(options.limit)
         self._watches: list[Dispatcher] = []
         self._home: Endpoint | None = None
@@ -213,7 +222,13 @@ class Opening:
         if account.settings.is_private and account.settings.limits.width is None:
             # Its work is bound by cores; more width would only wait in its queue.
             limits = replace(limits, width=2 * (os.cpu_count() or 1) + 2)
-        gates = Gates(limits, self._clock, _quiet, rates=account.provider.rates)
+        gates = Gates(
+            limits,
+            self._clock,
+            self._width_noted(account.name),
+            rates=account.provider.rates,
+        )
+        till = self._spending.till(account.name)
         driver = Driver(
             account.provider,
             transport=transport,
@@ -248,8 +263,16 @@ class Opening:
             tell=tell,
             fits=account.provider.fits,
             roll=roll,
+            till=till,
         )
-        return Opened(account, dispatcher, feed, balance, endpoint.callback)
+        asks = None if balance is None else survey.balance
+        return Opened(account, dispatcher, feed, till, balance, asks, endpoint.callback)
+
+    def _width_noted(self, account: str) -> Changed:
+        def changed(limit: int, why: str) -> None:
+            self._store.jot("width", account, f"{limit}: {why}")
+
+        return changed
 
     def _listens(self, account: Account) -> bool:
         is_rehearsed = self._options.rehearsal is not None
@@ -294,7 +317,3 @@ async def _keep_alive(service: PrivateService) -> None:
         await service.died.wait()
         with suppress(MachineError):
             await service.revive()
-
-
-def _quiet(limit: int, why: str) -> None:
-    """A change of width that nobody asked to hear of."""

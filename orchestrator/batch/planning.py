@@ -8,10 +8,11 @@ from pathlib import Path
 
 from orchestrator.batch.accounts import Account
 from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.spending import spending_of
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.ledger.stage import Share
 from orchestrator.model import Mode
-from orchestrator.plan.batch import Part, Plan, needs_of
+from orchestrator.plan.batch import Part, Plan, Room, needs_of, room_of
 from orchestrator.plan.deadlines import Late, dues, fetch_rate, late
 
 
@@ -34,10 +35,27 @@ def plan_of(batch: Prepared, clock: Clock | None = None) -> Plan:
         needs=needs_of(parts),
         again=batch.again.documents,
         again_examples=batch.again.examples,
+        budget=_budget(batch),
         numbers=batch.numbers.ranges(),
         dues=dues(batch.stage.flights(), kept, now),
         lates=_lates(batch),
     )
+
+
+def _budget(batch: Prepared) -> Room | None:
+    said = batch.settings.budget
+    if said is None:
+        return None
+    spending = spending_of(said, batch.accounts, batch.stage.committed())
+    costs = [
+        (
+            name,
+            count,
+            (spending.terms[name].at_most(what) or 0) * spending.terms[name].price,
+        )
+        for name, what, count in batch.stage.unsent()
+    ]
+    return room_of(said.limit, said.currency, spending.budget.taken, costs)
 
 
 def _lates(batch: Prepared) -> list[Late]:

@@ -13,12 +13,14 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.rehearsal import Tab
+from orchestrator.batch.spending import spending_of, terms_text
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
 from orchestrator.errors import MachineError
 from orchestrator.ledger.store import Store
-from orchestrator.model import Failure, State, Verdict
+from orchestrator.model import Blame, Failure, Remedy, State, Verdict
 from orchestrator.report.summary import stranded_lines
+from orchestrator.settings import Bound, StopSettings
 
 if TYPE_CHECKING:
     from orchestrator.batch.opening import Opened
@@ -32,15 +34,31 @@ class Tally:
     modes: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     stopped: dict[str, Failure] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
     is_draining: bool = False
 
     def take(self, verdict: Verdict) -> None:
         """Count a document that ended."""
         self.states[verdict.state] = self.states.get(verdict.state, 0) + 1
+        if verdict.state in (State.FAILED, State.LOST) and verdict.failure:
+            code = verdict.failure.code
+            self.codes[code] = self.codes.get(code, 0) + 1
         if verdict.state is State.DONE:
             mode = str(verdict.document.mode)
             self.modes[mode] = self.modes.get(mode, 0) + 1
             self.bytes += sum(each.size for each in verdict.outputs)
+
+    def excess(self, bounds: StopSettings) -> Failure | None:
+        """Why nothing new may be started: too many documents have failed."""
+        ended, after = sum(self.states.values()), bounds.after
+        failed = sum(self.codes.values())
+        if bounds.failures and bounds.failures.is_passed(failed, ended, after):
+            return _excess("documents", failed, ended, bounds.failures)
+        for code, bound in bounds.codes.items():
+            count = self.codes.get(code, 0)
+            if bound.is_passed(count, ended, after):
+                return _excess(f"documents ({code})", count, ended, bound)
+        return None
 
 
 class Run:
@@ -65,6 +83,9 @@ class Run:
         self._results: asyncio.Queue[Verdict | None] = asyncio.Queue(maxsize=1000)
         self._opened: list[Opened] = []
         self._is_abandoned = False
+        self._stop_at = StopSettings()
+        self._too_many: Failure | None = None
+        self.balances_after: dict[str, float] = {}
         self.tally = Tally()
         self.tab: Tab | None = None
         self.say: Callable[[str], None] = _unheard
@@ -146,6 +167,10 @@ class Run:
         # HTTP takes a third of a second: not for a run that sends nothing.
         from orchestrator.batch.opening import Opening  # noqa: PLC0415
 
+        self._stop_at = self._batch.settings.stop_at
+        said = self._batch.settings.budget
+        spending = spending_of(said, self._batch.accounts, store.committed())
+        await store.remember("terms", terms_text(said, self._batch.accounts))
         opening = Opening(
             self._batch,
             self._folder,
@@ -155,14 +180,19 @@ class Run:
             luck=self._luck,
             store=store,
             stack=stack,
+            spending=spending,
             say=self.say,
         )
         self._opened = await opening.open(accounts, self._tell)
+        for each in self._opened:
+            self._note_balance(store, each, each.balance, "start")
         if self.tally.is_draining:
             self.drain()
         async with asyncio.TaskGroup() as group:
             for each in self._opened:
                 group.create_task(self._carry(each))
+        for each in self._opened:
+            await self._ask_again(store, each)
         if self._options.rehearsal is not None:
             self.tab = await opening.tab()
 
@@ -171,6 +201,21 @@ class Run:
         todo = {share.account for share in self._batch.shares}
         left = {name for name in self._batch.accounts if store.has_left(name)}
         return sorted(todo | left)
+
+    async def _ask_again(self, store: Store, opened: Opened) -> None:
+        """Ask for the balance that is left, where something was taken of it."""
+        if opened.asks is None or not opened.till.is_used:
+            return
+        left = await opened.asks()
+        self._note_balance(store, opened, left, "end")
+        if left is not None:
+            self.balances_after[opened.account.name] = left
+
+    def _note_balance(
+        self, store: Store, opened: Opened, left: float | None, when: str
+    ) -> None:
+        if left is not None:
+            store.jot("balance", opened.account.name, f"{when}: {left:.10g}")
 
     async def _carry(self, opened: Opened) -> None:
         name = opened.account.name
@@ -182,20 +227,39 @@ class Run:
             ]
 
         await opened.dispatcher.run(left)
-        stopped = opened.dispatcher.stopped
-        if stopped and stopped.status == 507 and opened.account.settings.is_private:
+        why = opened.dispatcher.stopped or opened.dispatcher.halted
+        if why and why.status == 507 and opened.account.settings.is_private:
             # Its disk is ours.
             raise MachineError(
                 f"{self._folder.service}: no room for the files of the private "
                 "service; make room and run the same command again"
             )
-        if stopped:
-            self.tally.stopped[name] = stopped
+        is_news = why is not self._too_many or await opened.dispatcher.has_more()
+        if why and is_news:
+            self.tally.stopped[name] = why
 
     async def _tell(self, verdicts: Sequence[Verdict]) -> None:
         for each in verdicts:
             self.tally.take(each)
+        self._judge()
+        for each in verdicts:
             await self._results.put(each)
+
+    def _judge(self) -> None:
+        """Start nothing new once too many documents have failed."""
+        if self._too_many is None and (why := self.tally.excess(self._stop_at)):
+            self._too_many = why
+            for each in self._opened:
+                each.dispatcher.halt(why)
+
+
+def _excess(what: str, failed: int, ended: int, bound: Bound) -> Failure:
+    return Failure(
+        "too_many_failures",
+        f"{failed:,} of {ended:,} {what} failed or were lost; stop_at allows {bound}",
+        Blame.ACCOUNT,
+        Remedy.STOP,
+    )
 
 
 def _unheard(line: str) -> None:

@@ -62,6 +62,16 @@ class Survey:
             await self._inquire(provider.inquire)
         return balance
 
+    async def balance(self) -> float | None:
+        """Ask for the balance alone; a silence is one."""
+        survey = self._account.provider.survey
+        if survey is None:
+            return None
+        try:
+            return survey.standing(await self._send(survey.request)).balance
+        except AccountError:
+            return None
+
     def _refused(self, why: str) -> AccountError:
         return AccountError(
             f"account {self._account.name}: {why}; check `key` in the manifest"

@@ -35,10 +35,14 @@ from orchestrator.cli.common import (
     state_option,
 )
 from orchestrator.cli.display import Display, display
+from orchestrator.cli.first import Carried, goes_on, left_of
 from orchestrator.errors import Exit, UsageError
+from orchestrator.ledger.bill import Line, since
 from orchestrator.ledger.view import View
 from orchestrator.model import State
+from orchestrator.report.bill import balance_lines, bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
+from orchestrator.report.sample import Sample, sample_fields, sample_lines
 from orchestrator.report.summary import summary_lines
 
 _ONLY = click.option(
@@ -99,6 +103,16 @@ _REFUSE = click.option(
 @manifest_argument
 @_ONLY
 @_LIMIT
+@click.option(
+    "--first",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Carry N documents to their ends, show what came of them and what the rest "
+    "would cost, and ask whether to go on.",
+)
+@click.option(
+    "--yes", is_flag=True, help="With --first: go on unasked if all N are done."
+)
 @overwrite_option
 @_ADOPT
 @_REFUSE
@@ -126,6 +140,8 @@ def run_command(
     *,
     only: tuple[str, ...],
     limit: int | None,
+    first: int | None,
+    yes: bool,
     overwrite: bool,
     adopt: bool,
     refuse: bool,
@@ -166,11 +182,15 @@ def run_command(
         listen=listen,
         inbox=inbox,
     )
+    if yes and first is None:
+        raise UsageError("--yes answers the question of --first: say --first, too")
+    if rehearse and first is not None:
+        raise UsageError("--first asks before it spends; to rehearse a few, --limit N")
     if rehearse:
         return _rehearse(manifest, state, options, faults, as_json=as_json)
     if faults is not None:
         raise UsageError("--faults is for rehearsals: say --rehearse, too")
-    return _run(manifest, state, options, as_json=as_json)
+    return _run(manifest, state, options, first=first, yes=yes, as_json=as_json)
 
 
 @click.command("retry")
@@ -241,25 +261,65 @@ def _rehearse(
         options = replace(options, rehearsal=rehearsal)
         place = rehearsal.folder
         with opened(loaded, state=place, options=options) as (batch, folder):
-            ended, run = _carry(batch, folder, options, as_json=as_json)
-            show_rehearsal(batch.settings, folder, run.tab, as_json=as_json)
-            return ended
+            carried = _carry(batch, folder, options, as_json=as_json)
+            tab = carried.run.tab
+            show_rehearsal(batch.settings, folder, tab, as_json=as_json)
+            return carried.ended
 
 
 def _run(
-    manifest: Path, state: Path | None, options: RunOptions, *, as_json: bool
+    manifest: Path,
+    state: Path | None,
+    options: RunOptions,
+    *,
+    first: int | None = None,
+    yes: bool = False,
+    as_json: bool,
 ) -> Exit:
     with faults_shown(as_json=as_json):
         loaded = load_manifest(manifest, environment=environment())
         with opened(loaded, state=state, options=options) as (batch, folder):
-            return _carry(batch, folder, options, as_json=as_json)[0]
+            if first is None:
+                return _carry(batch, folder, options, as_json=as_json).ended
+            return _few_first(batch, folder, options, first, yes=yes, as_json=as_json)
+
+
+def _few_first(
+    batch: Prepared,
+    folder: BatchFolder,
+    options: RunOptions,
+    first: int,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> Exit:
+    """Carry a few documents to their ends, show what came of them, and ask."""
+    few = first if options.limit is None else min(first, options.limit)
+    tried = _carry(batch, folder, replace(options, limit=few), as_json=as_json)
+    stage, most = batch.stage, options.limit
+    batch = replace(batch, diff=stage.compare(), shares=stage.shares())
+    rest = left_of(batch, options)
+    rest = rest if most is None else min(rest, most - few)
+    sample = Sample(few, rest, tried.run.tally.states, tried.seconds, tried.grown)
+    if as_json:
+        echo_json("sample", **sample_fields(sample, tried.terms))
+    else:
+        for line in sample_lines(sample, tried.terms):
+            click.echo(line)
+    is_free = not tried.run.tally.is_draining and not tried.run.tally.stopped
+    if not rest or not is_free or not goes_on(sample, yes=yes, as_json=as_json):
+        return tried.ended
+    left = None if most is None else most - few
+    return _carry(batch, folder, replace(options, limit=left), as_json=as_json).ended
 
 
 def _carry(
     batch: Prepared, folder: BatchFolder, options: RunOptions, *, as_json: bool
-) -> tuple[Exit, Run]:
+) -> Carried:
     plan = plan_of(batch)
     run = Run(batch, folder, options=options, environment=environment())
+    with View(folder.ledger) as view:
+        before = view.bill()
     began = time.monotonic()
     with display(as_json=as_json) as shown:
         run.say = shown.say
@@ -267,10 +327,15 @@ def _carry(
         is_interrupted = asyncio.run(_follow(run, shown))
     seconds = time.monotonic() - began
     place = [] if options.rehearsal else _place(batch, folder)
-    ended = _summary(
-        folder, run, seconds, is_interrupted, manifest=place, as_json=as_json
+    return _summary(
+        folder,
+        run,
+        seconds,
+        is_interrupted,
+        before=before,
+        manifest=place,
+        as_json=as_json,
     )
-    return ended, run
 
 
 def _place(batch: Prepared, folder: BatchFolder) -> list[str]:
@@ -312,11 +377,14 @@ def _summary(
     seconds: float,
     is_interrupted: bool,  # noqa: FBT001  # private
     *,
+    before: Sequence[Line],
     manifest: Sequence[str],
     as_json: bool,
-) -> Exit:
+) -> Carried:
     with View(folder.ledger) as view:
         states, reasons = view.states(), view.reasons()
+        bill, terms, taken = view.bill(), view.terms(), view.taken()
+    grown = since(before, bill)
     stopped = run.tally.stopped
     is_cut = is_interrupted and bool(states.get(State.OPEN))
     ended = exit_of(states, stopped=stopped.values(), is_interrupted=is_cut)
@@ -329,10 +397,12 @@ def _summary(
             seconds=round(seconds, 3),
             stopped={name: each.code for name, each in stopped.items()},
             balances=run.balances,
+            balances_after=run.balances_after,
+            **bill_fields(bill, terms, taken),
             ledger=str(folder.ledger),
             exit=int(ended),
         )
-        return ended
+        return Carried(ended, run, seconds, grown, terms)
     for line in summary_lines(
         states,
         reasons,
@@ -344,7 +414,9 @@ def _summary(
         manifest=manifest,
     ):
         click.echo(line)
-    for name, left in run.balances.items():
-        click.echo(f"account {name}: {left:,.10g} units were left at the start")
+    for line in bill_lines(bill, terms, taken):
+        click.echo(line)
+    for line in balance_lines(run.balances, run.balances_after, grown):
+        click.echo(line)
     click.echo(f"ledger: {near(folder.ledger)}")
-    return ended
+    return Carried(ended, run, seconds, grown, terms)

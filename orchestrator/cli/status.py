@@ -28,6 +28,7 @@ from orchestrator.ledger.stranded import Stranded
 from orchestrator.ledger.view import COLUMNS, Row, View
 from orchestrator.model import Reason, State
 from orchestrator.plan.deadlines import iso
+from orchestrator.report.bill import bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.summary import status_lines, stranded_lines
 
@@ -62,7 +63,7 @@ def status_command(
     """
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
-        states = view.states()
+        states, place = view.states(), named(manifest, state)
         accounts = _accounts(manifest)
         left = () if accounts is None else view.stranded(accounts)
         if as_json:
@@ -74,13 +75,15 @@ def status_command(
                 view.in_flight(),
                 folder.holder(),
                 unanswered=view.unanswered(),
-                manifest=named(manifest, state),
+                manifest=place,
             ):
                 click.echo(line)
             for line in stranded_lines(left):
                 click.echo(line)
+            for line in bill_lines(view.bill(), view.terms(), view.taken()):
+                click.echo(line)
         if attention:
-            show_attention(view, manifest, state, as_json=as_json)
+            show_attention(view, accounts or {}, place, as_json=as_json)
         kept = _retentions(accounts)
         for row in view.rows(state=State(listed), retentions=kept) if listed else ():
             _list(row, as_json=as_json)
@@ -95,6 +98,7 @@ def _status_json(view: View, left: Sequence[Stranded]) -> None:
         jobs=view.in_flight(),
         unanswered=view.unanswered(),
         stranded=[msgspec.to_builtins(each) for each in left],
+        **bill_fields(view.bill(), view.terms(), view.taken()),
     )
 
 

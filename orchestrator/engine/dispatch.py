@@ -12,13 +12,14 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from orchestrator.engine.budget import Till, free_till
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.echoes import Echoes
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
-from orchestrator.engine.work import AccountStopped, End, Wait, Work
+from orchestrator.engine.work import AccountStopped, End, Wait, Work, is_unsent
 from orchestrator.model import (
     LARGE,
     Document,
@@ -70,6 +71,11 @@ class Queue:
             taken.append(self._page.popleft())
         return tuple(taken)
 
+    def put_back(self, documents: Sequence[Document]) -> None:
+        """These are the next ones, after all."""
+        self._page.extendleft(reversed(documents))
+        self.ended = self.ended and not documents
+
     def rewind(self) -> None:
         """Begin again at the top."""
         self.ended = False
@@ -90,6 +96,7 @@ class Dispatcher:
         tell: Tell,
         fits: Fits | None = None,
         roll: Roll | None = None,
+        till: Till | None = None,
     ) -> None:
         self._driver = driver
         self._watch = watch
@@ -100,6 +107,8 @@ class Dispatcher:
         self._roll = roll
         self._tell = tell
         self._feed = feed
+        self._till = till or free_till()
+        self._till.listen(watch.stirred.set)
         # Small ones keep a place on the wire, whatever is uploaded.
         self._places = max(1, min(limits.uploads, limits.width - 1))
         self._small = Queue(feed, large=False)
@@ -117,6 +126,7 @@ class Dispatcher:
         self._doubts: list[tuple[Work, Sequence[Verdict]]] = []
         self._draining = False
         self.stopped: Failure | None = None
+        self.halted: Failure | None = None
 
     # What others may ask and say...
 
@@ -134,6 +144,19 @@ class Dispatcher:
         """Start nothing new; what is accepted is still carried to its end."""
         self._draining = True
         self._watch.stirred.set()
+
+    def halt(self, why: Failure) -> None:
+        """Start nothing new, for a reason that the user has to know."""
+        self.halted = self.halted or why
+        self.drain()
+
+    async def has_more(self) -> bool:
+        """Whether a document is left to start; asked when the run is over."""
+        for queue in (self._small, self._large):
+            if (document := await queue.take()) is not None:
+                queue.put_back([document])
+                return True
+        return False
 
     def wake(self, job: str) -> None:
         """A webhook named this job by our own id."""
@@ -160,6 +183,8 @@ class Dispatcher:
         Raises:
             MachineError: the ledger or an output cannot be written.
         """
+        if self._till.broken:
+            self.halt(self._till.broken)
         if callable(left):
             self._left = left
         else:
@@ -176,6 +201,7 @@ class Dispatcher:
             await self._reconsider()
         finally:
             self._watch.close()
+            self._till.close()
 
     async def _reconsider(self) -> None:
         """Look up again what was in doubt before the account was trusted."""
@@ -184,7 +210,7 @@ class Dispatcher:
             return
         is_news = self._driver.lookup.is_trusted and not self._is_ending()
         for work, verdicts in doubts:
-            if is_news:
+            if is_news and self._till.resume(work):
                 self._echoes.follow(work)
                 self._watch.park(work, 0.0)
             else:
@@ -217,9 +243,12 @@ class Dispatcher:
             outcome = await self._driver.drive(work)
         except AccountStopped as stop:
             self.stopped = self.stopped or stop.failure
+            self._till.left(work)
             return
         finally:
             self._give_place_back(work)
+        if complaint := self._till.complaint(work):
+            self.halt(complaint)
         match outcome:
             case Wait(seconds):
                 # Its handle may be new, and the webhook faster than the reply.
@@ -228,6 +257,7 @@ class Dispatcher:
             case End(verdicts):
                 self._watch.forget(work.name)
                 self._echoes.forget(work)
+                self._till.ended(work)
                 if not self._is_kept(work, verdicts):
                     await self._tell(verdicts)
 
@@ -297,10 +327,14 @@ class Dispatcher:
         return True
 
     def _take_up(self, left: Sequence[Work]) -> None:
-        for work in left:
+        # What was sent comes first: it is paid for, whatever the budget says now.
+        for work in sorted(left, key=is_unsent):
             self._had_left = True
-            self._echoes.follow(work)
-            self._watch.park(work, 0.0)
+            if self._till.resume(work):
+                self._echoes.follow(work)
+                self._watch.park(work, 0.0)
+            else:
+                self.halt(self._till.refusal(work.job.document))
 
     def _has_room(self) -> bool:
         known = len(self._active) + len(self._watch) + len(self._held) + self._starting
@@ -326,13 +360,24 @@ class Dispatcher:
         if document is None:
             return None
         # Either may have been said while the page was being read.
-        work = Work(self._make_job(self._with_fitting(document)), Progress())
+        documents = () if self._is_ending() else self._affordable(document)
+        if not documents:
+            self._sending -= document.is_large
+            return None
+        work = Work(self._till.hold(self._make_job(documents)), Progress())
         if document.is_large:
             self._placed.add(work.name)
-        if self._is_ending():
-            self._give_place_back(work)
-            return None
         return work
+
+    def _affordable(self, first: Document) -> tuple[Document, ...]:
+        """The documents of a job as far as the budget reaches; the others go back."""
+        documents = self._with_fitting(first)
+        count = self._till.fitting(documents)
+        queue = self._large if first.is_large else self._small
+        queue.put_back(documents[count:])
+        if not count and not self._till.has_hope:
+            self.halt(self._till.refusal(first))
+        return documents[:count]
 
     def _give_place_back(self, work: Work) -> None:
         if work.name in self._placed:

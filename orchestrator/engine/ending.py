@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.engine.ports import Ledger, Outputs
-from orchestrator.engine.work import End, Work, without_parts
+from orchestrator.engine.work import End, Work, is_free, without_parts
 from orchestrator.model import (
     Blame,
     Document,
@@ -24,17 +24,23 @@ _NOTHING = Failure("no_result", "it ended without a result", Blame.SERVICE, Reme
 class Ending:
     """Gives documents their outputs, and writes how they ended.
 
-    ``after`` is the phase of a job whose results are safe.
+    ``after`` is the phase of a job whose results are safe; ``spares`` says that work
+    that failed is not charged.
     """
 
-    def __init__(self, ledger: Ledger, outputs: Outputs, *, after: Phase) -> None:
+    def __init__(
+        self, ledger: Ledger, outputs: Outputs, *, after: Phase, spares: bool = False
+    ) -> None:
         self._ledger = ledger
         self._outputs = outputs
         self._after = after
+        self._spares = spares
 
     async def settle(self, work: Work, state: State, failure: Failure) -> End:
         """End a job without results; in doubt and overdue it stays to be asked for."""
         verdicts = [Verdict(each, state, failure=failure) for _, each in work.job.own()]
+        if state is State.FAILED and is_free(work, failure, spares=self._spares):
+            work.progress = replace(work.progress, cost=0.0)
         progress = replace(without_parts(work.progress), failure=failure)
         if state not in (State.IN_DOUBT, State.OVERDUE):
             progress = replace(progress, phase=Phase.ENDED)

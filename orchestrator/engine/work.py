@@ -15,6 +15,7 @@ from orchestrator.model import (
     Phase,
     Progress,
     Remedy,
+    Saved,
     Verdict,
 )
 from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
@@ -33,6 +34,12 @@ WITHDRAWN = Failure(
     Blame.SERVICE,
     Remedy.DOUBT,
 )
+
+
+BEFORE = (Phase.SUBMIT, Phase.UPLOAD, Phase.EXECUTE)
+"""Phases that end with a request that may cost money; an intent says that it left."""
+_NO_PART = Saved("", 0, "")
+"""Stands for a part that nobody waits for."""
 
 
 class AccountStopped(Exception):
@@ -103,6 +110,23 @@ class End:
     verdicts: Sequence[Verdict]
 
 
+def is_unsent(work: Work) -> bool:
+    """Whether nothing that may cost money has happened for a job so far."""
+    return work.intended is None and work.progress.phase in BEFORE
+
+
+def is_free(work: Work, failure: Failure, *, spares: bool) -> bool:
+    """Whether a job that failed has provably cost nothing.
+
+    ``spares`` says that the provider does not charge for work that failed; without it,
+    a refusal of what was asked for may be the end of work that was tried.
+    """
+    if work.progress.cost is not None:
+        return False
+    is_no_work = failure.status is None or failure.remedy is not Remedy.FAIL
+    return spares or (is_unsent(work) and is_no_work)
+
+
 def without_inline(progress: Progress) -> Progress:
     """The same, when the reply that carried a result is over."""
     results = tuple(replace(each, inline=False) for each in progress.results)
@@ -112,6 +136,19 @@ def without_inline(progress: Progress) -> Progress:
 def without_parts(progress: Progress) -> Progress:
     """The same, when every result has to be fetched again."""
     results = tuple(replace(each, saved=None) for each in progress.results)
+    return replace(progress, results=results)
+
+
+def spared(job: Job, progress: Progress) -> Progress:
+    """The same, with nothing to fetch for documents that do not wait for it."""
+    if not job.withdrawn:
+        return progress
+    results = tuple(
+        replace(each, saved=each.saved or _NO_PART)
+        if each.document in job.withdrawn
+        else each
+        for each in progress.results
+    )
     return replace(progress, results=results)
 
 

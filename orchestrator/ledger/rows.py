@@ -14,14 +14,15 @@ AS_IT_WAS = -1.0
 
 _JOBS = """
 INSERT INTO job(
-  id, account, mode, phase, intended, created, callback, progress, updated)
+  id, account, mode, phase, intended, created, callback, progress, updated, reserved)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
-       value->>7, value->>8
+       value->>7, value->>8, value->>9
 FROM json_each(?) WHERE true
 ON CONFLICT(id) DO UPDATE SET phase = excluded.phase,
   intended = CASE WHEN excluded.intended < 0 THEN job.intended
              ELSE excluded.intended END,
-  progress = excluded.progress, updated = excluded.updated
+  progress = excluded.progress, updated = excluded.updated,
+  reserved = excluded.reserved
 """
 _LINKS = """
 INSERT OR IGNORE INTO job_document(job, position, document)
@@ -66,6 +67,10 @@ _HASHED = """
 INSERT OR REPLACE INTO input(path, sha256)
 SELECT value->>0, value->>1 FROM json_each(?)
 """
+_WORDS = """
+INSERT OR REPLACE INTO meta(key, value)
+SELECT value->>0, value->>1 FROM json_each(?)
+"""
 
 
 @dataclass(slots=True)
@@ -78,6 +83,7 @@ class Rows:
     hashed: list[tuple[Any, ...]] = field(default_factory=list)
     trusted: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
+    words: list[tuple[Any, ...]] = field(default_factory=list)
 
     def take(self, other: Rows) -> None:
         """Add the rows of another call."""
@@ -94,6 +100,7 @@ class Rows:
             (_SETTLED, self.settled),
             (_TRUSTED, self.trusted),
             (_EVENTS, self.events),
+            (_WORDS, self.words),
         ):
             if rows:
                 connection.execute(sql, (record.text(rows),))
@@ -120,6 +127,7 @@ def job_row(
         None,
         record.text(kept),
         at,
+        job.reserved,
     )
 
 

@@ -23,13 +23,14 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
-from orchestrator.ledger import record
+from orchestrator.ledger import bill, record
 from orchestrator.ledger.opening import broken, connect, identity
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
@@ -58,17 +59,19 @@ FROM job WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS
   AND document.state IN ('open', 'in_doubt', 'overdue')))
 """
 _LEFT_PAGE = f"""
-SELECT id, mode, created, callback, progress, intended {_LEFT}
+SELECT id, mode, created, callback, progress, intended, reserved {_LEFT}
 AND (created, id) > (?, ?) ORDER BY created, id LIMIT ?
 """
 _CARRIED = """
 SELECT link.job, coalesce(link.spec, document.spec),
   document.job IS NOT link.job OR document.code IS 'given_up'
+  OR document.state = 'done'
 FROM job_document AS link JOIN document ON document.id = link.document
 WHERE link.job IN (SELECT value FROM json_each(?)) ORDER BY link.job, position
 """
 """A document that was edited while its job was in flight is settled as it was; one
-that the user decided about is not its any more, and keeps its place."""
+that the user decided about, or that is done, is not its any more, and keeps its place.
+"""
 _PAGE = 1000
 
 Left = tuple[Job, Progress, float | None]
@@ -199,6 +202,15 @@ class Store:
         now = self._clock.now()
         await self._write(Rows(events=[(now, kind, account, None, None, detail)]))
 
+    def jot(self, kind: str, account: str, detail: str) -> None:
+        """Note without waiting for it; written with the next commit."""
+        row = (self._clock.now(), kind, account, None, None, detail)
+        self._queue.put((Rows(events=[row]), None))
+
+    async def remember(self, key: str, value: str) -> None:
+        """Write a word about the batch itself, in place of what was said before."""
+        await self._write(Rows(words=[(key, value)]))
+
     # Writing...
 
     async def _write(self, rows: Rows) -> None:
@@ -309,9 +321,10 @@ class Store:
         rows = self._reader.execute(_LEFT_PAGE, (account, *start, limit)).fetchall()
         carried = self._carried([row[0] for row in rows])
         found: list[Left] = []
-        for id_, mode, created, callback, progress, intended in rows:
+        for id_, mode, created, callback, progress, intended, reserved in rows:
             documents, gone = carried[id_]
             job = Job(id_, account, Mode(mode), documents, created, callback, gone)
+            job = replace(job, reserved=bill.exact(reserved))
             found.append((job, record.progress(progress), intended))
         return found
 
@@ -325,9 +338,21 @@ class Store:
             found[job] = ((*documents, record.document(spec)), gone)
         return found
 
+    def has_jobs(self, account: str) -> bool:
+        """Whether an account was ever asked for anything."""
+        row = self._reader.execute(
+            "SELECT 1 FROM document WHERE account = ? AND job IS NOT NULL LIMIT 1",
+            (account,),
+        ).fetchone()
+        return row is not None
+
     def stranded(self, accounts: Collection[str]) -> list[Stranded]:
         """Jobs that were left at other accounts than these."""
         return stranded(self._reader, accounts)
+
+    def committed(self) -> list[bill.Committed]:
+        """What jobs have cost, or may have cost, over all runs of the batch."""
+        return bill.committed(self._reader)
 
     def is_trusted(self, account: str) -> bool:
         """Whether a lookup of one of our own ids was ever answered positively."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from orchestrator.errors import UsageError
-from orchestrator.ledger import record
+from orchestrator.ledger import bill as bills, record
 from orchestrator.ledger.attention import troubles
+from orchestrator.ledger.bill import OF_DOCUMENT
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.schema import NOW
 from orchestrator.ledger.stranded import Stranded, stranded
@@ -36,18 +38,22 @@ COLUMNS = (
     "blame",
     "updated",
     "deadline",
+    "units",
+    "units_possible",
+    "cost",
 )
 """Columns of an export, in order; docs/ledger.md says what each holds."""
 
 EXAMPLES = 3
 """Ids that are named for each reason."""
-_ROWS = """
+_ROWS = f"""
 SELECT spec, state, outputs, failure, made_by, job, document.updated,
+  {OF_DOCUMENT},
   job.account, job.created, job.intended, job.progress
 FROM document LEFT JOIN job ON job.id = document.job
   AND job.phase NOT IN ('release', 'ended')
   AND state IN ('open', 'in_doubt', 'overdue', 'failed')
-"""
+"""  # noqa: S608  # a constant of the package
 
 
 _CARRIED = """
@@ -68,13 +74,18 @@ WITH spent AS (
     count(*) AS documents, job.progress->>'$.cost' AS cost
   FROM job JOIN job_document AS link ON link.job = job.id
   JOIN document ON document.id = link.document AND document.job = job.id
-  WHERE document.state = 'done' OR job.progress->>'$.cost' IS NOT NULL
+  WHERE document.state = 'done' OR job.progress->>'$.cost' > 0
   GROUP BY job.id
 )
 SELECT account, operation, count(*), sum(documents), sum(coalesce(cost, documents)),
   sum(CASE WHEN cost IS NULL THEN documents ELSE 0 END)
 FROM spent GROUP BY account, operation ORDER BY account, operation
 """
+
+
+def plain(value: Decimal) -> float:
+    """A number for a column: at most six digits behind the point."""
+    return float(round(value, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,9 @@ class Row:
     job: str | None
     updated: float | None
     deadline: float | None = None
+    units: Decimal = Decimal(0)
+    units_possible: Decimal = Decimal(0)
+    price: Decimal | None = None
 
     def flat(self) -> dict[str, Any]:
         """The row of an export: one text or number for each of ``COLUMNS``."""
@@ -123,6 +137,9 @@ class Row:
             "blame": str(failure.blame) if failure else None,
             "updated": self.updated,
             "deadline": None if self.deadline is None else iso(self.deadline),
+            "units": plain(self.units),
+            "units_possible": plain(self.units_possible),
+            "cost": None if self.price is None else plain(self.units * self.price),
         }
 
 
@@ -188,6 +205,19 @@ class View:
         rows = self._db.execute(_SPENT)
         return [Spent(*row) for row in rows]
 
+    def bill(self) -> list[bills.Line]:
+        """What accounts charged or may have charged; free ones are left out."""
+        free = self.terms().free
+        return [each for each in bills.bill(self._db) if each.account not in free]
+
+    def terms(self) -> bills.Terms:
+        """Prices and budget as the last run knew them."""
+        return bills.terms(self._db)
+
+    def taken(self) -> Decimal:
+        """What is taken of the budget, in its measure."""
+        return bills.taken(bills.committed(self._db), self.terms())
+
     def in_flight(self) -> dict[str, int]:
         """Number of jobs that carry open documents, or are to be deleted, by phase."""
         return dict(self._db.execute(_IN_FLIGHT).fetchall())
@@ -216,10 +246,13 @@ class View:
         found = self._db.execute(
             f"{_ROWS} {where} ORDER BY n", (state,) if state else ()
         )
-        kept = retentions or {}
-        for spec, now, outputs, failure, made_by, job, updated, *flight in found:
+        kept, said = retentions or {}, self.terms()
+        for spec, now, outputs, failure, made_by, job, updated, cost, *flight in found:
+            document = record.document(spec)
+            is_free = document.provider in said.free
+            told, possible = bills.of_document("[]" if is_free else cost)
             yield Row(
-                document=record.document(spec),
+                document=document,
                 state=State(now),
                 outputs=record.outputs(outputs) if outputs else (),
                 failure=record.failure(failure) if failure else None,
@@ -227,6 +260,9 @@ class View:
                 job=job,
                 updated=updated,
                 deadline=_deadline(flight, kept),
+                units=told,
+                units_possible=possible,
+                price=Decimal(0) if is_free else said.prices.get(document.provider),
             )
 
 

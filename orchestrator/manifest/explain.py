@@ -12,18 +12,24 @@ from orchestrator.manifest.compose import Mark, Spot, find
 from orchestrator.manifest.faults import listed, near, shown
 from orchestrator.manifest.schema import (
     Account,
+    Budget,
     Column,
     Defaults,
     Limits,
     Manifest,
     Modes,
     Number,
+    StopAt,
+    Webhooks,
 )
 
 _INNER: dict[str, type[Any]] = {
     "limits": Limits,
     "modes": Modes,
     "defaults": Defaults,
+    "webhooks": Webhooks,
+    "budget": Budget,
+    "stop_at": StopAt,
     "number": Number,
 }
 _WORDS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import Place, UsageError
-from orchestrator.manifest import schema
+from orchestrator.manifest import costs, schema
 from orchestrator.manifest.compose import find
 from orchestrator.manifest.entries import Builder, Entry
 from orchestrator.manifest.expand import Expander
@@ -114,7 +114,7 @@ class Manifest:
         self._options = options
         self._stops = stops
         self._names: Names | None = None
-        self._used: set[str] = set()
+        self._used: set[tuple[str, Operation]] = set()
         self.numbering = Counting()
         self._begin()
         with path.open("rb") as file:
@@ -150,7 +150,8 @@ class Manifest:
             for item in walk.entries(last=self._stops):
                 is_empty = False
                 for entry in expander.expand(item):
-                    self._used.add(entry.document.provider)
+                    document = entry.document
+                    self._used.add((document.provider, document.operation))
                     yield entry
         if is_empty and LIST in self._head.keys and not self.faults:
             self.fault(self._place(LIST, key=True), "the list of documents is empty")
@@ -199,6 +200,8 @@ class Manifest:
             for place, message, hint in self.numbering.problems():
                 self.fault(place, message, hint)
         self._check_keys()
+        for fault in costs.faults(self.settings, self._used):
+            self.fault(self._place(*fault.path, key=True), fault.message, fault.hint)
         self.faults.raise_any()
 
     def _begin(self) -> None:
@@ -281,6 +284,8 @@ class Manifest:
             designs,
             _webhooks(said.webhooks, folder),
             folder / (said.numbers or NUMBERS),
+            costs.budget(said.budget),
+            costs.stop_at(said.stop_at),
         )
 
     def _check_keys(self) -> None:
@@ -288,7 +293,7 @@ class Manifest:
         environment = self._options.environment
         if environment is None:
             return
-        for name in sorted(self._used):
+        for name in sorted({name for name, _ in self._used}):
             account = self.settings.accounts[name]
             references = (
                 ("key", account.key),
@@ -324,6 +329,7 @@ def _account(name: str, said: schema.Account) -> AccountSettings:
         ),
         prefer=modes.prefer,
         price=said.price,
+        max_cost=said.max_cost or {},
     )
 
 

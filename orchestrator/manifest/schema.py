@@ -25,7 +25,7 @@ from pydantic_core import PydanticCustomError
 
 from orchestrator.manifest.series import Every
 from orchestrator.model import Mode, Operation
-from orchestrator.settings import Prefer, SecretReference, address_of
+from orchestrator.settings import Bound, Prefer, SecretReference, address_of
 
 SCHEMA_URL = "https://json-schema.org/draft/2020-12/schema"
 _UNITS = {
@@ -36,6 +36,8 @@ _UNITS = {
     "KB": 1000,
 }
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]{0,3})")
+_AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+_BOUND = re.compile(r"([0-9]{1,9})(\.[0-9]{1,6})?(%)?")
 _REFERENCE = re.compile(r"\$\{(env|file):([^{}\x00-\x1f]+)\}")
 _URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?", re.IGNORECASE)
 
@@ -70,6 +72,41 @@ def reference_of(value: object) -> SecretReference:
             },
         )
     return SecretReference(match[1], match[2])
+
+
+def units_of(value: object) -> Decimal:
+    """Units or money: at least 0, exact, digits enough for every currency."""
+    text = str(value) if isinstance(value, str | int | Decimal) else ""
+    if isinstance(value, bool) or not _AMOUNT.fullmatch(text):
+        raise wrong(
+            "must be a number of at least 0",
+            "digits and a point, at most 9 before and 6 behind it",
+        )
+    return Decimal(text)
+
+
+def most_of(value: object) -> dict[Operation | None, Decimal]:
+    """What a document may cost at most: one number, or one for each operation."""
+    if not isinstance(value, dict):
+        return {None: units_of(value)}
+    if unknown := sorted(str(each) for each in value if each not in set(Operation)):
+        allowed = ", ".join(Operation)
+        raise wrong(f"has no operation {unknown[0]}", f"allowed are {allowed}")
+    return {Operation(name): units_of(each) for name, each in value.items()}
+
+
+def bound_of(value: object) -> Bound:
+    """How many failures are too many: ``5%`` or a number."""
+    text = str(value) if isinstance(value, str | int | Decimal) else ""
+    match = _BOUND.fullmatch(text)
+    if isinstance(value, bool) or match is None or (match[2] and not match[3]):
+        raise wrong("must be a share or a whole number", "write 5% or 20")
+    if not match[3]:
+        return Bound(count=int(match[1]))
+    percent = Decimal(match[1] + (match[2] or ""))
+    if percent > 100:
+        raise wrong("must be at most 100%")
+    return Bound(percent=percent)
 
 
 def _url(value: str) -> str:
@@ -126,6 +163,45 @@ Reference = Annotated[
     SecretReference,
     BeforeValidator(reference_of),
     WithJsonSchema({"type": "string", "pattern": r"^\$\{(env|file):[^{}]+\}$"}),
+]
+
+
+_AMOUNT_SHOWN = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": "^[0-9]{1,9}([.][0-9]{1,6})?$"},
+    ]
+}
+Units = Annotated[Decimal, BeforeValidator(units_of), WithJsonSchema(_AMOUNT_SHOWN)]
+MaxCost = Annotated[
+    Any,
+    BeforeValidator(most_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                *_AMOUNT_SHOWN["anyOf"],
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {str(each): _AMOUNT_SHOWN for each in Operation},
+                },
+            ],
+            "examples": [1],
+        }
+    ),
+]
+Limit = Annotated[
+    Any,
+    BeforeValidator(bound_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": "^[0-9]+([.][0-9]+%|%)?$"},
+            ],
+            "examples": ["5%"],
+        }
+    ),
 ]
 
 
@@ -218,7 +294,54 @@ class Account(Shape):
     limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
     modes: Modes = Field(default_factory=lambda: Modes.model_validate({}))
     price: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Field(
-        None, description="Money for a unit, for the estimate of plan.", examples=[0.01]
+        None,
+        description="Money for a unit, for estimates and for a budget in money.",
+        examples=[0.01],
+    )
+    max_cost: MaxCost | None = Field(
+        None,
+        description="Units that one document may cost at most, or a mapping with a "
+        "number for each operation. Needed where a budget is set.",
+    )
+
+
+class Budget(Shape):
+    """What the batch may cost at most, over all of its runs: units or money."""
+
+    units: Units | None = Field(
+        None, description="In units of the providers, all accounts together."
+    )
+    money: Units | None = Field(
+        None, description="In money; every account that may cost needs a price."
+    )
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+        None, description="The currency of money and of all prices.", examples=["EUR"]
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.units is None) == (self.money is None):
+            raise wrong("must have one of units and money", "as in {units: 2000}")
+        if (self.money is None) != (self.currency is None):
+            raise wrong("needs a currency with money, and only there")
+        return self
+
+
+class StopAt(Shape):
+    """When to stop starting documents, because too many of them fail."""
+
+    failures: Limit | None = Field(
+        None,
+        description="More failed or lost documents than this in one run: a number, "
+        "or a share of those that ended.",
+    )
+    codes: dict[Word, Limit] = Field(
+        default_factory=dict,
+        description="The same for single codes.",
+        examples=[{"damaged_file": "2%"}],
+    )
+    after: Count = Field(
+        20, description="A share counts once this many documents have ended."
     )
 
 
@@ -493,6 +616,10 @@ class Manifest(Shape):
         "share it. Default: numbers.sqlite beside the manifest.",
         examples=["../numbers.sqlite"],
     )
+    budget: Budget | None = Field(
+        None, description="What the batch may cost at most; reserved before dispatch."
+    )
+    stop_at: StopAt = Field(default_factory=lambda: StopAt.model_validate({}))
 
 
 ASKED: dict[str | None, Mode | None] = {

@@ -31,6 +31,52 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What the budget has room for, if every document costs its most.
+
+    Attributes:
+        limit: The budget, in units or in ``currency``.
+        currency: ``None`` for units.
+        taken: What was spent or is reserved.
+        most: What is still to be sent may cost at most.
+        fits: Documents that are sure to fit, whatever the order.
+        open: Documents that may stay open.
+    """
+
+    limit: Decimal
+    currency: str | None
+    taken: Decimal
+    most: Decimal
+    fits: int
+    open: int
+
+
+def room_of(
+    limit: Decimal,
+    currency: str | None,
+    taken: Decimal,
+    costs: Sequence[tuple[str, int, Decimal]],
+) -> Room:
+    """How far a budget reaches; ``costs`` are accounts, documents, the most of each.
+
+    The dearest come first here, and the first that does not fit ends it, so that the
+    number holds in any order. Accounts that never charge go on whatever happens.
+    """
+    left, fits, is_full = max(Decimal(0), limit - taken), 0, False
+    charging = {account for account, _, most in costs if most}
+    for account, documents, most in sorted(costs, key=lambda each: -each[2]):
+        if account not in charging:
+            fits += documents
+        elif not is_full:
+            count = min(documents, int(left // most)) if most else documents
+            fits, left = fits + count, left - count * most
+            is_full = count < documents
+    todo = sum(documents for _, documents, _ in costs)
+    total = sum((documents * most for _, documents, most in costs), Decimal(0))
+    return Room(limit, currency, taken, total, fits, todo - fits)
+
+
+@dataclass(frozen=True, slots=True)
 class NumberRange:
     """Numbers of a period that documents would get, or have already.
 
@@ -63,6 +109,7 @@ class Plan:
         again: Changed documents that were paid for, or may have been: ``run`` asks for
             leave to send them again.
         again_examples: The first of their ids.
+        budget: What the budget has room for, where there is one.
         numbers: From series, by series and period; only looked at, not reserved.
         dues: What a former run left at providers, and by when it has to be fetched.
         lates: Accounts whose results would expire before they can be fetched.
@@ -80,6 +127,7 @@ class Plan:
     needs: int
     again: int = 0
     again_examples: Sequence[str] = ()
+    budget: Room | None = None
     numbers: Sequence[NumberRange] = ()
     dues: Sequence[Due] = ()
     lates: Sequence[Late] = ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.model import Document, State
-from orchestrator.plan.batch import NumberRange, Part, Plan
+from orchestrator.plan.batch import NumberRange, Part, Plan, Room
 from orchestrator.plan.deadlines import iso
+from orchestrator.report.bill import amount
 from orchestrator.report.units import number, size, span
 
 _NAMES = {"presigned": "pre-signed"}
@@ -54,12 +55,29 @@ def lines(plan: Plan) -> Iterator[str]:
         )
     cost = "nothing to pay" if plan.cost is None else f"about {plan.cost:f}"
     yield f"  cost    {cost}"
+    if plan.budget is not None:
+        yield f"  budget  {_budget(plan.budget)}"
     if plan.room is not None:
         verdict = "enough" if plan.has_room else "MAY NOT BE ENOUGH"
         yield (
             f"  disk    {size(plan.room)} free, outputs may need "
             f"{size(plan.needs)}: {verdict}"
         )
+
+
+def _budget(room: Room) -> str:
+    measure = room.currency or "units"
+    said = (
+        f"{amount(room.limit, room.currency)} {measure}, of which "
+        f"{amount(room.taken, room.currency)} are spent or reserved; this may cost "
+        f"{amount(room.most, room.currency)} at most"
+    )
+    if not room.open:
+        return f"{said}: enough"
+    return (
+        f"{said}: {number(room.fits, 'document')} are sure to fit, "
+        f"{room.open:,} MAY STAY OPEN"
+    )
 
 
 def _numbers(found: NumberRange) -> str:

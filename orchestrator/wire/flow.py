@@ -229,6 +229,7 @@ class Provider:
         with_secret: The API as it is for accounts that have a second credential,
             where that means another generation of it.
         roll: Asks for many jobs at once; ``None`` where each has to be polled.
+        spares_failures: Whether work that failed is not charged.
         is_ours: Whether a job's handle is an id that we made: then a good answer to a
             poll shows that the API goes by our ids, as a lookup would.
     """
@@ -256,4 +257,5 @@ class Provider:
     adoption: Adoption | None = None
     with_secret: Provider | None = None
     roll: RollCall | None = None
+    spares_failures: bool = False
     is_ours: Callable[[Job, str], bool] | None = None

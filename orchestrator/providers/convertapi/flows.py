@@ -312,5 +312,6 @@ provider = Provider(
         Request("GET", "/user", Repeat.SAFE, timeout=30.0), no_objections, standing
     ),
     base_url="https://v2.convertapi.com",
+    spares_failures=True,  # "charged when it is done" (docs)
     is_ours=is_ours,
 )

@@ -91,4 +91,5 @@ provider = Provider(
     exactly_once=frozenset(Mode),
     release=Step(asks.delete, replies.on_deleted),
     survey=Survey(Request("GET", "/v1/formats", Repeat.SAFE, timeout=30.0), objections),
+    spares_failures=True,
 )
