@@ -284,8 +284,8 @@ class Job:
         created: Seconds since the epoch.
         callback: URL for the provider's webhook, where one listens.
         reserved: Units that it may cost at most, as far as that was declared.
-        withdrawn: Places of documents that are no longer its own: the user decided
-            about them. What still comes for them is let go.
+        withdrawn: Places of documents that are no longer its own: they are done, or
+            the user decided about them. What still comes for them is let go.
     """
 
     id: str

@@ -123,7 +123,7 @@ def rich() -> dict[str, Any]:
             "account_holder": "Seller GmbH",
             "iban": "DE89 3704 0044 0532 0130 00",
             "bic": "COBADEFFXXX",
-            "reference": "RF18 5390",
+            "reference": "RF18539007547034",
             "prepaid": [
                 {"amount": "100.00", "date": "2026-01-05", "reference": "A"},
                 {"amount": "5.00"},
@@ -212,7 +212,7 @@ def export() -> dict[str, Any]:
 
 def outside() -> dict[str, Any]:
     """Outside of VAT altogether, with an allowance."""
-    nobody = {"tax_ids": [{"scheme": "tax_number", "value": "1"}]}
+    nobody: dict[str, Any] = {"tax_ids": [{"scheme": "tax_number", "value": "1"}]}
     return _untaxed(
         "O",
         seller=party("Verein", **nobody),

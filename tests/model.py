@@ -39,7 +39,7 @@ from orchestrator.testing.effect import Effect
 from orchestrator.wire.flow import Limits, Provider
 from orchestrator.wire.http import FilePart, Form, Json, Request
 
-PDF = b"%PDF-1.7 model %%EOF"
+PDF = b"%PDF-1.7 model <</Type /Page>> %%EOF"
 SHA256 = hashlib.sha256(PDF).hexdigest()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.batch.accounts import Account, accounts_of
+from orchestrator.batch.bills import bill_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.rehearsal import Rehearsal
 from orchestrator.errors import Fault, ManifestError, Place
@@ -119,8 +120,9 @@ def prepared(
                 place, hint = _placed(entry, path)
                 manifest.fault(place, message, hint)
             if checks.has_number(document):
-                number = document.params.get("number")
-                stage.bill(document.id, _issuer(document), str(number), entry.place)
+                bill = bill_of(document)
+                names = (bill.issuer, bill.number, bill.form, bill.content)
+                stage.bill(document.id, names, entry.place)
             wishes.setdefault(_wish(document), entry.place)
             stage.add(document)
         for place, message in stage.doubles():
@@ -179,17 +181,6 @@ def _placed(entry: Entry, path: str) -> tuple[Place, str]:
     steps = [name or int(n) for name, n in _STEPS.findall(path)]
     column = entry.column(*steps)
     return entry.at("params", *steps), f"column {column}" if column else ""
-
-
-def _issuer(document: Document) -> str:
-    """Whose number it is: a tax number if there is one, else the name."""
-    seller = document.params.get("seller")
-    if not isinstance(seller, Mapping):
-        return ""
-    ids = seller.get("tax_ids")
-    first = ids[0] if isinstance(ids, list) and ids else None
-    value = first.get("value") if isinstance(first, Mapping) else None
-    return str(value or seller.get("name"))
 
 
 class _Checks:

@@ -86,7 +86,8 @@ class Design:
         elif target != "pdf":
             message = f"{self.ref} makes pdf; {target} is made of designs of invoices"
             found.append(Problem("", "E_TARGET", message))
-        found += letter_problems(params, self.fonts) if self.fonts else ()
+        if self.fonts and target == "pdf":
+            found += letter_problems(params, self.fonts)
         return sorted(set(found))
 
     def e_invoice(self, params: Mapping[str, Any]) -> invoices.EFile | None:

@@ -43,6 +43,7 @@ from orchestrator.engine.work import (
     is_news,
     is_nowhere,
     redirected,
+    spared,
     unsent,
     without_inline,
 )
@@ -139,6 +140,7 @@ class Driver:
     async def _stretch(self, work: Work) -> Wait | End | None:
         """Carry a job as far as the room that it holds is what it needs."""
         while is_uploading(self._provider, work) is work.has_room:
+            work.progress = spared(work.job, work.progress)
             if work.intended is not None:
                 await self._lookup.ask(work)
             elif work.progress.phase is Phase.FETCH and work.progress.has_saved():

@@ -13,6 +13,7 @@ from orchestrator.model import (
     Phase,
     Progress,
     Remedy,
+    Saved,
     Verdict,
 )
 from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
@@ -35,6 +36,8 @@ WITHDRAWN = Failure(
 
 BEFORE = (Phase.SUBMIT, Phase.UPLOAD, Phase.EXECUTE)
 """Phases that end with a request that may cost money; an intent says that it left."""
+_NO_PART = Saved("", 0, "")
+"""Stands for a part that nobody waits for."""
 
 
 class AccountStopped(Exception):
@@ -116,6 +119,19 @@ def without_inline(progress: Progress) -> Progress:
 def without_parts(progress: Progress) -> Progress:
     """The same, when every result has to be fetched again."""
     results = tuple(replace(each, saved=None) for each in progress.results)
+    return replace(progress, results=results)
+
+
+def spared(job: Job, progress: Progress) -> Progress:
+    """The same, with nothing to fetch for documents that do not wait for it."""
+    if not job.withdrawn:
+        return progress
+    results = tuple(
+        replace(each, saved=each.saved or _NO_PART)
+        if each.document in job.withdrawn
+        else each
+        for each in progress.results
+    )
     return replace(progress, results=results)
 
 

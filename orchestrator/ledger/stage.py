@@ -20,7 +20,7 @@ from orchestrator.ledger import record
 from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
-from orchestrator.ledger.opening import connect, uri
+from orchestrator.ledger.opening import check_sound, connect, uri
 from orchestrator.ledger.schema import NOW, TABLES
 from orchestrator.model import Document, Operation, State
 from orchestrator.plan.deadlines import Flight
@@ -32,7 +32,8 @@ CREATE TABLE new(
   fate TEXT NOT NULL DEFAULT 'new'
 ) WITHOUT ROWID;
 CREATE TABLE bill(
-  issuer TEXT, number TEXT, id TEXT, file TEXT, line INTEGER, "column" INTEGER
+  issuer TEXT, number TEXT, form TEXT, content TEXT,
+  id TEXT, file TEXT, line INTEGER, "column" INTEGER
 );
 CREATE TABLE read(path TEXT PRIMARY KEY, sha256 TEXT) WITHOUT ROWID;
 """
@@ -123,11 +124,12 @@ WHERE phase IN ('submit', 'execute') AND intended IS NULL
 _DOUBLES = """
 SELECT mine.number, mine.file, mine.line, mine."column",
   first.file || ':' || first.line || ':' || first."column"
-FROM bill AS mine JOIN (
-  SELECT issuer, number, min(rowid) AS row FROM bill GROUP BY 1, 2
-  HAVING count(*) > 1) AS same USING (issuer, number)
-JOIN bill AS first ON first.rowid = same.row
-WHERE mine.rowid <> same.row AND mine.id <> first.id
+FROM bill AS mine JOIN bill AS first ON first.rowid = (
+  SELECT min(rowid) FROM bill AS each
+  WHERE each.number = mine.number AND each.issuer = mine.issuer
+  AND (each.form = mine.form OR each.content <> mine.content))
+WHERE first.rowid < mine.rowid AND mine.id <> first.id
+ORDER BY mine.rowid
 """
 _USED = """
 SELECT bill.number, bill.file, bill.line, bill."column", old.id
@@ -196,7 +198,7 @@ class Stage:
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(_STAGE)
         self._buffer: list[tuple[Any, ...]] = []
-        self._bills: list[tuple[str, str, str, str, int, int]] = []
+        self._bills: list[tuple[str | int, ...]] = []
         self._attach()
         self._db.execute("BEGIN")
 
@@ -213,7 +215,7 @@ class Stage:
 
     def _attach(self) -> None:
         if self._exists:
-            connect(self._path, readonly=True).close()
+            check_sound(self._path)
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
         else:
             self._db.execute("ATTACH ':memory:' AS ledger")
@@ -234,7 +236,7 @@ class Stage:
             self._buffer,
         )
         self._buffer.clear()
-        self._db.executemany("INSERT INTO bill VALUES(?,?,?,?,?,?)", self._bills)
+        self._db.executemany("INSERT INTO bill VALUES(?,?,?,?,?,?,?,?)", self._bills)
         self._bills.clear()
 
     def is_ours(self, document: Document) -> bool:
@@ -260,16 +262,19 @@ class Stage:
         ).fetchone()
         return row is not None
 
-    def bill(self, document: str, issuer: str, number: str, place: Place) -> None:
-        """Note whose number a document has."""
-        self._bills.append(
-            (issuer, number, document, place.file, place.line, place.column)
-        )
+    def bill(
+        self, document: str, names: tuple[str, str, str, str], place: Place
+    ) -> None:
+        """Note whose number a document has: issuer, number, form and content."""
+        self._bills.append((*names, document, place.file, place.line, place.column))
         if len(self._bills) >= self.FLUSH:
             self._flush()
 
     def doubles(self) -> Iterator[tuple[Place, str]]:
-        """Numbers of one issuer that two documents have, or one of an earlier run."""
+        """Numbers of one issuer that two invoices have, or one of an earlier run.
+
+        One invoice may have several documents, if each is another form of it.
+        """
         self._flush()
         self._db.execute("CREATE INDEX bill_number ON bill(number, issuer)")
         for number, file, line, column, other in self._db.execute(_DOUBLES):
@@ -374,6 +379,15 @@ class Stage:
         )
         for spec, state, fate in rows:
             yield record.document(spec), State(state), fate
+
+    def gone(self) -> Iterator[tuple[Document, State, str]]:
+        """Documents that the manifest has no more, with their states."""
+        rows = self._db.execute(
+            "SELECT spec, state FROM ledger.document WHERE state <> 'gone' "
+            "AND id NOT IN (SELECT id FROM new) ORDER BY n"
+        )
+        for spec, state in rows:
+            yield record.document(spec), State(state), "gone"
 
     def merge(self) -> None:
         """Write the staged documents into the ledger, in one transaction.

@@ -64,11 +64,13 @@ ORDER BY created
 _CARRIED = """
 SELECT coalesce(link.spec, document.spec),
   document.job IS NOT link.job OR document.code IS 'given_up'
+  OR document.state = 'done'
 FROM job_document AS link JOIN document ON document.id = link.document
 WHERE link.job = ? ORDER BY position
 """
 """A document that was edited while its job was in flight is settled as it was; one
-that the user decided about is not its any more, and keeps its place."""
+that the user decided about, or that is done, is not its any more, and keeps its place.
+"""
 
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
@@ -301,6 +303,14 @@ class Store:
         documents = tuple(record.document(spec) for spec, _ in rows)
         gone = frozenset(place for place, (_, gone) in enumerate(rows) if gone)
         return Job(id_, account, mode, documents, created, callback, gone)
+
+    def has_jobs(self, account: str) -> bool:
+        """Whether an account was ever asked for anything."""
+        row = self._reader.execute(
+            "SELECT 1 FROM document WHERE account = ? AND job IS NOT NULL LIMIT 1",
+            (account,),
+        ).fetchone()
+        return row is not None
 
     def stranded(self, accounts: Collection[str]) -> list[Stranded]:
         """Jobs that were left at other accounts than these."""

@@ -102,10 +102,19 @@ class MemoryLedger:
         """Jobs that were left, oldest first."""
         left = sorted(self.jobs.values(), key=lambda held: held.job.created)
         return [
-            (held.job, record.progress(held.progress), held.intended)
+            (self._as_left(held.job), record.progress(held.progress), held.intended)
             for held in left
             if held.job.account == account and self._is_left(held)
         ]
+
+    def _as_left(self, job: Job) -> Job:
+        entries = [self.entries[each.id] for each in job.documents]
+        gone = frozenset(
+            place
+            for place, each in enumerate(entries)
+            if each.state is State.DONE or each.job != job.id
+        )
+        return replace(job, withdrawn=gone)
 
     def open_documents(
         self, account: str, *, large: bool, after: tuple[int, int] | None, limit: int

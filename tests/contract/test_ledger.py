@@ -466,3 +466,18 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not a ledger at all" * 100)
     with pytest.raises(MachineError, match="not a database"):
         Store(path, ManualClock())
+
+
+async def test_what_is_done_does_not_wait_for_its_job(batch: Batch) -> None:
+    """A job that goes on for one of its documents leaves the others alone."""
+    first, second = document("d0", n=0), document("d1", n=1)
+    batch.merge(first, second)
+    job = replace(job_of(first), documents=(first, second))
+    late = Verdict(second, State.OVERDUE, failure=BAD)
+    async with batch.open() as ledger:
+        await ledger.settle(job, Progress(Phase.FETCH), [done(first), late])
+    async with batch.open() as ledger:
+        ((left, progress, _),) = ledger.open_jobs("a")
+        assert progress.phase is Phase.FETCH
+        assert left.withdrawn == {0}
+        assert [each.id for _, each in left.own()] == ["d1"]

@@ -50,7 +50,7 @@ cuts = st.none() | st.integers(1, 40)
 
 def content(name: str) -> bytes:
     """The result for an input, so that no version can pass for another."""
-    return f"%PDF-1.7 {name} %%EOF".encode()
+    return f"%PDF-1.7 {name} <</Type /Page>> %%EOF".encode()
 
 
 class Shop(Service):

@@ -658,6 +658,20 @@ async def test_several_documents_of_a_job_end_apart() -> None:
     verdicts = await scene.carry()
     assert [each.state for each in verdicts] == [State.FAILED, State.DONE]
     assert scene.ledger.jobs[ID].phase is Phase.FETCH
+    # Opened again once the name is free: what is done is not fetched again.
+    del scene.outputs.files["/out/d.pdf"]
+    scene.ledger.entries["d"].state = State.OPEN
+    ((job, progress, _),) = scene.ledger.open_jobs("a")
+    assert job.withdrawn == {1}
+    scene.work = Work(job, progress)
+    scene.transport.script = [
+        ("GET /r0", Canned(200, {}, file=(PDF,))),
+        ("DELETE *", Canned(204)),
+    ]
+    verdicts = await scene.carry()
+    assert [(each.document.id, each.state) for each in verdicts] == [("d", State.DONE)]
+    assert scene.transport.lines.count("GET /r1") == 1
+    assert scene.outputs.files == {"/out/d.pdf": PDF, "/out/e.pdf": PDF}
 
 
 MOVED = {"location": "https://store.example/a?signature=s"}

@@ -17,6 +17,7 @@ from orchestrator.model import (
     State,
 )
 from orchestrator.plan.batch import Part, Plan, needs_of
+from orchestrator.plan.deadlines import Due, Late
 from orchestrator.plan.modes import choose
 from orchestrator.report import plan as report
 from orchestrator.report.summary import status_lines, summary_lines
@@ -139,6 +140,22 @@ def test_a_plan_in_words() -> None:
     ):
         assert words in text, text
     assert "MAY NOT BE ENOUGH" in "\n".join(report.lines(plan(room=1000)))
+
+
+def test_a_plan_that_cannot_make_it_says_so() -> None:
+    """Which results have expired or will, and what would have to change."""
+    due = Due("pdf", 3, 1, "d1", 1_700_000_000.0, "d2")
+    slow = Late("flow", 8000, 0.5, 16_000.0, 7200.0, 3600)
+    text = "\n".join(report.lines(plan(dues=[due], lates=[slow])))
+    for words in (
+        "due     pdf: 3 documents left at the provider",
+        "1 expired (as d1): billed, and perhaps lost",
+        "next 2023-11-14T22:13:20Z (d2)",
+        "LATE    flow: 8,000 documents may wait there and take 4 h 26 min to fetch",
+        "kept for 2 h 00 min, enough for 3,600: lower `limits: jobs`",
+    ):
+        assert words in text, text
+    assert "expired" not in "\n".join(report.lines(plan()))
 
 
 def test_a_plan_of_nothing() -> None:

@@ -44,7 +44,7 @@ from orchestrator.wire.outcome import Unanswered
 FOLDER = Path(__file__).parents[1] / "exchanges" / "reportflow"
 CASES = sorted(FOLDER.glob("*.json"))
 ID = f"{1:032x}"
-PDF = b"%PDF-1.7 x %%EOF"
+PDF = b"%PDF-1.7 x <</Type /Page>> %%EOF"
 CUT = Unanswered("reset", "the connection broke")
 LOST = Broken(CUT)
 ROUTE = "/v1/file/download"
