@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestrator.invoices.compute import TaxSum
+from orchestrator.invoices.locale import format_for
 from orchestrator.invoices.model import Category
 from orchestrator.invoices.page import DASH, Page, is_reduced, reason, soft
 
@@ -14,7 +15,30 @@ Row = Mapping[str, Any]
 
 
 def totals(page: Page) -> Iterator[Row]:
-    """Give the rows below the table, down to what is due."""
+    """Give the rows below the table, down to what is due and the tax in it."""
+    yield from _to_pay(page)
+    yield from _converted(page)
+
+
+def _converted(page: Page) -> Iterator[Row]:
+    """The tax in the currency of the tax office, by rate and in all."""
+    converted = page.computed.converted
+    if converted is None:
+        return
+    invoice, word = page.invoice, page.words["tax_in"]
+    write = format_for(invoice.language, converted.currency)
+    rate = f"1 {invoice.currency} = {write.quantity(converted.rate)} "
+    label = word.replace("{0}", converted.currency)
+    yield _sum("note", f"{rate}{converted.currency}", "")
+    groups = zip(page.computed.taxes, converted.taxes, strict=True)
+    several = [(each.tax.rate, amount) for each, amount in groups if each.tax.rate]
+    for percent, amount in several if len(several) > 1 else ():
+        shown = f"{label} · {page.format.percent(percent)}"
+        yield _sum("note", shown, write.amount(amount))
+    yield _sum("note", label, write.amount(converted.total))
+
+
+def _to_pay(page: Page) -> Iterator[Row]:
     words, money = page.words, page.format.amount
     sums = page.computed.totals
     yield from _before_tax(page)

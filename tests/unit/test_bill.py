@@ -175,10 +175,7 @@ async def test_a_sample_speaks_for_the_rest(tmp_path: Path) -> None:
     assert not sample.is_good
     assert list(sample_lines(sample, terms)) == [
         "first 9: 4 done, 4 failed, 1 in doubt, 4.5 s, 9 units (0.90 EUR)",
-        (
-            "the other 18 documents at that pace: at most about 9.0 s, "
-            "18 units (1.80 EUR)"
-        ),
+        "the other 18 documents at that pace: at most about 9.0 s, 18 units (1.80 EUR)",
     ]
     assert sample_fields(sample, terms)["rest_cost"] == D("1.8")
     assert sample_fields(sample, Terms())["cost"] is None
