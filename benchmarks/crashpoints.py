@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.crashing.cases import Case, cases
+from benchmarks.crashing.power import Cuts, sweep_log
 from benchmarks.crashing.sweep import Tally, sweep
 from benchmarks.table import machine
 
@@ -67,6 +68,16 @@ def _sums(tallies: Sequence[Tally]) -> tuple[str, ...]:
     return ("all", "", "", *(f"{each:,}" for each in sums))
 
 
+async def cut_logs(wanted: Sequence[Case], folder: Path) -> Cuts:
+    """The same runs, with the log of the ledger cut at each place of it."""
+    total = Cuts()
+    for place, each in enumerate(wanted):
+        cuts = await sweep_log(each, folder / f"log-{place}")
+        total.tried += cuts.tried
+        total.faults += [f"{' '.join(name_of(each))}: {f}" for f in cuts.faults]
+    return total
+
+
 def _show_reasons(tallies: Sequence[Tally]) -> None:
     reasons: Counter[tuple[str, str]] = Counter()
     for tally in tallies:
@@ -98,11 +109,20 @@ def main() -> None:
         tallies = asyncio.run(
             measure(wanted, Path(room), twice=given.twice, power=not given.no_power)
         )
+        alone = [each for each in wanted if not each.at_once]
+        logs = asyncio.run(cut_logs(alone, Path(room)))
     print(_line(_sums(tallies)))
     _show_reasons(tallies)
-    faults = [(each.case, fault) for each in tallies for fault in each.faults]
-    for case, fault in faults:
-        print(f"BROKEN: {' '.join(name_of(case))}: {fault}")
+    wrong = len(logs.faults)
+    print(f"  ledger: its log cut at {logs.tried:,} places, {wrong} times wrong")
+    faults = [
+        f"{' '.join(name_of(tally.case))}: {fault}"
+        for tally in tallies
+        for fault in tally.faults
+    ]
+    faults += logs.faults
+    for each in faults:
+        print(f"BROKEN: {each}")
     print(f"{time.monotonic() - began:.0f} s")
     sys.exit(1 if faults else 0)
 

@@ -169,12 +169,42 @@ def finish(scene: Scene, tries: int = 5) -> int | None:
     return code
 
 
+def decide(scene: Scene, proof: Proof) -> None:
+    """Do what a user does who looks into the provider's console, and run again.
+
+    What was never billed is sent anew; what was is fetched by hand, and marked as done.
+    """
+    manifest = str(scene.batch.manifest)
+    doubtful = [each for each in proof.open if each[1] == "in_doubt"]
+    never = [id_ for id_, _, _, billed in doubtful if not billed]
+    if never:
+        _command(scene, "resolve", manifest, "--resubmit", "--yes", *never)
+    for id_, _, _, billed in doubtful:
+        if billed:
+            file = scene.folder / f"by-hand.{scene.batch.target}"
+            file.write_bytes(scene.batch.by_hand(id_))
+            _command(scene, "resolve", manifest, "--mark-done", id_, f"--output={file}")
+    finish(scene)
+
+
+def _command(scene: Scene, *arguments: str) -> None:
+    code, text = parts.said(scene.folder, *arguments)
+    if code != 0:
+        raise RuntimeError(f"{arguments[0]} ended with exit code {code}: {text}")
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One batch, killed and finished."""
+    """One batch, killed and finished.
+
+    ``proof`` is what stood with no hand on it, ``after`` what stood once the user had
+    decided about what was in doubt; ``verified`` is what ``verify`` says then.
+    """
 
     options: Options
     proof: Proof
+    after: Proof
+    verified: str
     killed: Counter[str]
     runs: int
     seconds: float
@@ -183,20 +213,32 @@ class Outcome:
     def faults(self) -> list[str]:
         """What a promise forbids."""
         said = self.proof.faults()
+        said += [each for each in self.after.faults() if each not in said]
         if self.exit not in ENDED:
             said.append(f"the last run ended with exit code {self.exit}")
+        if self.after.done != self.after.documents:
+            left = self.after.documents - self.after.done
+            said.append(f"{left} documents are not done after all was decided")
+        if self.after.billed != self.after.documents:
+            said.append(f"billed {self.after.billed}, asked {self.after.documents}")
         return said
 
 
 def measure(options: Options, folder: Path) -> Outcome:
-    """Kill one batch as often as asked, finish it, compare."""
+    """Kill one batch as often as asked, finish it, compare, decide, compare."""
     began = time.monotonic()
     with scene(options, folder) as set_up:
         kill_often(set_up)
         code = finish(set_up)
-        proof = prove(set_up.batch, set_up.data)
+        proof = after = prove(set_up.batch, set_up.data)
         seconds = time.monotonic() - began
-        return Outcome(options, proof, set_up.killed, set_up.runs, seconds, code)
+        if proof.states["in_doubt"]:
+            decide(set_up, proof)
+            after = prove(set_up.batch, set_up.data)
+        _, verified = parts.said(folder, "verify", str(set_up.batch.manifest))
+        return Outcome(
+            options, proof, after, verified, set_up.killed, set_up.runs, seconds, code
+        )
 
 
 def show(outcome: Outcome) -> None:
@@ -219,6 +261,13 @@ def show(outcome: Outcome) -> None:
         print(f"  {name:14} {value}")
     for id_, state, code, billed in proof.open:
         print(f"    {id_} {state}: {code}, billed {billed} times")
+    if outcome.after is not proof:
+        print("  after resolve and run:")
+        print(f"  {'billed':14} {outcome.after.billed:,}")
+        print(f"  {'done':14} {outcome.after.done:,}")
+    print("  orchestrator verify:")
+    for line in outcome.verified.splitlines():
+        print(f"    {line}".rstrip())
     for each in outcome.faults():
         print(f"  BROKEN: {each}")
 

@@ -27,7 +27,7 @@ class Disk:
         self._knife = knife
         self._attic = attic
         self._paths: dict[int, str] = {}
-        self._unsynced: set[str] = set()
+        self._unsynced: dict[int, set[str]] = {}
         self._undo: list[tuple[str, Callable[[], None]]] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -40,7 +40,7 @@ class Disk:
         number = os.open(path, flags, mode)
         self._paths[number] = path
         if flags & os.O_CREAT:
-            self._unsynced.add(path)
+            self._unsynced.setdefault(os.fstat(number).st_ino, set()).add(path)
         if is_new:
             self._may_be_lost(path, lambda: Path(path).unlink(missing_ok=True))
             self._knife(f"open {_kind(path)}")
@@ -63,7 +63,7 @@ class Disk:
         self._knife.check()
         os.fsync(number)
         path = self._paths[number]
-        self._unsynced.discard(path)
+        self._unsynced.pop(os.fstat(number).st_ino, None)
         self._undo = [each for each in self._undo if each[0] != path]
         self._knife(f"fsync {'folder' if Path(path).is_dir() else _kind(path)}")
 
@@ -71,6 +71,7 @@ class Disk:
         """Give a file one more name."""
         self._knife.check()
         os.link(source, target)
+        self._unsynced.get(os.lstat(target).st_ino, set()).add(target)
         self._may_be_lost(target, lambda: Path(target).unlink(missing_ok=True))
         self._knife("link")
 
@@ -92,6 +93,7 @@ class Disk:
         before = self._keep(target) if os.path.lexists(target) else None
         kept = self._keep(source)
         os.replace(source, target)  # noqa: PTH105  # as it is called there
+        self._unsynced.get(os.lstat(target).st_ino, set()).add(target)
 
         def undo() -> None:
             Path(kept).replace(source)
@@ -105,7 +107,7 @@ class Disk:
 
     def lose(self) -> None:
         """The power goes: what was not synced never was."""
-        for path in self._unsynced:
+        for path in set().union(*self._unsynced.values()):
             if os.path.lexists(path):
                 os.truncate(path, 0)
         for _, undo in reversed(self._undo):

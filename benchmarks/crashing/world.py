@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.crashing import disk
 from benchmarks.crashing.cases import ACCOUNT, Case
 from benchmarks.crashing.knife import Killed, Knife
+from benchmarks.killing.batch import pdf
 from orchestrator.engine.dispatch import Dispatcher
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
@@ -40,7 +41,7 @@ CALLBACK = "https://me.example/hook/secret"
 
 def content(name: str) -> bytes:
     """What the model makes of a document: no two are the same."""
-    return b"%PDF-1.7 model of " + name.encode() + b" <</Type /Page>> %%EOF"
+    return pdf(f"made of {name}")
 
 
 class Guarded:

@@ -44,6 +44,11 @@ class Batch:
         """The output of a document."""
         return self.folder / "out" / f"{id_}.{self.target}"
 
+    def by_hand(self, id_: str) -> bytes:
+        """What a user fetches from the provider's console."""
+        text = text_of(id_)
+        return pdf(text) if self.target == "pdf" else f"{text}\n".encode()
+
 
 def modes_of(dialect: str) -> list[Mode]:
     """The modes that a provider has of its own."""

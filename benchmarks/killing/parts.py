@@ -143,6 +143,20 @@ def inbox(folder: Path) -> Server:
     return Server(arguments, folder / "inbox.log", port=port)
 
 
+def said(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run the command to its end: exit code, and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
 def client(folder: Path, manifest: Path, inbox: Server | None, *, hurry: bool) -> Part:
     """The command that carries the batch."""
     arguments = ["run", str(manifest)]

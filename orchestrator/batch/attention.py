@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from orchestrator import manifest as manifests
-from orchestrator.batch.accounts import Account, accounts_of, providers
-from orchestrator.errors import ManifestError, UsageError
+from orchestrator.batch.accounts import Account
 from orchestrator.model import State, Trouble
 from orchestrator.wire.flow import Absence
 
@@ -38,17 +34,6 @@ _NEVER = Offer("nothing", "it was never accepted: sent anew, it is paid for once
 _LOST = Offer("nothing", "the provider has it no more")
 _MISSING = Offer("nothing", "if the file comes back, the next run counts it as done")
 _FAILED = Offer("retry", "it is asked for again when you say so")
-
-
-def accounts_in(manifest: Path) -> Mapping[str, Account]:
-    """Accounts of a manifest by name; none if it cannot be read any more."""
-    try:
-        loaded = manifests.load_manifest(
-            manifest, environment=None, types=tuple(providers())
-        )
-    except (ManifestError, UsageError):
-        return {}
-    return accounts_of(loaded.settings.accounts)
 
 
 def offer(trouble: Trouble, account: Account | None) -> Offer:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
+from orchestrator.batch.asking import Asked, ask
 from orchestrator.batch.folder import BatchFolder
+from orchestrator.batch.rehearsal import Tab
+from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import Exit
 from orchestrator.ledger.proof import Bill, Deviation, Proof
 from orchestrator.model import Output, State
 from orchestrator.report.outcome import exit_of
+from orchestrator.settings import BatchSettings
 from orchestrator.transfer.examine import examine
 
 T = TypeVar("T")
@@ -34,6 +39,7 @@ class Verified:
         bill: What was billed.
         files: Outputs that were read, and ``bytes`` of them.
         inputs: Inputs that were read.
+        asked: What providers said, if they were asked.
         damages: What is wrong with the ledger's file.
         deviations: How many of each code.
     """
@@ -43,6 +49,7 @@ class Verified:
     files: int = 0
     bytes: int = 0
     inputs: int = 0
+    asked: Asked | None = None
     damages: list[str] = field(default_factory=list)
     deviations: Counter[str] = field(default_factory=Counter)
 
@@ -84,6 +91,52 @@ def verify(folder: BatchFolder, tell: Tell, *, with_inputs: bool = False) -> Ver
         if with_inputs:
             _read_inputs(proof, verified, found)
     return verified
+
+
+def verify_with_providers(
+    settings: BatchSettings,
+    folder: BatchFolder,
+    tell: Tell,
+    *,
+    environment: Mapping[str, str],
+    with_inputs: bool = False,
+    clock: Clock | None = None,
+) -> Verified:
+    """The same, and then ask providers; the batch is held meanwhile.
+
+    Raises:
+        UsageError: the manifest was never run.
+        AccountError: a key is missing.
+        MachineError: the ledger cannot be read, or another process holds the batch.
+    """
+    clock = clock or SystemClock()
+    with Proof(folder.ledger), folder.held(clock):
+        verified = verify(folder, tell, with_inputs=with_inputs)
+        if verified.damages:
+            return verified
+        verified.asked = asyncio.run(
+            ask(settings, folder, environment=environment, clock=clock)
+        )
+        if (tab := verified.asked.tab) is not None:
+            for each in _against(tab, folder):
+                verified.deviations[each.code] += 1
+                tell(each)
+    return verified
+
+
+def _against(tab: Tab, folder: BatchFolder) -> Iterator[Deviation]:
+    """Where the private service's bill contradicts the ledger.
+
+    Other accounts of the batch have jobs, too, which that service never saw.
+    """
+    with Proof(folder.ledger) as proof:
+        known = proof.jobs()
+    if tab.accepted > tab.jobs:
+        words = f"the service billed {tab.accepted:,} times for {tab.jobs:,} jobs"
+        yield Deviation("service_bill", words)
+    if tab.jobs > known:
+        words = f"the service billed {tab.jobs:,} jobs; the ledger sent {known:,}"
+        yield Deviation("unknown_jobs", words)
 
 
 def _read_outputs(proof: Proof, verified: Verified, found: Tell) -> None:

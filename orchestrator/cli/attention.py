@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from orchestrator.batch.attention import Offer, accounts_in, offer
-from orchestrator.cli.common import echo_json, named
+from orchestrator.batch.accounts import Account
+from orchestrator.batch.attention import Offer, offer
+from orchestrator.cli.common import echo_json
 from orchestrator.clock import SystemClock
 from orchestrator.ledger.attention import STATES
 from orchestrator.ledger.view import View
@@ -18,11 +18,20 @@ from orchestrator.report.attention import commands, lines
 
 
 def show_attention(
-    view: View, manifest: Path, state: Path | None, *, as_json: bool
+    view: View,
+    accounts: Mapping[str, Account],
+    place: Sequence[str],
+    *,
+    as_json: bool,
 ) -> None:
-    """Print every document that needs eyes; what costs money comes first."""
-    accounts = accounts_in(manifest)
-    place = named(manifest, state)
+    """Print every document that needs eyes; what costs money comes first.
+
+    Args:
+        view: The ledger.
+        accounts: Of the manifest, by name, as far as it can be read.
+        place: The manifest, and the options that find its batch.
+        as_json: Whether to print objects.
+    """
     now = SystemClock().now()
     for each in STATES:
         for trouble in view.troubles(each):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -56,7 +57,8 @@ def plan_command(
 
 
 def _each(batch: Prepared, *, as_json: bool) -> None:
-    for document, state, fate in batch.stage.documents():
+    stage = batch.stage
+    for document, state, fate in chain(stage.documents(), stage.gone()):
         number = batch.numbers.of(document.id)
         if as_json:
             echo_json(

@@ -63,7 +63,7 @@ def status_command(
     """
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
-        states = view.states()
+        states, place = view.states(), named(manifest, state)
         accounts = _accounts(manifest)
         left = () if accounts is None else view.stranded(accounts)
         if as_json:
@@ -75,7 +75,7 @@ def status_command(
                 view.in_flight(),
                 folder.holder(),
                 unanswered=view.unanswered(),
-                manifest=named(manifest, state),
+                manifest=place,
             ):
                 click.echo(line)
             for line in stranded_lines(left):
@@ -83,7 +83,7 @@ def status_command(
             for line in bill_lines(view.bill(), view.terms(), view.taken()):
                 click.echo(line)
         if attention:
-            show_attention(view, manifest, state, as_json=as_json)
+            show_attention(view, accounts or {}, place, as_json=as_json)
         kept = _retentions(accounts)
         for row in view.rows(state=State(listed), retentions=kept) if listed else ():
             _list(row, as_json=as_json)

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from orchestrator.batch.folder import folder_of
-from orchestrator.batch.verify import Verified, verify
+from orchestrator.batch import folder_of, load_manifest
+from orchestrator.batch.asking import Asked
+from orchestrator.batch.verify import Verified, verify, verify_with_providers
 from orchestrator.cli.common import (
     echo_json,
+    environment,
+    faults_shown,
     json_option,
     manifest_argument,
     state_option,
 )
 from orchestrator.errors import Exit
 from orchestrator.ledger.proof import Deviation
-from orchestrator.report.proof import deviations_line, proof_lines, read_lines
+from orchestrator.report.proof import (
+    asked_lines,
+    deviations_line,
+    proof_lines,
+    read_lines,
+)
 
 SHOWN = 50
 """Deviations that are shown; with --json, all of them."""
@@ -31,10 +40,22 @@ SHOWN = 50
     is_flag=True,
     help="Also read every input, and say which were changed since they were sent.",
 )
+@click.option(
+    "--provider",
+    "with_providers",
+    is_flag=True,
+    help="Also ask: the private service for its bill, accounts for their balance and "
+    "for every job that is not settled. Holds the batch meanwhile.",
+)
 @state_option
 @json_option
 def verify_command(
-    manifest: Path, state: Path | None, *, with_inputs: bool, as_json: bool
+    manifest: Path,
+    state: Path | None,
+    *,
+    with_inputs: bool,
+    with_providers: bool,
+    as_json: bool,
 ) -> Exit:
     """Prove that what is done is there, whole, and was billed once.
 
@@ -53,7 +74,18 @@ def verify_command(
             shown += 1
             click.echo(f"{deviation.code}  {deviation.document}: {deviation.message}")
 
-    verified = verify(folder, tell, with_inputs=with_inputs)
+    if with_providers:
+        with faults_shown(as_json=as_json):
+            loaded = load_manifest(manifest)
+        verified = verify_with_providers(
+            loaded.settings,
+            folder,
+            tell,
+            environment=environment(),
+            with_inputs=with_inputs,
+        )
+    else:
+        verified = verify(folder, tell, with_inputs=with_inputs)
     if as_json:
         _json(verified)
         return verified.exit
@@ -76,8 +108,17 @@ def _json(verified: Verified) -> None:
         inputs=verified.inputs,
         damages=verified.damages,
         deviations=verified.deviations,
+        asked=_asked(verified.asked),
         exit=int(verified.exit),
     )
+
+
+def _asked(asked: Asked | None) -> dict[str, Any] | None:
+    if asked is None:
+        return None
+    tab = asked.tab
+    bill = {"accepted": tab.accepted, "jobs": tab.jobs} if tab else None
+    return {"jobs": asked.answers, "balances": asked.balances, "bill": bill}
 
 
 def _lines(verified: Verified, *, with_inputs: bool) -> list[str]:
@@ -86,4 +127,7 @@ def _lines(verified: Verified, *, with_inputs: bool) -> list[str]:
     if not verified.damages:
         lines.append(deviations_line(verified.deviations))
         lines += proof_lines(verified.states, **asdict(verified.bill))
+    if asked := verified.asked:
+        bill = (asked.tab.accepted, asked.tab.jobs) if asked.tab else None
+        lines += asked_lines(asked.answers, asked.balances, bill)
     return lines

@@ -1,13 +1,35 @@
-"""Opens ledger files: new ones are made, others checked."""
+"""Opens ledger files: new ones are made, others checked.
+
+A new one is made under another name, and gets its own when it is complete and on disk.
+So a ledger that is empty or cut was damaged, and is never taken for a new one: all that
+it knew would be sent, and paid for, again.
+"""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from orchestrator.errors import MachineError
 from orchestrator.ledger.migrate import is_older, migrate
 from orchestrator.ledger.schema import TABLES, VERSION
+
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "make room and run the same command again",
+    # The shared memory of a write-ahead log finds no room in this way.
+    sqlite3.SQLITE_IOERR: "look after the disk (is it full?) and run the same command "
+    "again",
+    sqlite3.SQLITE_READONLY: "allow writing there and run the same command again",
+    sqlite3.SQLITE_CANTOPEN: "allow reading and writing there, or choose another place "
+    "with --state DIR",
+    sqlite3.SQLITE_BUSY: "another program holds it: end that, and run again",
+    sqlite3.SQLITE_NOTADB: "it is no ledger: restore it from a copy",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a copy; without one, every "
+    "document would be sent and billed again",
+}
 
 
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
@@ -18,25 +40,104 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     """
     connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(
-            uri(path, "ro" if readonly else "rwc"),
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=30,
-        )
+        if not readonly and not path.exists():
+            _create(path)
+        connection = _open(path, "ro" if readonly else "rw")
         if not readonly:
             _prepare(connection, path)
-        elif is_older(_version(connection)):
+        elif is_older(version := _version(connection)) or version == 0:
+            # Version 0: a first run was cut off, or found no room, before its tables.
             connect(path).close()
         _check_version(connection, path)
     except BaseException as error:
         if connection is not None:
             connection.close()
         if isinstance(error, sqlite3.Error):
-            raise MachineError(f"ledger {path}: {error}") from error
+            raise broken(path, error) from error
         raise
     return connection
+
+
+def check_sound(path: Path) -> None:
+    """Look through a ledger before anything is done by it.
+
+    Raises:
+        MachineError: it is damaged, or cannot be opened.
+    """
+    try:
+        with closing(connect(path, readonly=True)) as connection:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        found = str(error)
+    if found != "ok":
+        raise _damaged(path, found)
+
+
+def _damaged(path: Path, why: str) -> MachineError:
+    return MachineError(
+        f"ledger {path}: it is damaged ({why}); put a copy of it back: without it, all "
+        "that was paid for would be paid for again"
+    )
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        uri(path, mode),
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=30,
+    )
+
+
+def _create(path: Path) -> None:
+    """Make an empty ledger; its name is given once it is complete and on disk."""
+    log = Path(f"{path}-wal")
+    if log.exists() and log.stat().st_size:
+        raise _damaged(path, "it is gone, and its write-ahead log is there")
+    new = path.with_name(f"{path.name}.new")
+    for end in ("", "-wal", "-shm"):
+        Path(f"{new}{end}").unlink(missing_ok=True)
+    with closing(_open(new, "rwc")) as connection:
+        _use_wal(connection, path)
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
+        )
+    new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells one file from another under the same name; ``None`` if it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Say which ledger it is, whatever SQLite cannot do in here.
+
+    Raises:
+        MachineError: instead of SQLite's own errors.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise broken(path, error) from error
+
+
+def broken(path: Path, error: Exception) -> MachineError:
+    """Say which ledger could not be read or written, why, and what to do."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    advice = _ADVICE.get(code, "see to it and run the same command again")
+    return MachineError(f"ledger {path}: {error}; {advice}")
 
 
 def uri(path: Path, mode: str) -> str:
@@ -46,6 +147,12 @@ def uri(path: Path, mode: str) -> str:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    _use_wal(connection, path)
+    if is_older(_version(connection)):
+        migrate(connection)
+
+
+def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
         raise MachineError(
@@ -53,17 +160,12 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"(journal mode {mode!r}); choose a local disk with --state DIR"
         )
     connection.execute("PRAGMA synchronous=FULL")
-    found = _version(connection)
-    if found == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
-        )
-    elif is_older(found):
-        migrate(connection)
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     found = _version(connection)
+    if found == 0:
+        raise _damaged(path, "it is empty")
     if found != VERSION:
         raise MachineError(
             f"ledger {path}: version {found} found, this program writes {VERSION}; "

@@ -37,7 +37,7 @@ def proof_lines(
     notes = (
         (again, "billed again, because the user asked for it or the manifest changed"),
         (by_hand, "done by the user's own word, and by no job"),
-        (wasted, "accepted by the provider, and not done: perhaps billed"),
+        (wasted, "accepted for documents that are not done now: perhaps billed"),
         (possible, "perhaps billed before the user decided"),
     )
     for count, words in notes:
@@ -66,3 +66,34 @@ def deviations_line(counts: Mapping[str, int]) -> str:
         return "no deviation"
     kinds = ", ".join(f"{count:,} {code}" for code, count in sorted(counts.items()))
     return f"{number(total, 'deviation')}: {kinds}"
+
+
+_SAID = {
+    "known": "known to the provider: the next run takes them up",
+    "absent": "unknown to the provider",
+    "silent": "no usable answer",
+    "mute": "the provider cannot be asked about them",
+}
+
+
+def asked_lines(
+    answers: Mapping[str, int],
+    balances: Mapping[str, float],
+    bill: tuple[int, int] | None,
+) -> Iterator[str]:
+    """What providers said.
+
+    Args:
+        answers: Unsettled jobs by what was said of them.
+        balances: Account -> units left.
+        bill: Of the private service: how often it billed, for how many jobs.
+    """
+    if bill is not None:
+        billed, jobs = bill
+        yield f"private service: billed {billed:,}, for {number(jobs, 'job')}"
+    yield f"asked about {number(sum(answers.values()), 'unsettled job')}"
+    for word, words in _SAID.items():
+        if count := answers.get(word):
+            yield f"  {count:>6,}  {words}"
+    for name, left in balances.items():
+        yield f"account {name}: {left:,.10g} units left"

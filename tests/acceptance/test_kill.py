@@ -89,9 +89,16 @@ def test_a_killed_run_takes_its_private_service_along(tmp_path: Path) -> None:
     run.send_signal(signal.SIGKILL)
     run.wait(timeout=10)
     assert not psutil.wait_procs(family, timeout=5)[1]
+    before = command.run("verify", manifest, "--provider", folder=tmp_path)
+    assert before.returncode in (0, 5), before.stdout + before.stderr
     ended = command.run("run", manifest, folder=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert command.valid_pdfs(manifest.parent / "out") == COUNT
+    proof = command.run("verify", manifest, "--provider", "--json", folder=tmp_path)
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+    told = command.objects(proof.stdout)[-1]
+    assert (told["done"], told["billed"], told["unknown"]) == (COUNT, COUNT, 0)
+    assert told["asked"]["bill"] == {"accepted": COUNT, "jobs": COUNT}
 
 
 def test_a_private_service_that_dies_is_started_again(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ import pytest
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger.view import View
 from tests.acceptance import command
+from tests.paper import pdf
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
-PDF = b"%PDF-1.7\n<</Type /Page>>\n" + b"mine " * 40 + b"\n%%EOF\n"
+PDF = pdf("mine")
 
 
 def script(folder: Path, fault: str) -> tuple[str, ...]:
@@ -115,6 +116,8 @@ def test_the_documents_of_one_lost_reply_go_three_ways(tmp_path: Path) -> None:
         assert (manifest.parent / "out" / "d1.pdf").read_bytes() == PDF
         told(manifest, "resolve", "--resubmit", "d0", code=0)
         told(manifest, "resolve", "--give-up", "d2", code=0)
+        asked = told(manifest, "verify", "--provider", code=5)[-1]["asked"]
+        assert asked["jobs"] == {"mute": 1}
         told(manifest, "run", code=5)
         proof = told(manifest, "verify", code=5)[-1]
         assert proof["states"] == {"done": 2, "failed": 1, "in_doubt": 1}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.crashing.cases import Case, cases
+from benchmarks.crashing.power import sweep_log
 from benchmarks.crashing.sweep import sweep
 from orchestrator.model import Mode
 
@@ -47,3 +48,13 @@ async def test_the_resume_is_cut_as_well(case: Case, tmp_path: Path) -> None:
     tally = await sweep(case, tmp_path, power=False, every=6, twice=7)
     assert not tally.faults
     assert tally.cuts > 5
+
+
+@pytest.mark.parametrize("case", PAIRS[:1], ids=name_of)
+async def test_the_log_of_the_ledger_is_cut_anywhere(
+    case: Case, tmp_path: Path
+) -> None:
+    """All whose commit returned is there; what a power loss left of more is not."""
+    cuts = await sweep_log(case, tmp_path)
+    assert not cuts.faults
+    assert cuts.tried > 30

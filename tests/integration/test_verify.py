@@ -32,8 +32,8 @@ from orchestrator.model import (
 )
 from orchestrator.testing import ManualClock
 from tests.model import document, job_of
+from tests.paper import pdf
 
-PDF = b"%PDF-1.7\n<</Type /Page>>\n" + b"x" * 500 + b"\n%%EOF\n"
 COUNT = 100
 BAD = Failure("bad", "it is bad", Blame.DOCUMENT, Remedy.FAIL)
 
@@ -51,7 +51,7 @@ def named(folder: Path, n: int) -> Document:
 
 def made(folder: Path, n: int) -> Output:
     """An output on disk, unlike any other."""
-    content = PDF.replace(b"xx", f"{n:02}".encode(), 1)
+    content = pdf(f"{n}")
     path = folder / "out" / f"{n}.pdf"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
@@ -108,7 +108,7 @@ async def test_a_batch_that_is_well_is_proved(tmp_path: Path) -> None:
         0,
     )
     assert (verified.files, verified.inputs) == (COUNT, COUNT)
-    assert verified.bytes == COUNT * len(PDF)
+    assert verified.bytes == sum(each.stat().st_size for each in before)
     assert {each: each.stat().st_mtime_ns for each in before} == before
 
 

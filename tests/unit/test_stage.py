@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -418,3 +419,40 @@ def test_a_hundred_thousand_documents_need_no_more_memory(tmp_path: Path) -> Non
     assert ended.returncode == 0, ended.stderr
     few, many = map(int, ended.stdout.split())
     assert many - few < 40_000, f"{few} kB and {many} kB"
+
+
+async def test_what_left_is_listed_with_its_state(folder: Folder) -> None:
+    """Also what stays done; what left before is known to have left."""
+    one, two = folder.document("one"), folder.document("two")
+    folder.merge(one, two)
+    await folder.end(one, State.DONE)
+    with folder.compared(folder.document("new")) as (stage, diff):
+        left = [(each.id, state, fate) for each, state, fate in stage.gone()]
+        assert left == [("one", State.DONE, "gone"), ("two", State.OPEN, "gone")]
+        assert diff.gone == len(left)
+    folder.merge(folder.document("new"))
+    with folder.compared(folder.document("new")) as (stage, _):
+        assert [each.id for each, _, _ in stage.gone()] == ["one"]
+
+
+async def test_why_a_document_is_done_again_is_on_record(folder: Folder) -> None:
+    """Changed, retried, or back: a second bill is explained."""
+    one = folder.document("one")
+    folder.merge(one)
+    await folder.end(one, State.FAILED)
+    assert reopen(folder.ledger, [State.FAILED]) == 1
+    await folder.end(one, State.FAILED)
+    folder.merge(folder.document("one", "another text"))
+    await folder.end(one, State.FAILED)
+    folder.merge()
+    folder.merge(folder.document("one", "another text"))
+    with closing(sqlite3.connect(folder.ledger)) as connection:
+        rows = connection.execute(
+            "SELECT kind, document, detail FROM event WHERE kind <> 'failed' "
+            "AND kind <> 'intent' AND kind <> 'advance' ORDER BY key"
+        ).fetchall()
+    assert rows == [
+        ("reopened", "one", "failed"),
+        ("changed", "one", "failed"),
+        ("reopened", "one", "gone"),
+    ]

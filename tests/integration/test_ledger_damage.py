@@ -1,0 +1,104 @@
+"""A ledger that is damaged ends the command, before anything is sent by it."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import MachineError
+from orchestrator.ledger.opening import connect
+from tests.integration.test_paid import Paid, run, serving
+
+PAGE = 4096
+
+
+def emptied(ledger: Path) -> None:
+    """As if it had just been made."""
+    ledger.write_bytes(b"")
+
+
+def halved(ledger: Path) -> None:
+    """Cut in its middle."""
+    ledger.write_bytes(ledger.read_bytes()[: ledger.stat().st_size // 2])
+
+
+def shortened(ledger: Path) -> None:
+    """Its last page is gone."""
+    ledger.write_bytes(ledger.read_bytes()[:-PAGE])
+
+
+def beheaded(ledger: Path) -> None:
+    """Its first bytes are something else."""
+    ledger.write_bytes(random.Random(1).randbytes(100) + ledger.read_bytes()[100:])
+
+
+def overwritten(ledger: Path) -> None:
+    """A page of the middle is something else."""
+    content = bytearray(ledger.read_bytes())
+    with closing(sqlite3.connect(ledger)) as db:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = 'document'"
+        start = PAGE * (db.execute(query).fetchone()[0] - 1)
+    content[start : start + PAGE] = random.Random(2).randbytes(PAGE)
+    ledger.write_bytes(content)
+
+
+def without_log(ledger: Path) -> None:
+    """It is gone, and only its log was left."""
+    ledger.rename(f"{ledger}-wal")
+
+
+@pytest.mark.parametrize(
+    "damage", [emptied, halved, shortened, beheaded, overwritten, without_log]
+)
+async def test_a_damaged_ledger_sends_nothing(
+    damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """The error names the ledger, and the bill stays what it was."""
+    async with serving(Paid()) as paid:
+        await run(tmp_path, "compdf", paid.url, "good")
+        bill = dict(paid.bill)
+        for output in (tmp_path / "out").iterdir():
+            output.unlink()
+        damage(tmp_path / "m.batch" / "ledger.sqlite")
+        with pytest.raises(MachineError, match="ledger"):
+            await run(tmp_path, "compdf", paid.url, "good")
+        assert paid.bill == bill
+
+
+@pytest.mark.parametrize("left", [b"", b"SQLite format 3\0", b"rubbish" * 999])
+async def test_a_ledger_that_was_being_made_is_made_anew(
+    left: bytes, tmp_path: Path
+) -> None:
+    """Killed before the first ledger was complete, the same command goes on."""
+    folder = tmp_path / "m.batch"
+    folder.mkdir()
+    for end in ("", "-wal", "-shm"):
+        (folder / f"ledger.sqlite.new{end}").write_bytes(left)
+    async with serving(Paid()) as paid:
+        verdicts = await run(tmp_path, "compdf", paid.url, "good")
+    assert len(verdicts) == 3
+    assert not list(folder.glob("*.new*"))
+
+
+def test_a_ledger_has_its_name_when_it_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut at any moment of its making, there is all of it, or nothing."""
+    path = tmp_path / "ledger.sqlite"
+
+    def killed(_: Path, target: Path) -> None:
+        assert not target.exists()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            connect(path)
+    assert not path.exists()
+    connect(path).close()
+    assert path.exists()
