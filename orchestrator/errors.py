@@ -55,6 +55,11 @@ class Fault:
         )
 
 
+def plain(text: str) -> str:
+    """A message as a terminal may have it: lines, and nothing else that steers it."""
+    return "".join(c if c == "\n" or c.isprintable() else "�" for c in text)
+
+
 class OrchestratorError(Exception):
     """A message for the user, shown without a traceback."""
 

@@ -18,6 +18,7 @@ from orchestrator.batch.run import Run
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger.numbers import settle
+from orchestrator.ledger.opening import telling
 from orchestrator.ledger.register import Overtaken
 from orchestrator.ledger.view import View, mark_missing, reopen
 from orchestrator.manifest import Manifest
@@ -87,7 +88,8 @@ async def run_batch(
 
     Raises:
         ManifestError: the manifest has faults, or asks for what an account cannot do.
-        UsageError: an option names documents that the manifest does not have.
+        UsageError: an option names documents that the manifest does not have, or
+            changed documents would be billed again (see ``RunOptions.adopt``).
         AccountError: a key is missing, or a service cannot be reached.
         MachineError: the batch is held by another process, or cannot be written.
     """
@@ -125,7 +127,9 @@ def opened(
     options = options or RunOptions()
     folder = folder_of(manifest.settings.path, state)
     clock = clock or SystemClock()
+    folder.require_local()
     with ExitStack() as stack:
+        stack.enter_context(telling(folder.ledger))
         # Held first, where there is something to hold: the outputs of a run that is
         # going on are no strangers' files. A faulty first manifest leaves no folder.
         is_held = folder.path.is_dir()
@@ -136,6 +140,7 @@ def opened(
         passes = stack.enter_context(ExitStack())
         batch = passes.enter_context(_prepared(manifest, folder, options))
         _require_known(batch, options.only)
+        _require_leave(batch, options)
         if not is_held:
             folder.make()
             stack.enter_context(folder.held(clock))
@@ -193,6 +198,24 @@ def _require_known(batch: Prepared, only: Sequence[str]) -> None:
         raise UsageError(
             f"--only {names}: the manifest has no such document; "
             "`orchestrator plan --documents` lists the ids"
+        )
+
+
+def _require_leave(batch: Prepared, options: RunOptions) -> None:
+    """Let nothing be paid again unasked."""
+    diff, again = batch.diff, batch.again
+    if options.refuse and (diff.changed or diff.gone):
+        raise UsageError(
+            f"--refuse: {diff.changed:,} changed and {diff.gone:,} gone since the last "
+            "run; nothing was sent; `orchestrator plan --documents` shows which"
+        )
+    if again.documents and not options.adopt:
+        shown = ", ".join(repr(each) for each in again.examples)
+        more = again.documents - len(again.examples)
+        raise UsageError(
+            f"{again.documents:,} of the documents that are done changed, and would be "
+            f"billed again: {shown}{f' and {more:,} more' if more else ''}; "
+            "nothing was sent; allow it with --adopt, or undo the change"
         )
 
 

@@ -7,18 +7,23 @@ process, however that ends, and does not run out while a process is frozen.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock, Timeout
 
+from orchestrator.batch.mounts import file_system, is_network
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
+
+ELSEWHERE = "choose another place with --state DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,12 @@ class Holder:
     pid: int
     host: str
     since: float
+
+    @property
+    def words(self) -> str:
+        """Who it is, for people; the time in UTC."""
+        since = datetime.fromtimestamp(self.since, UTC)
+        return f"process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S}Z,"
 
     def is_alive(self, here: str) -> bool:
         """Whether the process is still there, as far as this machine can tell."""
@@ -58,6 +69,23 @@ class BatchFolder:
         """Data of the private service."""
         return self.path / "service"
 
+    def require_local(self, probe: Callable[[Path], str | None] = file_system) -> None:
+        """Refuse a file system that other machines may have mounted, too.
+
+        Args:
+            probe: Tells the kind of file system that a path lies on, or would.
+
+        Raises:
+            MachineError: the folder is on such a one.
+        """
+        kind = probe(self.path)
+        if kind is not None and is_network(kind):
+            raise MachineError(
+                f"{self.path}: cannot keep the batch here: {kind} is a network file "
+                "system, where neither the ledger nor its lock is safe; "
+                "choose a folder on a local disk with --state DIR"
+            )
+
     def make(self) -> None:
         """Create the folder.
 
@@ -67,36 +95,56 @@ class BatchFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise MachineError(
-                f"{self.path}: cannot keep the batch here ({error.strerror}); "
-                "choose another place with --state DIR"
-            ) from error
+            raise self._unusable(error) from error
 
     @contextmanager
     def held(self, clock: Clock) -> Iterator[None]:
         """Hold the batch for as long as the context lasts.
 
         Raises:
-            MachineError: another process holds it.
+            MachineError: another process holds it, or the folder cannot be written.
         """
-        # Taken in a thread and given back in the loop's own: the lock is no thread's.
-        lock = FileLock(self.path / "lock", thread_local=False)
         try:
-            lock.acquire(blocking=False)
-        except Timeout:
+            lock = self._locked()
+        except (Timeout, BlockingIOError):
             raise MachineError(self._held_by()) from None
         except OSError as error:
-            raise MachineError(f"{self.path}: {error.strerror}") from error
-        holder = Holder(os.getpid(), socket.gethostname(), clock.now())
+            raise self._unusable(error) from error
         note = self.path / "holder.json"
         try:
-            note.write_bytes(msgspec.json.encode(holder))
+            self._sign(note, clock)
             yield
-        except OSError as error:
-            raise MachineError(f"{self.path}: {error.strerror}") from error
         finally:
-            note.unlink(missing_ok=True)
-            lock.release()
+            with suppress(OSError):
+                note.unlink()
+            _let_go(lock)
+
+    def _locked(self) -> tuple[FileLock, int]:
+        """Take the lock file, and the folder itself: a lock file may be deleted."""
+        # Taken in a thread and given back in the loop's own: the lock is no thread's.
+        lock = FileLock(self.path / "lock", thread_local=False)
+        lock.acquire(blocking=False)
+        folder = -1
+        try:
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            _let_go((lock, folder))
+            raise
+        return lock, folder
+
+    def _sign(self, note: Path, clock: Clock) -> None:
+        holder = Holder(os.getpid(), socket.gethostname(), clock.now())
+        try:
+            note.write_bytes(msgspec.json.encode(holder))
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> MachineError:
+        return MachineError(
+            f"{self.path}: cannot keep the batch here ({error.strerror}); "
+            f"see to it and run again, or {ELSEWHERE}"
+        )
 
     def holder(self) -> Holder | None:
         """Who holds the batch, or ``None``; the dead hold nothing."""
@@ -109,11 +157,18 @@ class BatchFolder:
 
     def _held_by(self) -> str:
         holder = self.holder()
-        who = f"process {holder.pid} on {holder.host}" if holder else "another process"
         return (
-            f"{self.path}: {who} is running this batch; "
-            "wait for it, or follow it with `orchestrator status`"
+            f"{self.path}: {holder.words if holder else 'another process'} is running "
+            "this batch; wait for it, or follow it with `orchestrator status`"
         )
+
+
+def _let_go(lock: tuple[FileLock, int]) -> None:
+    file, folder = lock
+    if folder >= 0:
+        os.close(folder)
+    with suppress(OSError):
+        file.release()
 
 
 def folder_of(manifest: Path, state: Path | None) -> BatchFolder:

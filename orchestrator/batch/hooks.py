@@ -138,12 +138,14 @@ class Hooks:
             return None
         return f"{self._url}/{account.provider.name}"
 
-    async def catch_up(self, wanted: Collection[str]) -> None:
+    async def catch_up(self, wanted: Callable[[], Collection[str]]) -> None:
         """Hear what came earlier about the jobs that are open: their ids, handles.
 
         An inbox that cannot be read costs time, and no document: the poll is the truth.
         """
-        self._wanted = wanted
+        if self._box is None:
+            return
+        self._wanted = wanted()
         try:
             while await self._look():
                 pass

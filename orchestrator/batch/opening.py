@@ -57,6 +57,7 @@ class Opened:
     account: Account
     dispatcher: Dispatcher
     till: Till
+    feed: Pages
     balance: float | None = None
     asks: Callable[[], Awaitable[float | None]] | None = None
     callback: str | None = None
@@ -138,7 +139,7 @@ class Opening:
                 endpoint = self._endpoint(account)
             opened.append(await self._open(account, endpoint, tell))
         self._watches.extend(each.dispatcher for each in opened)
-        await self._hooks.catch_up(self._left(accounts))
+        await self._hooks.catch_up(lambda: self._left(accounts))
         follower = asyncio.create_task(self._hooks.follow(), name="hooks")
         self._stack.callback(follower.cancel)
         return opened
@@ -151,8 +152,8 @@ class Opening:
 
     def _left(self, accounts: Sequence[Account]) -> set[str]:
         """Ids and handles of the jobs that a former run left."""
-        left = [each for a in accounts for each in self._store.open_jobs(a.name)]
-        return {job.id for job, _, _ in left} | {p.handle or "" for _, p, _ in left}
+        names = (self._store.names_left(each.name) for each in accounts)
+        return set().union(*names)
 
     def _endpoint(self, account: Account) -> Endpoint:
         url = account.settings.url or account.provider.base_url
@@ -251,9 +252,10 @@ class Opening:
             clock=self._clock,
             luck=self._luck,
         )
+        feed = Pages(self._store, account.name, self._options.only, self._allowance)
         dispatcher = Dispatcher(
             driver,
-            feed=Pages(self._store, account.name, self._options.only, self._allowance),
+            feed=feed,
             watch=watch,
             gates=gates,
             limits=limits,
@@ -264,7 +266,8 @@ class Opening:
             till=till,
         )
         asks = None if balance is None else survey.balance
-        return Opened(account, dispatcher, till, balance, asks, endpoint.callback)
+        callback = endpoint.callback
+        return Opened(account, dispatcher, till, feed, balance, asks, callback)
 
     def _width_noted(self, account: str) -> Changed:
         def changed(limit: int, why: str) -> None:

@@ -27,6 +27,9 @@ class RunOptions:
             manifest.
         listen: ``HOST:PORT`` on which webhooks come in.
         inbox: Folder of a durable inbox.
+        adopt: Whether changed documents that are paid for may be sent, and billed,
+            again.
+        refuse: Whether to refuse a manifest in which anything changed or went.
     """
 
     only: Sequence[str] = ()
@@ -39,6 +42,8 @@ class RunOptions:
     webhooks: str | None = None
     listen: str | None = None
     inbox: Path | None = None
+    adopt: bool = False
+    refuse: bool = False
 
     def hooks(self, said: HookSettings) -> HookSettings:
         """What the manifest says of webhooks, unless it was said for this run."""

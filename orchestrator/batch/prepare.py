@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.batch.accounts import Account, accounts_of
 from orchestrator.batch.bills import bill_of
 from orchestrator.batch.folder import BatchFolder
+from orchestrator.batch.outputs import no_folder
 from orchestrator.batch.rehearsal import Rehearsal
 from orchestrator.errors import Fault, ManifestError, Place
 from orchestrator.ledger.register import Register
@@ -33,6 +34,17 @@ Choices = Callable[[str, int, Operation, Mode | None], Choice]
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """Documents that were paid for, or may have been, and are asked for anew.
+
+    ``examples`` are the first of their ids, in the order of the manifest.
+    """
+
+    documents: int = 0
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A valid manifest beside its ledger: everything that a plan or a run needs."""
 
@@ -43,6 +55,7 @@ class Prepared:
     shares: Sequence[Share]
     wishes: Mapping[Wish, Place]
     manifest: Manifest
+    again: Again
     numbers: Register
 
     def merged(self) -> Prepared:
@@ -50,8 +63,7 @@ class Prepared:
 
         What was new or changed is still said to be so.
         """
-        before, after = self.diff, self.stage.compare()
-        states = dict(after.states)
+        before, states = self.diff, self.stage.states()
         added = before.new + before.changed
         states[State.OPEN] = max(0, states.get(State.OPEN, 0) - added)
         diff = replace(before, states={k: v for k, v in states.items() if v})
@@ -130,8 +142,10 @@ def prepared(
         manifest.finish()
         diff = stage.compare()
         shares = stage.shares()
+        free = [each.name for each in accounts.values() if each.settings.is_private]
+        again = Again() if rehearsal is not None else Again(*stage.again(free))
         yield Prepared(
-            settings, accounts, stage, diff, shares, wishes, manifest, numbers
+            settings, accounts, stage, diff, shares, wishes, manifest, again, numbers
         )
 
 
@@ -196,6 +210,7 @@ class _Checks:
         self._objection = objection
         self._folders = (settings.designs,) if settings.designs else ()
         self._designs: dict[str, Design | str] = {}
+        self._no_folder = lru_cache(maxsize=4096)(no_folder)
 
     def of(self, document: Document, stage: Stage) -> Iterator[tuple[str, str]]:
         """What is wrong: the path into the data, or nothing, and the message."""
@@ -239,9 +254,14 @@ class _Checks:
                 yield each.path, str(each)
 
     def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
-        if document.overwrite or document.has_many_outputs:
+        folder = os.path.dirname(document.output)  # noqa: PTH120  # as it is spelt
+        if why := self._no_folder(folder):
+            # Where it is ours already, there may be nothing left to write.
+            if not stage.is_ours(document):
+                yield why
+        elif document.overwrite or document.has_many_outputs:
             return
-        if os.path.lexists(document.output) and not stage.is_ours(document):
+        elif os.path.lexists(document.output) and not stage.is_ours(document):
             name = Path(document.output)
             yield (
                 f"the output {str(name)!r} exists, and is not of this batch: move it "

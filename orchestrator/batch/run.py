@@ -16,6 +16,7 @@ from orchestrator.batch.rehearsal import Tab
 from orchestrator.batch.spending import spending_of, terms_text
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
+from orchestrator.errors import MachineError
 from orchestrator.ledger.store import Store
 from orchestrator.model import Blame, Failure, Remedy, State, Verdict
 from orchestrator.report.summary import stranded_lines
@@ -189,7 +190,7 @@ class Run:
             self.drain()
         async with asyncio.TaskGroup() as group:
             for each in self._opened:
-                group.create_task(self._carry(each, store))
+                group.create_task(self._carry(each))
         for each in self._opened:
             await self._ask_again(store, each)
         if self._options.rehearsal is not None:
@@ -198,7 +199,7 @@ class Run:
     def _names(self, store: Store) -> list[str]:
         """Accounts with something to do: a run without work starts no service."""
         todo = {share.account for share in self._batch.shares}
-        left = {name for name in self._batch.accounts if store.open_jobs(name)}
+        left = {name for name in self._batch.accounts if store.has_left(name)}
         return sorted(todo | left)
 
     async def _ask_again(self, store: Store, opened: Opened) -> None:
@@ -216,14 +217,24 @@ class Run:
         if left is not None:
             store.jot("balance", opened.account.name, f"{when}: {left:.10g}")
 
-    async def _carry(self, opened: Opened, store: Store) -> None:
+    async def _carry(self, opened: Opened) -> None:
         name = opened.account.name
-        left = [
-            Work(replace(job, callback=opened.callback), progress, intended)
-            for job, progress, intended in store.open_jobs(name)
-        ]
+
+        async def left(limit: int) -> list[Work]:
+            return [
+                Work(replace(job, callback=opened.callback), progress, intended)
+                for job, progress, intended in await opened.feed.left(limit)
+            ]
+
         await opened.dispatcher.run(left)
-        why = opened.dispatcher.stopped or opened.dispatcher.halted
+        stopped = opened.dispatcher.stopped
+        if stopped and stopped.status == 507 and opened.account.settings.is_private:
+            # Its disk is ours.
+            raise MachineError(
+                f"{self._folder.service}: no room for the files of the private "
+                "service; make room and run the same command again"
+            )
+        why = stopped or opened.dispatcher.halted
         is_news = why is not self._too_many or await opened.dispatcher.has_more()
         if why and is_news:
             self.tally.stopped[name] = why

@@ -13,7 +13,7 @@ from typing import cast
 
 import click
 
-from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.errors import Exit, OrchestratorError, plain
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": (
@@ -132,9 +132,19 @@ def call(arguments: Sequence[str]) -> Exit:
         click.echo("interrupted", err=True)
         return Exit.INTERRUPTED
     except OrchestratorError as error:
-        click.echo(f"error: {error}" if str(error) else "error", err=True)
+        click.echo(plain(f"error: {error}") if str(error) else "error", err=True)
         return error.exit
-    except Exception:  # noqa: BLE001  # the last resort of the program
-        traceback.print_exc()
-        click.echo("This is a bug in orchestrator; please report the above.", err=True)
-        return Exit.BUG
+    except Exception as error:  # noqa: BLE001  # the last resort of the program
+        return _last(error)
+
+
+def _last(error: Exception) -> Exit:
+    """Tell what nobody else told: a refusal of this machine, or a bug."""
+    from orchestrator.cli.machine import of_machine  # noqa: PLC0415  # help is quick
+
+    if message := of_machine(error):
+        click.echo(plain(f"error: {message}"), err=True)
+        return Exit.MACHINE
+    traceback.print_exception(error)
+    click.echo("This is a bug in orchestrator; please report the above.", err=True)
+    return Exit.BUG

@@ -13,7 +13,7 @@ import click
 
 from orchestrator.batch import folder_of, load_manifest
 from orchestrator.batch.prepare import Prepared, prepared
-from orchestrator.errors import Fault, ManifestError
+from orchestrator.errors import Fault, ManifestError, plain
 from orchestrator.settings import address_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -93,7 +93,7 @@ def show_faults(error: ManifestError, *, as_json: bool) -> None:
         for fault in error.faults:
             echo_json("fault", **_fields(fault))
         return
-    click.echo(str(error), err=True)
+    click.echo(plain(str(error)), err=True)
     noun = "fault" if error.total == 1 else "faults"
     click.echo(f"{error.total:,} {noun}; nothing was sent", err=True)
 

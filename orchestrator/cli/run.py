@@ -82,6 +82,18 @@ _INBOX = click.option(
 )
 
 
+_ADOPT = click.option(
+    "--adopt",
+    is_flag=True,
+    help="Send changed documents again that are done, which is billed again.",
+)
+_REFUSE = click.option(
+    "--refuse",
+    is_flag=True,
+    help="Send nothing if anything in the manifest changed or went.",
+)
+
+
 @click.command(
     "run",
     epilog="Exit codes: 0 all done, 1 fault in the manifest or usage, 2 a bug, "
@@ -102,6 +114,8 @@ _INBOX = click.option(
     "--yes", is_flag=True, help="With --first: go on unasked if all N are done."
 )
 @overwrite_option
+@_ADOPT
+@_REFUSE
 @click.option(
     "--rehearse",
     is_flag=True,
@@ -129,6 +143,8 @@ def run_command(
     first: int | None,
     yes: bool,
     overwrite: bool,
+    adopt: bool,
+    refuse: bool,
     rehearse: bool,
     faults: Path | None,
     log_file: Path | None,
@@ -148,7 +164,8 @@ def run_command(
     Run the same command again whenever you like:
       * what is done is not sent again;
       * what was in flight is looked up, never paid twice;
-      * documents that failed stay failed: see `orchestrator retry --failed`.
+      * documents that failed stay failed: see `orchestrator retry --failed`;
+      * what changed since it was done is sent again only with --adopt.
 
     \b
     Ctrl-C once starts nothing new and finishes what is in flight; twice stops at
@@ -158,6 +175,8 @@ def run_command(
         only=only,
         limit=limit,
         overwrite=overwrite,
+        adopt=adopt,
+        refuse=refuse,
         log_file=log_file,
         webhooks=webhooks,
         listen=listen,
@@ -182,6 +201,8 @@ def run_command(
 )
 @click.option("--code", metavar="CODE", help="Only those that failed with this code.")
 @overwrite_option
+@_ADOPT
+@_REFUSE
 @_LIMIT
 @_LOG
 @state_option
@@ -194,6 +215,8 @@ def retry_command(
     missing: bool,
     code: str | None,
     overwrite: bool,
+    adopt: bool,
+    refuse: bool,
     limit: int | None,
     log_file: Path | None,
     as_json: bool,
@@ -209,7 +232,13 @@ def retry_command(
         raise UsageError("say what to retry: --failed, --missing, or both")
     batch_status(manifest, state=state)  # a batch that was never run is a usage error
     options = RunOptions(
-        limit=limit, overwrite=overwrite, retries=states, code=code, log_file=log_file
+        limit=limit,
+        overwrite=overwrite,
+        adopt=adopt,
+        refuse=refuse,
+        retries=states,
+        code=code,
+        log_file=log_file,
     )
     return _run(manifest, state, options, as_json=as_json)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from orchestrator import invoices
 from orchestrator.designs.code import CODE_FILE, code_as_svg
@@ -182,4 +183,4 @@ def _as_text(value: Any) -> Any:
 
 
 def _as_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+    return msgspec.json.encode(value, order="sorted")

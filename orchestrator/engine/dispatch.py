@@ -35,6 +35,8 @@ from orchestrator.wire.flow import Limits
 
 MakeJob = Callable[[tuple[Document, ...]], Job]
 Fits = Callable[[Sequence[Document], Document], bool]
+Left = Callable[[int], Awaitable[Sequence[Work]]]
+"""Gives as many jobs at most that a former run left; none at their end."""
 Tell = Callable[[Sequence[Verdict]], Awaitable[None]]
 
 PAGE = 256
@@ -118,6 +120,9 @@ class Dispatcher:
         self._held: deque[Work] = deque()
         self._active: dict[str, Work] = {}
         self._echoes = Echoes()
+        self._left: Left | None = None
+        self._is_loading = False
+        self._had_left = False
         self._doubts: list[tuple[Work, Sequence[Verdict]]] = []
         self._draining = False
         self.stopped: Failure | None = None
@@ -169,24 +174,24 @@ class Dispatcher:
             counts[work.progress.phase] = counts.get(work.progress.phase, 0) + 1
         return counts
 
-    async def run(self, left: Sequence[Work]) -> None:
+    async def run(self, left: Left | Sequence[Work]) -> None:
         """Carry what a former run left, then every open document.
+
+        Args:
+            left: Jobs that a former run left, or what gives them page by page.
 
         Raises:
             MachineError: the ledger or an output cannot be written.
         """
         if self._till.broken:
             self.halt(self._till.broken)
-        # What was sent comes first: it is paid for, whatever the budget says now.
-        for work in sorted(left, key=is_unsent):
-            if self._till.resume(work):
-                self._echoes.follow(work)
-                self._watch.park(work, 0.0)
-            else:
-                self.halt(self._till.refusal(work.job.document))
+        if callable(left):
+            self._left = left
+        else:
+            self._take_up(left)
         try:
             await self._pass()
-            if left and not self._is_ending():
+            if self._had_left and not self._is_ending():
                 # One that was edited while in flight is open again, behind the page
                 # that was being read.
                 self._small.rewind()
@@ -274,6 +279,8 @@ class Dispatcher:
                 continue
             if work := self._due():
                 return work
+            if await self._load_left():
+                continue
             if work := await self._fresh():
                 return work
             if self._is_over():
@@ -304,15 +311,46 @@ class Dispatcher:
     def _is_ending(self) -> bool:
         return self._draining or self.stopped is not None
 
+    async def _load_left(self) -> bool:
+        """Take up a page of what a former run left, as far as there is room for it."""
+        if self._left is None or self._is_loading or not self._has_room():
+            return False
+        self._is_loading = True
+        try:
+            page = await self._left(PAGE)
+        finally:
+            self._is_loading = False
+            self._watch.stirred.set()
+        if not page:
+            self._left = None
+        self._take_up(page)
+        return True
+
+    def _take_up(self, left: Sequence[Work]) -> None:
+        # What was sent comes first: it is paid for, whatever the budget says now.
+        for work in sorted(left, key=is_unsent):
+            self._had_left = True
+            if self._till.resume(work):
+                self._echoes.follow(work)
+                self._watch.park(work, 0.0)
+            else:
+                self.halt(self._till.refusal(work.job.document))
+
+    def _has_room(self) -> bool:
+        known = len(self._active) + len(self._watch) + len(self._held) + self._starting
+        return known < self._limits.jobs
+
     def _is_over(self) -> bool:
+        if self._left is not None:
+            return False
         if self._watch or self._held or self._active or self._starting:
             return False
         return self._draining or (self._small.ended and self._large.ended)
 
     async def _fresh(self) -> Work | None:
         """A job for a document that is in none."""
-        known = len(self._active) + len(self._watch) + len(self._held) + self._starting
-        if self._is_ending() or known >= self._limits.jobs:
+        # What is left comes first; a job that is new must not be taken for one of it.
+        if self._left is not None or self._is_ending() or not self._has_room():
             return None
         self._starting += 1
         try:

@@ -128,6 +128,7 @@ class Driver:
             AccountStopped: the account cannot go on; the job stays open.
             MachineError: the ledger or an output cannot be written.
         """
+        work.age(self._clock)
         if work.progress.phase is Phase.RELEASE:
             await self._release(work)
             return End(())
@@ -191,6 +192,7 @@ class Driver:
     ) -> None:
         async def intend() -> None:
             work.intended = self._clock.now()
+            work.doubt(self._clock)
             try:
                 await self._ledger.intend(work.job, work.progress)
             except asyncio.CancelledError:
@@ -335,7 +337,7 @@ class Driver:
 
     async def _pace(self, work: Work) -> Wait | End:
         pace = self._provider.pace
-        if self._clock.now() - work.job.created > pace.deadline:
+        if work.age(self._clock).likely(self._clock) > pace.deadline:
             why = f"not finished after {pace.deadline:.0f} s; asked again next time"
             failure = Failure("overdue", why, Blame.SERVICE, Remedy.OVERDUE)
             return await self._ending.settle(work, State.OVERDUE, failure)
@@ -394,4 +396,11 @@ class Driver:
         return ended
 
     async def _release(self, work: Work) -> None:
-        await release(self._provider, self._transport, self._ledger, self._gates, work)
+        await release(
+            self._provider,
+            self._transport,
+            self._ledger,
+            self._gates,
+            work,
+            clock=self._clock,
+        )

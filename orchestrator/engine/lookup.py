@@ -116,7 +116,7 @@ class Lookup:
 
     def _await_echo(self, work: Work) -> None:
         """Wait for a webhook that names the job, where one may come; else doubt."""
-        age = max(0.0, self._clock.now() - (work.intended or 0.0))
+        age = work.doubt(self._clock).likely(self._clock)
         adoption = self._provider.adoption
         left = adoption.patience - age if adoption and self._listens else 0.0
         if left > 0:
@@ -132,17 +132,16 @@ class Lookup:
 
     async def _absent(self, work: Work) -> None:
         """A lookup found nothing: that proves something, or it does not."""
-        age = max(0.0, self._clock.now() - (work.intended or 0.0))
+        since, settle = work.doubt(self._clock), self._provider.settle
+        age = since.least(self._clock)
         absence = self._provider.absence
         proves = absence is Absence.PROVES or (
             absence is Absence.PROVES_ONCE_TRUSTED and self._trusted
         )
-        if not proves or age > self._provider.retention / 2:
+        if not proves or since.most(self._clock) > self._provider.retention / 2:
             work.progress = work.progress.failed(doubt(work.progress.failure))
-        elif age < self._provider.settle:
-            work.progress = replace(
-                work.progress, failure=None, wait=self._provider.settle - age
-            )
+        elif age < settle:
+            work.progress = replace(work.progress, failure=None, wait=settle - age)
         else:
             laps = work.progress.laps + 1
             again = replace(work.progress, failure=None, wait=None, laps=laps)

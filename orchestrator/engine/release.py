@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.clock import Clock
 from orchestrator.engine.exchange import passage
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Ledger, Transport
@@ -15,7 +16,13 @@ RELEASES = 1000
 
 
 async def release(
-    provider: Provider, transport: Transport, ledger: Ledger, gates: Gates, work: Work
+    provider: Provider,
+    transport: Transport,
+    ledger: Ledger,
+    gates: Gates,
+    work: Work,
+    *,
+    clock: Clock,
 ) -> None:
     """Delete what is left of a job at the provider.
 
@@ -30,7 +37,10 @@ async def release(
             async with passage(gates, request), transport.send(request) as reply:
                 progress = step.parse(work.job, work.progress, reply.response)
         except (NotSent, Unanswered):
-            return
+            if work.age(clock).likely(clock) <= provider.retention:
+                return  # the next run tries again
+            # The provider has let it go by itself.
+            progress = work.progress.at(Phase.ENDED)
         work.progress = progress
         if progress.phase is not Phase.RELEASE:
             break

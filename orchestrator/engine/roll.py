@@ -75,7 +75,7 @@ class Roll:
 
     def _may_ask(self, work: Work) -> bool:
         """Whether a hint is enough for now."""
-        age = self._clock.now() - work.job.created
+        age = work.age(self._clock).likely(self._clock)
         return (
             work.progress.phase is Phase.POLL
             and bool(work.progress.handle)

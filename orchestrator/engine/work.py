@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from orchestrator.clock import Clock
+from orchestrator.engine.age import Since
 from orchestrator.model import (
     Blame,
     Echo,
@@ -55,7 +57,8 @@ class Work:
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
     last word of a webhook about it; ``linked`` is when its links to upload to were
-    asked for; ``has_room`` says that room to send all of its inputs is held.
+    asked for; ``has_room`` says that room to send all of its inputs is held; ``met``
+    and ``doubted`` say since when this run knows the job, and its intent.
     """
 
     job: Job
@@ -66,6 +69,20 @@ class Work:
     echo: Echo | None = None
     linked: float | None = None
     has_room: bool = False
+    met: Since | None = None
+    doubted: Since | None = None
+
+    def age(self, clock: Clock) -> Since:
+        """Since when this run knows the job."""
+        self.met = self.met or Since.of(self.job.created, clock)
+        return self.met
+
+    def doubt(self, clock: Clock) -> Since:
+        """Since when this run knows the intent whose outcome nobody knows."""
+        written = self.intended or 0.0
+        if self.doubted is None or self.doubted.written != written:
+            self.doubted = Since.of(written, clock)
+        return self.doubted
 
     @property
     def name(self) -> str:

@@ -110,9 +110,9 @@ def _locale(tag: str) -> Locale:
 def _marks(locale: Locale) -> Locale:
     """Give the locale whose marks part the digits of numbers.
 
-    All of Switzerland writes amounts with an apostrophe and a point. CLDR has that for German alone; for
-    French and Italian it gives the marks of plain numbers, and those of amounts in a
-    field that Babel does not read.
+    All of Switzerland writes amounts with an apostrophe and a point. CLDR has that for
+    German alone; for French and Italian it gives the marks of plain numbers, and those
+    of amounts in a field that Babel does not read.
     """
     from babel import Locale  # noqa: PLC0415  # see the module
 

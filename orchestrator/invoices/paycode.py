@@ -136,8 +136,8 @@ def _epc(invoice: Invoice, computed: Computed) -> PayCode:
 
 
 def _payee(invoice: Invoice) -> str:
-    other = invoice.payee.name if invoice.payee else ""
-    return invoice.payment.account_holder or other or invoice.seller.name
+    payee = invoice.payee.name if invoice.payee else invoice.seller.name
+    return invoice.payment.account_holder or payee
 
 
 def _swiss(invoice: Invoice, computed: Computed) -> PayCode:
@@ -149,6 +149,8 @@ def _swiss(invoice: Invoice, computed: Computed) -> PayCode:
         raise NoCode("payment.iban", "a Swiss payment slip needs an IBAN of CH or LI")
     if invoice.style.get("paper") == "us-letter":
         raise NoCode("style.paper", "a Swiss payment slip needs A4")
+    if invoice.payee:
+        raise NoCode("payee", "a Swiss payment slip needs the address of who is paid")
     due = _due(invoice, computed)
     payee = _Place.of(invoice.seller, _payee(invoice))
     if payee is None:

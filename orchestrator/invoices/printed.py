@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.invoices.address import set_address
 from orchestrator.invoices.compute import compute
-from orchestrator.invoices.labels import language_of, regional, words_in
+from orchestrator.invoices.labels import WORDS, language_of, regional, words_in
 from orchestrator.invoices.locale import format_for
 from orchestrator.invoices.model import Invoice, Party
 from orchestrator.invoices.page import Page, paragraphs, period_text, soft
@@ -46,7 +46,8 @@ def printed(invoice: Invoice, words: Mapping[str, str] | None = None) -> dict[st
         "title": page.words[invoice.type.value],
         "number": soft(invoice.number),
         "date": invoice.issue_date.isoformat(),
-        "words": page.words,
+        # The names of units are on the lines already.
+        "words": {key: page.words[key] for key in WORDS},
         "page": _split(page.words["page"]),
         "seller": _party(page, invoice.seller),
         "buyer": _buyer(page),

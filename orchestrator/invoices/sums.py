@@ -15,7 +15,30 @@ Row = Mapping[str, Any]
 
 
 def totals(page: Page) -> Iterator[Row]:
-    """Give the rows below the table, down to what is due."""
+    """Give the rows below the table, down to what is due and the tax in it."""
+    yield from _to_pay(page)
+    yield from _converted(page)
+
+
+def _converted(page: Page) -> Iterator[Row]:
+    """The tax in the currency of the tax office, by rate and in all."""
+    converted = page.computed.converted
+    if converted is None:
+        return
+    invoice, word = page.invoice, page.words["tax_in"]
+    write = format_for(invoice.language, converted.currency)
+    rate = f"1 {invoice.currency} = {write.quantity(converted.rate)} "
+    label = word.replace("{0}", converted.currency)
+    yield _sum("note", f"{rate}{converted.currency}", "")
+    groups = zip(page.computed.taxes, converted.taxes, strict=True)
+    several = [(each.tax.rate, amount) for each, amount in groups if each.tax.rate]
+    for percent, amount in several if len(several) > 1 else ():
+        shown = f"{label} · {page.format.percent(percent)}"
+        yield _sum("note", shown, write.amount(amount))
+    yield _sum("note", label, write.amount(converted.total))
+
+
+def _to_pay(page: Page) -> Iterator[Row]:
     words, money = page.words, page.format.amount
     sums = page.computed.totals
     yield from _before_tax(page)
@@ -23,14 +46,12 @@ def totals(page: Page) -> Iterator[Row]:
         yield from _paid(page)
         yield _sum("note", words["net"], money(sums.net))
         yield from _tax_rows(page, words["tax_included"], "note")
-        yield from _converted(page)
         return
     rows = list(_tax_rows(page, words["tax"], "plain"))
     if rows:
         yield _sum("plain", words["net"], money(sums.net))
         yield from rows
     yield from _paid(page)
-    yield from _converted(page)
 
 
 def _sum(kind: str, label: str, value: str) -> Row:
@@ -58,21 +79,6 @@ def _tax_rows(page: Page, word: str, kind: str) -> Iterator[Row]:
         if each.tax.category is not Category.OUTSIDE:
             label = f"{word} {page.format.percent(each.tax.rate)}"
             yield _sum(kind, label, page.format.amount(each.amount))
-
-
-def _converted(page: Page) -> Iterator[Row]:
-    """Tax in the currency of the tax office: each rate, then the sum of them."""
-    done = page.computed.converted
-    if done is None:
-        return
-    word = page.words["tax_in"].replace("{0}", done.currency)
-    write = format_for(page.invoice.language, done.currency)
-    groups = zip(page.computed.taxes, done.taxes, strict=True)
-    shown = [(each, amount) for each, amount in groups if each.tax.rate]
-    for each, amount in shown if len(shown) > 1 else ():
-        label = f"{word}, {page.format.percent(each.tax.rate)}"
-        yield _sum("note", label, write.amount(amount))
-    yield _sum("note", word, write.amount(done.total))
 
 
 def _paid(page: Page) -> Iterator[Row]:
@@ -120,10 +126,7 @@ def _tax_row(page: Page, tax: TaxSum) -> list[str]:
 
 
 def exemptions(page: Page) -> Iterator[str]:
-    """Give the mark of reduced rates, the rate of exchange, and why there is no tax."""
-    if done := page.computed.converted:
-        rate = page.format.quantity(done.rate)
-        yield f"1 {page.invoice.currency} = {rate} {done.currency}"
+    """Give the mark of reduced rates, and why something is not taxed."""
     if any(is_reduced(page, each.line) for each in page.computed.lines):
         yield page.words["reduced_note"].replace("{0}", page.mark)
     seen: set[str] = set()

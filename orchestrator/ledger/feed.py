@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from orchestrator.ledger.store import Store
-from orchestrator.model import Document
+from orchestrator.ledger.store import Left, Store
+from orchestrator.model import Document, Job
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class Pages:
     account: str
     only: Sequence[str] = ()
     allowance: Allowance = field(default_factory=Allowance)
+    _last: Job | None = None
     _after: dict[bool, tuple[int, int]] = field(default_factory=dict)
 
     async def page(self, *, large: bool, limit: int) -> Sequence[Document]:
@@ -60,6 +61,17 @@ class Pages:
     def rewind(self) -> None:
         """Begin again at the top, for what became open meanwhile."""
         self._after.clear()
+
+    async def left(self, limit: int) -> Sequence[Left]:
+        """The next jobs that a former run left, oldest first; empty at the end.
+
+        To be read to its end before the first new job is made.
+        """
+        found = await asyncio.to_thread(
+            self.store.left, self.account, after=self._last, limit=limit
+        )
+        self._last = found[-1][0] if found else self._last
+        return found
 
     def _is_wanted(self, document: Document) -> bool:
         return not self.only or any(is_named(document.id, by=by) for by in self.only)

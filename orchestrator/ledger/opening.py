@@ -9,12 +9,27 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from orchestrator.errors import MachineError
 from orchestrator.ledger.migrate import is_older, migrate
 from orchestrator.ledger.schema import TABLES, VERSION
+
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "make room and run the same command again",
+    # The shared memory of a write-ahead log finds no room in this way.
+    sqlite3.SQLITE_IOERR: "look after the disk (is it full?) and run the same command "
+    "again",
+    sqlite3.SQLITE_READONLY: "allow writing there and run the same command again",
+    sqlite3.SQLITE_CANTOPEN: "allow reading and writing there, or choose another place "
+    "with --state DIR",
+    sqlite3.SQLITE_BUSY: "another program holds it: end that, and run again",
+    sqlite3.SQLITE_NOTADB: "it is no ledger: restore it from a copy",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a copy; without one, every "
+    "document would be sent and billed again",
+}
 
 
 def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
@@ -30,14 +45,15 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         connection = _open(path, "ro" if readonly else "rw")
         if not readonly:
             _prepare(connection, path)
-        elif is_older(_version(connection)):
+        elif is_older(version := _version(connection)) or version == 0:
+            # Version 0: a first run was cut off, or found no room, before its tables.
             connect(path).close()
         _check_version(connection, path)
     except BaseException as error:
         if connection is not None:
             connection.close()
         if isinstance(error, sqlite3.Error):
-            raise MachineError(f"ledger {path}: {error}") from error
+            raise broken(path, error) from error
         raise
     return connection
 
@@ -93,6 +109,35 @@ def _create(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells one file from another under the same name; ``None`` if it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Say which ledger it is, whatever SQLite cannot do in here.
+
+    Raises:
+        MachineError: instead of SQLite's own errors.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise broken(path, error) from error
+
+
+def broken(path: Path, error: Exception) -> MachineError:
+    """Say which ledger could not be read or written, why, and what to do."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    advice = _ADVICE.get(code, "see to it and run the same command again")
+    return MachineError(f"ledger {path}: {error}; {advice}")
 
 
 def uri(path: Path, mode: str) -> str:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orchestrator.errors import MachineError, Place
+from orchestrator.errors import Place
 from orchestrator.ledger import record
 from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
-from orchestrator.ledger.opening import check_sound, connect, uri
+from orchestrator.ledger.opening import broken, check_sound, connect, uri
 from orchestrator.ledger.schema import NOW, TABLES
 from orchestrator.model import Document, Operation, State
 from orchestrator.plan.deadlines import Flight
@@ -146,6 +146,14 @@ WHERE new.fate IN ('new', 'changed')
    OR old.state IN ('open', 'in_doubt', 'overdue', 'gone')
 GROUP BY new.account, new.mode
 ORDER BY new.account, instr('sync async presigned', new.mode)
+"""
+_AGAIN = """
+FROM new JOIN ledger.document AS old ON old.id = new.id
+WHERE new.fate = 'changed' AND new.account NOT IN (SELECT value FROM json_each(?))
+  AND (old.state IN ('done', 'missing', 'lost', 'in_doubt', 'overdue')
+       OR old.state = 'open' AND old.job IN (
+         SELECT id FROM ledger.job
+         WHERE intended IS NOT NULL OR phase IN ('poll', 'fetch', 'release')))
 """
 _MERGE = (
     _FREE,
@@ -343,6 +351,30 @@ class Stage:
         self._db.execute("INSERT INTO read VALUES(?, ?)", (path, found))
         return found
 
+    def states(self) -> dict[str, int]:
+        """Documents of the manifest by their state in the ledger."""
+        return dict(
+            self._db.execute(
+                "SELECT old.state, count(*) FROM new JOIN ledger.document AS old "
+                "ON old.id = new.id GROUP BY 1"
+            )
+        )
+
+    def again(self, free: Collection[str], *, most: int = 10) -> tuple[int, list[str]]:
+        """Changed documents that were paid for, or may have been; after ``compare``.
+
+        Args:
+            free: Accounts that bill nothing.
+            most: How many ids to give, in the order of the manifest.
+        """
+        names = (record.text(sorted(free)),)
+        count = self._db.execute(f"SELECT count(*) {_AGAIN}", names)  # a constant
+        ids = self._db.execute(
+            f"SELECT new.id {_AGAIN} ORDER BY new.n LIMIT ?",
+            (*names, most),
+        )
+        return int(count.fetchone()[0]), [id_ for (id_,) in ids]
+
     def unknown(self, names: Sequence[str]) -> list[str]:
         """Ids and shell patterns that mean no document of the manifest."""
         left = list(dict.fromkeys(names))
@@ -410,7 +442,7 @@ class Stage:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise MachineError(f"ledger {self._path}: {error}") from error
+            raise broken(self._path, error) from error
         self._exists = True
 
 

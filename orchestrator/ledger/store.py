@@ -31,7 +31,7 @@ from typing import Self
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
 from orchestrator.ledger import bill, record
-from orchestrator.ledger.opening import connect
+from orchestrator.ledger.opening import broken, connect, identity
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
     Rows,
@@ -53,25 +53,30 @@ from orchestrator.model import (
 )
 
 _LEFT = """
-SELECT id, mode, created, callback, progress, intended, reserved FROM job
-WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
+ FROM job WHERE account = ? AND phase <> 'ended' AND (phase = 'release' OR EXISTS (
   SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
   WHERE link.job = job.id AND document.job = job.id
   AND document.state IN ('open', 'in_doubt', 'overdue')))
-ORDER BY created
 """
-
+_LEFT_PAGE = f"""
+SELECT id, mode, created, callback, progress, intended, reserved {_LEFT}
+AND (created, id) > (?, ?) ORDER BY created, id LIMIT ?
+"""
 _CARRIED = """
-SELECT coalesce(link.spec, document.spec),
+SELECT link.job, coalesce(link.spec, document.spec),
   document.job IS NOT link.job OR document.code IS 'given_up'
   OR document.state = 'done'
 FROM job_document AS link JOIN document ON document.id = link.document
-WHERE link.job = ? ORDER BY position
+WHERE link.job IN (SELECT value FROM json_each(?)) ORDER BY link.job, position
 """
 """A document that was edited while its job was in flight is settled as it was; one
 that the user decided about, or that is done, is not its any more, and keeps its place.
 """
+_PAGE = 1000
 
+Left = tuple[Job, Progress, float | None]
+"""A job that a former run left, where it stands, and when its intent was written."""
+_Carried = tuple[tuple[Document, ...], frozenset[int]]
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
 
@@ -87,6 +92,7 @@ class Store:
         except MachineError:
             self._connection.close()
             raise
+        self._identity = identity(path)
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ended = False
@@ -245,7 +251,14 @@ class Store:
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whoever waits has to be told, always
             self._roll_back()
-            return MachineError(f"ledger {self.path}: {error}")
+            return broken(self.path, error)
+        if identity(self.path) != self._identity:
+            # SQLite goes on writing to a file that has no name any more.
+            return MachineError(
+                f"ledger {self.path}: it was removed or replaced during the run; what "
+                "is in flight may be billed. Put it back before you run again, or all "
+                "of it is sent anew"
+            )
         self.commits += 1
         self.rows += len(rows.jobs)
         return None
@@ -277,32 +290,53 @@ class Store:
         )
         return [record.document(spec) for (spec,) in rows]
 
-    def open_jobs(self, account: str) -> list[tuple[Job, Progress, float | None]]:
-        """Jobs that a former run left, oldest first, with the time of their intent.
+    def open_jobs(self, account: str) -> list[Left]:
+        """All jobs that a former run left, oldest first; see ``left``."""
+        found: list[Left] = []
+        while page := self.left(account, after=found[-1][0] if found else None):
+            found += page
+        return found
+
+    def has_left(self, account: str) -> bool:
+        """Whether a former run left jobs of an account."""
+        row = self._reader.execute(f"SELECT 1 {_LEFT} LIMIT 1", (account,)).fetchone()
+        return row is not None
+
+    def names_left(self, account: str) -> set[str]:
+        """Ids and handles of the jobs that a former run left."""
+        rows = self._reader.execute(
+            f"SELECT id, progress->>'$.handle' {_LEFT}", (account,)
+        )
+        return {name for row in rows for name in row if name}
+
+    def left(
+        self, account: str, *, after: Job | None = None, limit: int = _PAGE
+    ) -> list[Left]:
+        """A page of the jobs that a former run left, oldest first.
 
         One whose documents all failed (a stranger's file had the name) stays where it
         is until the user opens its documents again.
         """
-        rows = self._reader.execute(_LEFT, (account,)).fetchall()
-        return [
-            (
-                replace(
-                    self._job(id_, account, Mode(mode), created, callback),
-                    reserved=bill.exact(reserved),
-                ),
-                record.progress(progress),
-                intended,
-            )
-            for id_, mode, created, callback, progress, intended, reserved in rows
-        ]
+        start = (after.created, after.id) if after else (float("-inf"), "")
+        rows = self._reader.execute(_LEFT_PAGE, (account, *start, limit)).fetchall()
+        carried = self._carried([row[0] for row in rows])
+        found: list[Left] = []
+        for id_, mode, created, callback, progress, intended, reserved in rows:
+            documents, gone = carried[id_]
+            job = Job(id_, account, Mode(mode), documents, created, callback)
+            job = replace(job, withdrawn=gone, reserved=bill.exact(reserved))
+            found.append((job, record.progress(progress), intended))
+        return found
 
-    def _job(
-        self, id_: str, account: str, mode: Mode, created: float, callback: str | None
-    ) -> Job:
-        rows = self._reader.execute(_CARRIED, (id_,)).fetchall()
-        documents = tuple(record.document(spec) for spec, _ in rows)
-        gone = frozenset(place for place, (_, gone) in enumerate(rows) if gone)
-        return Job(id_, account, mode, documents, created, callback, gone)
+    def _carried(self, jobs: Sequence[str]) -> dict[str, _Carried]:
+        """The documents of jobs, and the places of those that are not theirs now."""
+        rows = self._reader.execute(_CARRIED, (record.text(jobs),))
+        found: dict[str, _Carried] = dict.fromkeys(jobs, ((), frozenset()))
+        for job, spec, is_gone in rows:
+            documents, gone = found[job]
+            gone = gone | {len(documents)} if is_gone else gone
+            found[job] = ((*documents, record.document(spec)), gone)
+        return found
 
     def has_jobs(self, account: str) -> bool:
         """Whether an account was ever asked for anything."""

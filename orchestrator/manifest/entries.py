@@ -149,6 +149,8 @@ def _source(draft: Draft) -> str | None:
 
 def _refusal(path: str, filled: str, pattern: Pattern) -> str:
     """Why an output cannot be there, or nothing."""
+    if not filled.isprintable():
+        return f"the output {shown(filled)} holds control characters"
     last = path.rpartition("/")[2]
     if len(last) * 4 > LONGEST_NAME and len(last.encode()) > LONGEST_NAME:
         return f"the output's name {shown(last)} is over {LONGEST_NAME} bytes"

@@ -107,6 +107,9 @@ class Plan:
         room: Bytes free where the outputs go, ``None`` where unknown.
         needs: Bytes that the outputs may need: a guess.
         budget: What the budget has room for, where there is one.
+        again: Changed documents that were paid for, or may have been: ``run`` asks for
+            leave to send them again.
+        again_examples: The first of their ids.
         numbers: From series, by series and period; only looked at, not reserved.
         dues: What a former run left at providers, and by when it has to be fetched.
         lates: Accounts whose results would expire before they can be fetched.
@@ -123,6 +126,8 @@ class Plan:
     room: int | None
     needs: int
     budget: Room | None = None
+    again: int = 0
+    again_examples: Sequence[str] = ()
     numbers: Sequence[NumberRange] = ()
     dues: Sequence[Due] = ()
     lates: Sequence[Late] = ()

@@ -46,6 +46,13 @@ def lines(plan: Plan) -> Iterator[str]:
             f"    {mode_name(part.mode):<10}  {part.documents:>7,}  "
             f"{size(part.bytes):>9}  {_where(part)}, as {part.example}: {part.reason}"
         )
+    if plan.again:
+        more = ", …" if plan.again > len(plan.again_examples) else ""
+        yield (
+            f"  again   {number(plan.again, 'document')} changed and would be billed "
+            f"again, which `run` does only with --adopt: "
+            f"{', '.join(plan.again_examples)}{more}"
+        )
     cost = "nothing to pay" if plan.cost is None else f"about {plan.cost:f}"
     yield f"  cost    {cost}"
     if plan.budget is not None:

@@ -20,12 +20,19 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 Change = Callable[[sqlite3.Connection], Any]
 LARGEST_BATCH = 256
+VERSION = 1
+"""Of the layout: more when tables change so that an older service would do harm."""
+
+
+class OtherVersion(Exception):
+    """The file was made by another version of the service."""
 
 
 class Database:
@@ -33,8 +40,11 @@ class Database:
 
     def __init__(self, path: Path, schema: str) -> None:
         self._db = _connect(path)
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-        self._db.executescript(schema)
+        try:
+            _prepare(self._db, schema)
+        except BaseException:
+            self._db.close()
+            raise
         self.reader = _connect(path)
         self.reader.execute("PRAGMA query_only=1")
         self._thread = ThreadPoolExecutor(1, "commit")
@@ -75,14 +85,40 @@ class Database:
             outcomes = [_apply(self._db, change) for change, _ in batch]
             await loop.run_in_executor(self._thread, self._db.execute, "COMMIT")
         except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
             outcomes = [(None, error)] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             _settle(future, *outcome)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _prepare(db: sqlite3.Connection, schema: str) -> None:
+    """Make the tables of a new file; refuse one whose tables are others."""
+    if (found := db.execute("PRAGMA user_version").fetchone()[0]) > VERSION:
+        raise OtherVersion(f"its version is {found}, this service knows {VERSION}")
+    with closing(_connect(":memory:")) as ours:
+        ours.executescript(schema)
+        _compare(db, ours)
+    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+    db.executescript(schema)
+    db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _compare(db: sqlite3.Connection, ours: sqlite3.Connection) -> None:
+    tables = ours.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    for (name,) in tables.fetchall():
+        found = _columns(db, name)
+        if found and (lacking := _columns(ours, name) - found):
+            raise OtherVersion(f"table {name} lacks {', '.join(sorted(lacking))}")
+
+
+def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+    rows = db.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    return {name for (name,) in rows}
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
     db = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=256
     )

@@ -256,9 +256,14 @@ class Desk:
         is_waiting = job.uses_depot and job.state is JobState.CREATED
         return await self._depot.look(job) if is_waiting else job
 
-    async def ended(self, job_id: str) -> Job:
-        """The job, when it has ended."""
-        return await self._runner.ended(job_id)
+    async def ended(self, job_id: str, *, may_leave: bool = False) -> Job:
+        """The job, when it has ended, or when it has to wait for room on the disk."""
+        return await self._runner.ended(job_id, may_leave=may_leave)
+
+    @property
+    def has_no_room(self) -> bool:
+        """Whether accepted jobs wait for room on the disk."""
+        return self._runner.has_no_room
 
     def page(self, *, state: JobState | None, after: str, limit: int) -> list[Job]:
         """Jobs in the order of arrival, after the one with the id ``after``."""

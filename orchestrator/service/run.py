@@ -19,7 +19,7 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.service.address import objection
 from orchestrator.service.app import AccessLog, make_app
-from orchestrator.service.database import Database
+from orchestrator.service.database import Database, OtherVersion
 from orchestrator.service.depot import Depot, OwnDepot
 from orchestrator.service.desk import Desk
 from orchestrator.service.dialects import table
@@ -90,22 +90,27 @@ async def _parts(
     workers = settings.workers or os.cpu_count() or 1
     base = _open(settings.data / "service.sqlite")
     renderer = renderer or make_renderer(settings)
-    storage = Storage(settings.data, max_body=settings.max_body)
-    link_secret = secret_file(settings.data / "link-secret", secrets.token_hex)
-    links = Links(link_secret.encode(), life=settings.link_life)
-    depot = make_depot(settings, links, storage, clock)
-    ground = _Ground(settings, clock, base, storage, links, depot, renderer)
+    depot: Depot | None = None
     try:
-        parts = await _built(ground, width=2 * workers)
-        await depot.start()
-        await parts.context.shelf.clear()
-        await renderer.start()
-        await parts.runner.recover()
+        try:
+            storage = Storage(settings.data, max_body=settings.max_body)
+            secret = secret_file(settings.data / "link-secret", secrets.token_hex)
+            links = Links(secret.encode(), life=settings.link_life)
+            depot = make_depot(settings, links, storage, clock)
+            ground = _Ground(settings, clock, base, storage, links, depot, renderer)
+            parts = await _built(ground, width=2 * workers)
+            await depot.start()
+            await parts.context.shelf.clear()
+            await renderer.start()
+            await parts.runner.recover()
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(settings.data, error) from error
         yield parts
         await parts.runner.put_back()
     finally:
         await renderer.close()
-        await depot.close()
+        if depot is not None:
+            await depot.close()
         await base.close()
 
 
@@ -190,8 +195,21 @@ def _lives(settings: ServiceSettings) -> dict[str, Life]:
 def _open(path: Path) -> Database:
     try:
         return Database(path, SCHEMA + COMPDF_SCHEMA + SHELF)
+    except OtherVersion as error:
+        raise MachineError(
+            f"cannot use {path}: another version of the service made it ({error}); go "
+            "on with that one, or choose an empty data folder once its jobs have ended"
+        ) from error
     except sqlite3.Error as error:
-        raise MachineError(f"cannot use {path}: {error}") from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError | sqlite3.Error) -> MachineError:
+    why = getattr(error, "strerror", None) or str(error)
+    # Without room for the shared memory of its log, SQLite speaks of an I/O error.
+    return MachineError(
+        f"cannot use {path}: {why}; see to it (is the disk full?) and start again"
+    )
 
 
 def make_depot(

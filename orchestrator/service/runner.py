@@ -7,6 +7,7 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from orchestrator.clock import Clock
 from orchestrator.service.depot import Depot
@@ -19,6 +20,7 @@ from orchestrator.service.params import decode
 from orchestrator.service.problems import Problem
 from orchestrator.service.render.work import Rendered, Renderer, RenderError, Work
 from orchestrator.service.rows import Ending
+from orchestrator.service.shield import is_full
 from orchestrator.service.storage import Storage
 from orchestrator.service.store import DEATHS, Store
 
@@ -60,6 +62,7 @@ class Runner:
         self._injector = injector or Injector()
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._running: set[str] = set()
+        self._stuck: set[str] = set()
         self._is_draining = False
         self._ends: dict[str, asyncio.Event] = {}
 
@@ -73,6 +76,11 @@ class Runner:
         """How many jobs wait."""
         return self._queue.qsize()
 
+    @property
+    def has_no_room(self) -> bool:
+        """Whether a job found no room on the disk, so that those behind it wait."""
+        return bool(self._stuck)
+
     def put(self, job_id: str) -> None:
         """Take a job that is queued on disk."""
         self._queue.put_nowait(job_id)
@@ -85,13 +93,12 @@ class Runner:
         for job_id in self._store.queued():
             self.put(job_id)
 
-    async def ended(self, job_id: str) -> Job:
-        """Wait for a job's end.
+    async def ended(self, job_id: str, *, may_leave: bool = False) -> Job:
+        """Wait for a job's end; or leave it as it is while the disk has no room.
 
         Raises:
             Problem: it was deleted meanwhile.
         """
-        event = self._ends.setdefault(job_id, asyncio.Event())
         while True:
             job = self._store.find(job_id)
             if job is None or job.state is JobState.DELETED:
@@ -99,7 +106,9 @@ class Runner:
             if job.state.is_ended:
                 self._ends.pop(job_id, None)
                 return job
-            await event.wait()
+            if may_leave and self.has_no_room:
+                return job
+            await self._ends.setdefault(job_id, asyncio.Event()).wait()
 
     def tell(self, job_id: str) -> None:
         """Wake who waits for this job."""
@@ -138,28 +147,31 @@ class Runner:
             job = await self._store.start(job_id, now=self._clock.now())
             if job is not None:
                 await self._end(job, await self._make(job))
-        except Exception:
+            self._stuck.discard(job_id)
+        except Exception as error:
             log.exception("job %s could not be written down", job_id)
+            if is_full(error):
+                self._stuck.add(job_id)
+                for each in list(self._ends):
+                    self.tell(each)
             await self._rescue(job_id)
 
     async def _rescue(self, job_id: str) -> None:
-        """Queue a job again whose end could not be written: a full disk, most likely.
+        """Queue a job again that found no room, for its result or for its end.
 
         The service goes on trying; a restart would do the same.
         """
         while True:
             await self._clock.sleep(RESCUE_EVERY)
-            try:
+            with suppress(sqlite3.Error):
                 await self._store.put_back([job_id])
-            except sqlite3.Error:
-                continue
-            return self.put(job_id)
+                return self.put(job_id)
 
     async def _make(self, job: Job) -> Ending:
         try:
             work = await self._prepare(job)
             self._spoil(job)
-            rendered = await self._renderer.make(work)
+            rendered = await self._rendered(work)
             rendered = await pack(rendered, work.folder, job.order.extra)
             return await self._done(job, rendered)
         except RenderError as error:
@@ -167,13 +179,21 @@ class Runner:
         except Problem as problem:
             return self._failed(job, problem.code, problem.message)
         except OSError as error:
+            if is_full(error):
+                raise  # no fault of the document: it waits until there is room
             log.exception("job %s", job.id)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return self._failed(job, "disk_full", "no room for the result")
             return self._failed(job, "internal", FAULT)
         except Exception:
             log.exception("job %s", job.id)
             return self._failed(job, "internal", FAULT)
+
+    async def _rendered(self, work: Work) -> Rendered:
+        try:
+            return await self._renderer.make(work)
+        except RenderError as error:
+            if error.code == "disk_full":
+                raise OSError(errno.ENOSPC, str(error)) from error
+            raise
 
     def _spoil(self, job: Job) -> None:
         """Let the work fail where a fault script says so."""

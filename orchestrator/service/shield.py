@@ -52,9 +52,14 @@ def problem_of(error: Exception, where: str) -> Problem:
     return Problem("internal", "the service met a fault; its log has it")
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk has no room."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL
+
+
 def _machine(error: OSError | sqlite3.Error) -> Problem:
     log.error("the disk: %s", error)
-    code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL:
+    if is_full(error):
         return Problem("disk_full", "no room; nothing was started")
     return Problem("internal", "the service met a fault; its log has it")

@@ -42,6 +42,10 @@ class ManualClock:
         heapq.heappush(self._sleepers, (self._passed + seconds, self._count, waker))
         await waker
 
+    def set(self, seconds: float) -> None:
+        """Put the wall clock forward, or back, as NTP does; nobody has waited."""
+        self._start += seconds
+
     def skip(self, seconds: float) -> None:
         """Let time pass at once; sleepers that are due wake in order."""
         self._wake_until(self._passed + seconds)

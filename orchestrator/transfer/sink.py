@@ -101,8 +101,9 @@ class FileOutputs:
         """Remove part files of a job, also those that a former run left."""
         folders = {os.path.dirname(each.output) for each in job.documents}  # noqa: PTH120
         unseen = folders - self._looked
+        leftovers = await _on_disk(job.document.output, _leftovers, unseen)
         self._looked |= unseen
-        for path in await _on_disk(job.document.output, _leftovers, unseen):
+        for path in leftovers:
             name = os.path.basename(path)  # noqa: PTH119
             self._parts.setdefault(job_of(name) or "", set()).add(path)
         mine = self._parts.pop(job.id, set())

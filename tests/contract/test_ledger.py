@@ -481,3 +481,37 @@ async def test_what_is_done_does_not_wait_for_its_job(batch: Batch) -> None:
         assert progress.phase is Phase.FETCH
         assert left.withdrawn == {0}
         assert [each.id for _, each in left.own()] == ["d1"]
+
+
+async def test_many_jobs_that_were_left_are_read_in_pages(tmp_path: Path) -> None:
+    """Oldest first, each once, whatever becomes of those that were read before."""
+    path = tmp_path / "ledger.sqlite"
+    documents = staged(path, 700)
+    async with Store(path, ManualClock()) as store:
+        jobs = [job_of(each, n, n // 100) for n, each in enumerate(documents)]
+        await asyncio.gather(*(store.intend(each, Progress()) for each in jobs))
+        assert store.has_left("a")
+        assert not store.has_left("b")
+        assert store.names_left("a") == {each.id for each in jobs}
+        feed = Pages(store, "a")
+        found: list[Job] = []
+        while page := await feed.left(150):
+            found += [job for job, _, _ in page]
+            ended = [done(each.document) for each in found[-150:]]
+            for job, verdict in zip(found[-150:], ended, strict=True):
+                await store.settle(job, Progress(Phase.ENDED), [verdict])
+        assert found == jobs
+        assert not store.has_left("a")
+
+
+async def test_a_ledger_that_is_gone_is_not_written_on(tmp_path: Path) -> None:
+    """SQLite would write to a file without a name; nobody is told that it is safe."""
+    path = tmp_path / "ledger.sqlite"
+    (one,) = staged(path, 1)
+    async with Store(path, ManualClock()) as store:
+        path.rename(tmp_path / "elsewhere.sqlite")
+        said = await fails(lambda: store.intend(job_of(one), Progress()))
+        assert "removed or replaced" in said
+        path.write_bytes(b"another")
+        said = await fails(lambda: store.intend(job_of(one), Progress()))
+        assert "removed or replaced" in said

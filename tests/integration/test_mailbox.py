@@ -153,7 +153,7 @@ async def hooks_of(
     async with AsyncExitStack() as stack:
         await hooks.open(stack, list(made.values()), BatchFolder(folder))
         told = {name: hooks.callback(each) for name, each in made.items()}
-        await hooks.catch_up({"task-1"})
+        await hooks.catch_up(lambda: {"task-1"})
     return hooks, told, heard
 
 

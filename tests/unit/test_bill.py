@@ -109,9 +109,11 @@ async def test_every_unit_has_its_fate(tmp_path: Path) -> None:
         rows["d5"].flat()
     )
     assert said == [
-        "bill of a, convert: 2.666667 units for 4 documents "
-        "(1 of them guessed: one a document), 2.333333 wasted, "
-        "4 possibly spent, 2 reserved, at 0.1: 0.50 to 1.10 EUR",
+        (
+            "bill of a, convert: 2.666667 units for 4 documents "
+            "(1 of them guessed: one a document), 2.333333 wasted, "
+            "4 possibly spent, 2 reserved, at 0.1: 0.50 to 1.10 EUR"
+        ),
         "budget: 1.20 of 20.00 EUR spent or reserved",
     ]
     assert fields["budget"] == {"limit": 20, "currency": "EUR", "taken": D("1.2")}
@@ -154,8 +156,10 @@ async def test_balances_stand_beside_the_bill(tmp_path: Path) -> None:
     with View(path) as view:
         bill = view.bill()
     assert list(balance_lines({"a": 100.0, "b": 7.0}, {"a": 94.0}, bill)) == [
-        "account a: 100 units were left at the start, 94 are now: 6 fewer; "
-        "the bill of this run says 5 to 11",
+        (
+            "account a: 100 units were left at the start, 94 are now: 6 fewer; "
+            "the bill of this run says 5 to 11"
+        ),
         "account b: 7 units were left at the start",
     ]
 

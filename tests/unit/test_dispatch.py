@@ -341,3 +341,25 @@ async def test_documents_that_fit_travel_in_one_job() -> None:
     await scene.run()
     assert sorted(scene.told) == [each.id for each in documents]
     assert scene.carrier.order == ["small000", "small003", "small005", "small008"]
+
+
+async def test_what_was_left_is_taken_up_in_pages() -> None:
+    """However much was left: no more is known at once than the account may hold."""
+    scene = Scene(*small(900), limits=Limits(width=2, jobs=300))
+    left = [Work(scene.job((each,)), Progress()) for each in small(900)[:700]]
+    for work in left:
+        await scene.ledger.intend(work.job, work.progress)
+    asked: list[int] = []
+    known: list[int] = []
+
+    async def page(limit: int) -> Sequence[Work]:
+        asked.append(limit)
+        await scene.clock.sleep(0.5)
+        known.append(scene.dispatcher.active + scene.dispatcher.waiting)
+        given, left[:limit] = left[:limit], []
+        return given
+
+    await asyncio.wait_for(scene.clock.run(scene.dispatcher.run(page)), 15)
+    assert scene.carrier.order == [each.id for each in small(900)]
+    assert asked == [256] * 4
+    assert max(known) < 300

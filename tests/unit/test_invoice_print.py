@@ -175,6 +175,27 @@ def test_what_is_not_taxed_says_why_and_shows_no_rate() -> None:
     assert [each["kind"] for each in page["totals"]] == ["due"]
 
 
+def test_tax_is_told_in_the_currency_of_the_tax_office_too() -> None:
+    """With the rate of exchange; by rate where there are several."""
+    more = {"tax_currency": "CHF", "tax_currency_rate": "0.9512", "language": "de-CH"}
+    two = bill(line("1000.00"), line("100.00", 7), **more)
+    rows = printed(read(two))["totals"]
+    assert [(each["label"], each["value"]) for each in rows[-4:]] == [
+        ("1 EUR = 0.9512 CHF", ""),
+        ("MWST in CHF · 19%", "180.73"),
+        ("MWST in CHF · 7%", "6.66"),
+        ("MWST in CHF", "187.39"),
+    ]
+    rows = printed(read(bill(line("1000.00"), **more)))["totals"]
+    assert [each["value"] for each in rows[-2:]] == ["", "180.73"]
+
+
+def test_who_is_paid_is_named() -> None:
+    """A factor stands before the account."""
+    page = printed(read(bill(payee={"name": "Factor AG"}, payment={"bank": "B"})))
+    assert page["payment"] == [["Payee", "Factor AG"], ["Bank", "B"]]
+
+
 def test_a_credit_note_shows_no_account() -> None:
     """Payment that all documents of a batch share must not ask for money here."""
     shared = {

@@ -73,6 +73,13 @@ def test_a_credit_note_asks_for_nothing() -> None:
     assert _code(bills.credit_note() | {"payment": ACCOUNT}) is None
 
 
+def test_a_factor_is_paid_in_the_seller_s_place() -> None:
+    """Where no holder of the account is named."""
+    code = _code(bill(payment=ACCOUNT, payee={"name": "Factor AG"}))
+    assert code is not None
+    assert code.payload.split("\n")[5] == "Factor AG"
+
+
 def test_a_transfer_by_its_code_has_one() -> None:
     """58 is a SEPA credit transfer."""
     assert _code(bill(payment={**ACCOUNT, "means": "58"})) is not None
@@ -176,6 +183,7 @@ def test_references_that_a_bank_would_send_back_are_faults(
         ({"payment": {"iban": PLAIN_SWISS}}, "epc", "payment.bic"),
         ({"payment": {**ACCOUNT, "bic": "ABC"}}, "epc", "payment.bic"),
         ({"lines": [line("0")], "payment": ACCOUNT}, "epc", "lines"),
+        ({"payee": {"name": "F"}, "payment": {"iban": PLAIN_SWISS}}, "swiss", "payee"),
     ],
 )
 def test_a_code_that_is_wanted_and_cannot_be_is_a_fault(

@@ -22,11 +22,15 @@ async def get_job(request: web.Request) -> web.Response:
     """``GET /v1/jobs/{id}``."""
     desk, name = request.app[CONTEXT].desk, job_id(request)
     try:
-        return show(request, await desk.look(desk.find(name)))
+        job = await desk.look(desk.find(name))
     except Problem:
         if desk.is_receiving(name):
             return answer({"id": name, "state": JobState.RECEIVING})
         raise
+    if desk.has_no_room and job.state in (JobState.QUEUED, JobState.RUNNING):
+        why = "the job is accepted, and waits for room on the service's disk"
+        raise Problem("disk_full", why)
+    return show(request, job)
 
 
 async def list_jobs(request: web.Request) -> web.Response:

@@ -40,7 +40,11 @@ async def _submit(request: web.Request, name: str) -> web.StreamResponse:
         job = await _accept(request, context, name, chosen)
     if chosen is Mode.ASYNC:
         return show(request, job, 202)
-    return await _finished(request, await context.desk.ended(name))
+    job = await context.desk.ended(name, may_leave=True)
+    # What finds no room now is accepted all the same: it is asked for as an async job.
+    return (
+        await _finished(request, job) if job.state.is_ended else show(request, job, 202)
+    )
 
 
 async def _create(request: web.Request, context: Context, name: str) -> Job:

@@ -6,6 +6,7 @@ its standard input.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ CONVERTERS: Mapping[str, str] = {
     "zip": "pack",
     "look": "look",
 }
+
+_NO_ROOM = ("no space left on device", "os error 28", "quota exceeded", "os error 122")
 
 
 def main(argv: list[str]) -> None:
@@ -77,11 +80,21 @@ def done(line: bytes, bench: Bench) -> Answer:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 -- a Rust panic is no Exception
+        if _found_no_room(error):
+            return Answer(code="disk_full", message="no room for the result")
         message = f"{task.call}: {type(error).__name__}: {error}"
         message = _private(message, task)[:500]
         return Answer(code="render_failed", message=message, spent=True)
     assert isinstance(answer, Answer)  # noqa: S101 -- of our own modules
     return answer
+
+
+def _found_no_room(error: BaseException) -> bool:
+    """Whether the disk is full; a library of another language says so in words."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    words = str(error).lower()
+    return any(each in words for each in _NO_ROOM)
 
 
 def _private(message: str, task: Task) -> str:
