@@ -57,14 +57,16 @@ class Work:
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
     last word of a webhook about it; ``linked`` is when its links to upload to were
-    asked for; ``has_room`` says that room to send all of its inputs is held; ``met``
-    and ``doubted`` say since when this run knows the job, and its intent.
+    asked for; ``floor`` are the tries before the first of several questions of one
+    lookup; ``has_room`` says that room to send all of its inputs is held; ``met`` and
+    ``doubted`` say since when this run knows the job, and its intent.
     """
 
     job: Job
     progress: Progress
     intended: float | None = None
     attempts: int = 0
+    floor: int = 0
     waited: float = 0.0
     echo: Echo | None = None
     linked: float | None = None

@@ -317,15 +317,6 @@ WORDS: dict[str, tuple[str, str, str, str, str, str, str]] = {
         "未稅合計",
     ),
     "tax": ("VAT", "Umsatzsteuer", "TVA", "IVA", "消費税", "增值税", "營業稅"),
-    "tax_included": (
-        "VAT included",
-        "Enthaltene Umsatzsteuer",
-        "Dont TVA",
-        "IVA incluido",
-        "うち消費税",
-        "其中增值税",
-        "內含營業稅",
-    ),
     "tax_in": (
         "VAT in {0}",
         "Umsatzsteuer in {0}",
@@ -334,6 +325,15 @@ WORDS: dict[str, tuple[str, str, str, str, str, str, str]] = {
         "消費税（{0}）",
         "增值税（{0}）",
         "營業稅（{0}）",
+    ),
+    "tax_included": (
+        "VAT included",
+        "Enthaltene Umsatzsteuer",
+        "Dont TVA",
+        "IVA incluido",
+        "うち消費税",
+        "其中增值税",
+        "內含營業稅",
     ),
     "total": (
         "Total",

@@ -55,7 +55,7 @@ def _row(page: Page, line_sum: LineSum) -> dict[str, Any]:
     return {
         "id": line_sum.id,
         "name": soft(line.name),
-        "name_ems": _ems(line.name) + 0.3,
+        "name_ems": _roomy(line.name),
         "is_plain": line.name.isascii() and not is_marked,
         "mark": page.mark if is_marked else "",
         "details": list(_details(page, line_sum)),
@@ -106,6 +106,11 @@ def _adjusted(page: Page, part: Part, sign: int) -> str:
 def _ems(text: str) -> float:
     """About how wide a text is set, in ems."""
     return round(sum(map(_em, text)), 2)
+
+
+def _roomy(text: str) -> float:
+    """How wide a name is set, with a little room."""
+    return _ems(text) + 0.3
 
 
 def _em(character: str) -> float:

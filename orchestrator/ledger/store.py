@@ -364,9 +364,9 @@ class Store:
         """Jobs that were left at other accounts than these."""
         return stranded(self._reader, accounts)
 
-    def committed(self) -> list[bill.Committed]:
-        """What jobs have cost, or may have cost, over all runs of the batch."""
-        return bill.committed(self._reader)
+    def committed(self, free: Collection[str]) -> list[bill.Committed]:
+        """What jobs cost, or may have cost, over all runs; not of free accounts."""
+        return bill.committed(self._reader, free)
 
     def is_trusted(self, account: str) -> bool:
         """Whether a lookup of one of our own ids was ever answered positively."""

@@ -207,16 +207,17 @@ class View:
 
     def bill(self) -> list[bills.Line]:
         """What accounts charged or may have charged; free ones are left out."""
-        free = self.terms().free
-        return [each for each in bills.bill(self._db) if each.account not in free]
+        return bills.bill(self._db, self.terms().free)
 
     def terms(self) -> bills.Terms:
         """Prices and budget as the last run knew them."""
         return bills.terms(self._db)
 
     def taken(self) -> Decimal:
-        """What is taken of the budget, in its measure."""
-        return bills.taken(bills.committed(self._db), self.terms())
+        """What is taken of the budget, in its measure; 0 where there is none."""
+        said = self.terms()
+        rows = bills.committed(self._db, said.free) if said.limit is not None else ()
+        return bills.taken(rows, said)
 
     def in_flight(self) -> dict[str, int]:
         """Number of jobs that carry open documents, or are to be deleted, by phase."""

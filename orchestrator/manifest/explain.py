@@ -9,16 +9,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.manifest.compose import Mark, Spot, find
+from orchestrator.manifest.data_shape import Column, Number
 from orchestrator.manifest.faults import listed, near, shown
 from orchestrator.manifest.schema import (
     Account,
     Budget,
-    Column,
     Defaults,
     Limits,
     Manifest,
     Modes,
-    Number,
     StopAt,
     Webhooks,
 )

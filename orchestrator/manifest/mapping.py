@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import Place
-from orchestrator.manifest import schema
 from orchestrator.manifest.convert import (
     Convert,
     FormError,
@@ -23,6 +22,7 @@ from orchestrator.manifest.convert import (
     stripped,
     words_form,
 )
+from orchestrator.manifest.data_shape import Column
 from orchestrator.manifest.draft import At, look
 from orchestrator.manifest.faults import Faults, Flawed, listed, near, shown
 from orchestrator.manifest.row import Row
@@ -59,9 +59,7 @@ class Source:
         return EACH in self.steps
 
 
-def sources_of(
-    said: Mapping[str, schema.Column], at: At, faults: Faults
-) -> list[Source]:
+def sources_of(said: Mapping[str, Column], at: At, faults: Faults) -> list[Source]:
     """Read a mapping.
 
     Raises:
@@ -87,11 +85,11 @@ def dotted(columns: Iterable[str], at: At, faults: Faults) -> list[Source]:
     Raises:
         Flawed: a name is none.
     """
-    named = {x: schema.Column.model_validate({"column": x}) for x in columns}
+    named = {x: Column.model_validate({"column": x}) for x in columns}
     return sources_of(named, at, faults)
 
 
-def _source(target: str, spec: schema.Column) -> Source:
+def _source(target: str, spec: Column) -> Source:
     steps = _steps(target)
     is_constant = "value" in spec.model_fields_set
     if is_constant == (spec.column is not None):

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 MANIFESTS = command.ROOT / "manifests"
 QUICKSTART = "01-quickstart.yaml"
 BULK = "02-bulk-invoices.yaml"
+FROM_CSV = "04-invoices-from-csv.yaml"
 BY_SIZE = "03-modes-by-size.yaml"
 MB = 1_000_000
 
@@ -292,3 +293,49 @@ def sampled(engine: psutil.Process) -> Iterator[tuple[str, int]]:
         yield "engine", engine.memory_info().rss
         for child in engine.children():
             yield "service", child.memory_info().rss
+
+
+# The fourth manifest: numbers from a series, data from a shop's CSV file.
+
+
+def test_invoices_out_of_a_csv_file_get_their_numbers(samples: Path) -> None:
+    """In the order of the file; what was delivered does not change unnoticed."""
+    ended = run(samples, "run", FROM_CSV)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "numbers KK-2026-01001 to KK-2026-01004 (4 new)" in ended.stdout
+    made = sorted((samples / "out" / "march").glob("*.pdf"))
+    assert [each.stem for each in made] == [f"KK-2026-0100{n}" for n in range(1, 5)]
+    (first,) = pages(made[0])
+    for text in ("KK-2026-01001", "Café Immergrün", "442,99", "1,5 Std.", "1. April"):
+        assert text in first
+    listed = run(samples, "numbers", "list", "numbers.sqlite", "--json")
+    states = {x["document"]: x["state"] for x in command.objects(listed.stdout)}
+    assert states == {f"A-310{n}": "delivered" for n in range(1, 5)}
+
+    sales = samples / "data" / "sales.csv"
+    text = sales.read_text("utf-8")
+    sales.write_text(text.replace("4.890,00", "4.990,00"), "utf-8")
+    refused = run(samples, "run", FROM_CSV)
+    assert refused.returncode == 1
+    assert "data/sales.csv:5:1: KK-2026-01002 was delivered" in refused.stderr
+    sales.write_text(text, "utf-8")
+    assert "nothing to do" in run(samples, "run", FROM_CSV).stdout
+
+    voided = ("numbers", "void", "numbers.sqlite", "KK-2026-01002", "--reason", "typo")
+    assert run(samples, *voided).returncode == 1
+    assert run(samples, *voided, "--delivered").returncode == 0
+    assert run(samples, "run", FROM_CSV).returncode == 0
+    assert (samples / "out" / "march" / "KK-2026-01005.pdf").exists()
+    checked = run(samples, "numbers", "check", "numbers.sqlite")
+    assert checked.returncode == 0
+    assert "KK-2026-01002: void since" in checked.stdout
+    assert "no gap without an explanation" in checked.stdout
+
+
+def test_a_rehearsal_takes_no_number(samples: Path) -> None:
+    """It shows the pages with the numbers that they would get."""
+    ended = run(samples, "run", "--rehearse", FROM_CSV)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert not (samples / "numbers.sqlite").exists()
+    folder = samples / "04-invoices-from-csv.rehearsal"
+    assert len(list(folder.rglob("KK-2026-0100*.pdf"))) == 4

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.batch.api import load_manifest, opened, plan_batch
+from orchestrator.batch.api import load_manifest, opened, plan_batch, run_batch
 from orchestrator.errors import ManifestError
-from orchestrator.ledger.numbers import Numbered, numbers
-from orchestrator.model import Document
+from orchestrator.ledger.numbers import Numbered, Standing, numbers, settle
+from orchestrator.model import Document, State
 from tests.bills import bill
 
 ROOT = Path(__file__).parents[2]
@@ -143,3 +143,89 @@ def test_a_faulty_manifest_reserves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ManifestError), opened(load_manifest(manifest)):
         pass
     assert not (tmp_path / "numbers.sqlite").exists()
+
+
+def test_a_split_batch_has_the_same_documents(tmp_path: Path) -> None:
+    """Two manifests one after the other, or one with all: the same data and hashes."""
+    whole = merged(write(tmp_path / "whole", "all", 10))
+    text = (tmp_path / "whole" / "all.jsonl").read_text()
+    halves = []
+    for name, rows in (("first", slice(0, 4)), ("second", slice(4, None))):
+        manifest = write(tmp_path / "parts", name, 0)
+        part = "".join(text.splitlines(keepends=True)[rows])
+        (tmp_path / "parts" / f"{name}.jsonl").write_text(part)
+        halves += merged(manifest)
+    assert len(whole) == len(halves) == 10
+    for one, other in zip(whole, halves, strict=True):
+        assert one.params == other.params
+        assert Path(one.output).name == Path(other.output).name
+
+
+BY_NUMBER = """version: 1
+documents:
+- {rows: r.jsonl, id: "{number}-{buyer.name}", design: invoice@1}
+"""
+
+
+def given(folder: Path, *numbered: tuple[str, str, str]) -> Path:
+    """Invoices with numbers in the data: number, seller, buyer."""
+    rows = []
+    for number, seller, buyer in numbered:
+        params = bill(number=number)
+        params["seller"]["name"] = seller
+        params["buyer"]["name"] = buyer
+        rows.append(json.dumps(params) + "\n")
+    (folder / "r.jsonl").write_text("".join(rows))
+    (folder / "m.yaml").write_text(BY_NUMBER)
+    return folder / "m.yaml"
+
+
+def test_an_issuer_never_uses_a_number_twice(tmp_path: Path) -> None:
+    """Whatever the ids are; two issuers may have the same number."""
+    manifest = given(
+        tmp_path, ("1", "S", "a"), ("1", "T", "a2"), ("1", "S", "b"), ("2", "S", "c")
+    )
+    with pytest.raises(ManifestError) as wrong:
+        plan_batch(load_manifest(manifest))
+    (fault,) = wrong.value.faults
+    assert fault.place.line == 3
+    assert "the number 1 is taken; the other is at" in fault.message
+    assert fault.message.endswith("r.jsonl:1:1 [E_DUPLICATE_NUMBER]")
+
+
+async def test_a_number_of_an_earlier_run_is_not_used_again(tmp_path: Path) -> None:
+    """Its document is gone from the manifest, its page is not gone from the world."""
+    async for verdict in run_batch(load_manifest(given(tmp_path, ("1", "S", "a")))):
+        assert verdict.state is State.DONE
+    manifest = given(tmp_path, ("1", "S", "b"))
+    with pytest.raises(ManifestError, match="1 was used for 1-a in an earlier run"):
+        plan_batch(load_manifest(manifest))
+    assert plan_batch(load_manifest(given(tmp_path, ("2", "S", "b")))).new == 1
+
+
+async def test_a_number_is_delivered_when_its_page_is(tmp_path: Path) -> None:
+    """And not by a page that the same document had before it was numbered."""
+    manifest = write(tmp_path, "march", 2)
+    text = manifest.read_text()
+    plain = text.replace("{number}", "{id}").replace("  number: {", "  x: {")
+    plain = "".join(x for x in plain.splitlines(keepends=True) if "  x: {" not in x)
+    rows = tmp_path / "march.jsonl"
+    bare = rows.read_text()
+    rows.write_text(bare.replace('{"issue_date"', '{"number": "X-1", "issue_date"', 1))
+    lines = rows.read_text().splitlines(keepends=True)
+    lines[1] = lines[1].replace('{"issue_date"', '{"number": "X-2", "issue_date"', 1)
+    rows.write_text("".join(lines))
+    manifest.write_text(plain)
+    async for verdict in run_batch(load_manifest(manifest)):
+        assert verdict.state is State.DONE
+    rows.write_text(bare)
+    manifest.write_text(text)
+    killed = process(manifest, "before the ledger")
+    assert killed.wait(timeout=30) == -signal.SIGKILL
+    killed.communicate()
+    ledger = tmp_path / "march.batch" / "ledger.sqlite"
+    settle(tmp_path / "numbers.sqlite", "march", ledger, 1.0)
+    assert {each.state for each in every(tmp_path)} == {Standing.RESERVED}
+    async for verdict in run_batch(load_manifest(manifest)):
+        assert verdict.state is State.DONE
+    assert {each.state for each in every(tmp_path)} == {Standing.DELIVERED}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator import invoices
-from tests.bills import bill, computed, line
+from orchestrator.invoices.printed import printed
+from tests.bills import bill, computed, line, read
 
 
 def _sums(params: dict[str, Any]) -> tuple[str, str, str]:
@@ -186,6 +187,27 @@ def test_tax_is_told_in_the_currency_of_the_tax_office(
     assert [(x.code, x.expected) for x in invoices.check(wrong)] == [
         ("E_TAX_CONVERTED", str(done.total))
     ]
+
+
+def test_the_page_tells_both_taxes_and_the_payee() -> None:
+    """What is printed of each rate sums to what is printed of all."""
+    params = bill(
+        line("230.15"),
+        line("17.80", 7),
+        language="de",
+        tax_currency="PLN",
+        tax_currency_rate="4.2755",
+        payee={"name": "Factoring AG"},
+    )
+    page = printed(read(params))
+    notes = [(x["label"], x["value"]) for x in page["totals"] if x["kind"] == "note"]
+    assert notes == [
+        ("1 EUR = 4,2755 PLN", ""),
+        ("Umsatzsteuer in PLN · 19\xa0%", "186,97"),
+        ("Umsatzsteuer in PLN · 7\xa0%", "5,34"),
+        ("Umsatzsteuer in PLN", "192,31"),
+    ]
+    assert ["Zahlungsempfänger", "Factoring AG"] in page["payment"]
 
 
 def test_tax_in_yen_has_no_fractions() -> None:

@@ -104,6 +104,16 @@ def test_who_is_overtaken_looks_again(store: Path) -> None:
         assert [each.document for each in found.every()] == ["x", "a"]
 
 
+def test_a_gap_that_others_left_is_not_filled_unseen(store: Path) -> None:
+    """Numbers stay in the order of their reservation."""
+    lax = Series("KK", "KK-{year}-{n:05}", may_skip=True)
+    with Register(store, "slow", never) as slow:
+        slow.number(KK, "a", IN_MARCH, PLACE)
+        ask(store, "x", batch="quick", series=lax, number="KK-2026-01005")
+        with pytest.raises(Overtaken):
+            slow.reserve(2.0)
+
+
 def test_a_void_number_seen_before_it_was_void_is_not_kept(store: Path) -> None:
     """Between the look and the reservation somebody declares it void."""
     ask(store, "a")

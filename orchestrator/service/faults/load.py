@@ -19,7 +19,8 @@ from orchestrator.errors import Place, UsageError
 from orchestrator.manifest.compose import Marks, Spot, find
 from orchestrator.manifest.explain import explain
 from orchestrator.manifest.faults import Faults, listed, near, shown
-from orchestrator.manifest.schema import Count, Shape, Word, wrong
+from orchestrator.manifest.schema import Count
+from orchestrator.manifest.shape import Shape, Word, wrong
 from orchestrator.manifest.walk import Head, Walk
 from orchestrator.service.faults.phases import DIALECTS
 from orchestrator.service.faults.script import (
