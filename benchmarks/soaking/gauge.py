@@ -50,7 +50,9 @@ class Gauge:
             self.samples.append(sample)
 
     def marks(self) -> list[Mark]:
-        """What was used before each mark that was reached."""
+        """What was used before each mark that was reached, and at the end."""
+        furthest = round(max((each.percent for each in self.samples), default=0))
+        reached = [each for each in MARKS if each < furthest]
         return [
             Mark(
                 percent,
@@ -58,7 +60,7 @@ class Gauge:
                 median(each.service for each in near),
                 median(each.converters for each in near),
             )
-            for percent in MARKS
+            for percent in (*reached, furthest)
             if (near := self._before(percent))
         ]
 
