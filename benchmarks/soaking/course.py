@@ -74,7 +74,8 @@ class Course:
             # In the middle of reading, comparing, looking up.
             self.marks.popleft()
             if run.wait(self.luck.uniform(0.05, 5.0)) is None:
-                return self._kill(run)
+                self.kills += run.kill()
+                return None
         return self._watched(run)
 
     def _watched(self, run: parts.Part) -> int | None:
@@ -84,13 +85,11 @@ class Course:
             if self.marks and self.settled >= self.marks[0]:
                 self.marks.popleft()
                 if run.wait(self.luck.uniform(0.0, pause)) is None:
-                    return self._kill(run)
+                    self.kills += run.kill()
+                return None
             if time.monotonic() > self.until:
                 return self._stop(run)
         return code
-
-    def _kill(self, run: parts.Part) -> None:
-        self.kills += run.kill()
 
     def _stop(self, run: parts.Part) -> int | None:
         """Have it finish what is in flight, and start nothing new."""

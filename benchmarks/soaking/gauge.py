@@ -51,7 +51,9 @@ class Gauge:
 
     def marks(self) -> list[Mark]:
         """What was used before each mark that was reached, and at the end."""
-        furthest = round(max((each.percent for each in self.samples), default=0))
+        last = max((each.percent for each in self.samples), default=0.0)
+        # Nobody can look at a run that has ended.
+        furthest = 100 if last > 100 - WINDOW else round(last)
         reached = [each for each in MARKS if each < furthest]
         return [
             Mark(
