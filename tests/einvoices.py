@@ -92,7 +92,7 @@ def rich() -> dict[str, Any]:
                 "name": "Ann",
                 "phone": "+49 30 12345",
                 "email": "ann@a.example",
-                "web": "a.example",
+                "web": "shop.example",
             },
         ),
         buyer=party("Käufer AG", trading_name="Kauf"),
@@ -109,7 +109,7 @@ def rich() -> dict[str, Any]:
             "project": "P-1",
             "buyer_reference": "04011000-12345-03",
             "customer_number": "K-1",
-            "delivery_notes": ["D-1", "D-2"],
+            "delivery_notes": ["LS-7", "LS-8"],
             "preceding": [
                 {"number": "OLD-1", "date": "2025-01-01"},
                 {"number": "OLD-2"},

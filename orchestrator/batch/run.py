@@ -13,7 +13,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.rehearsal import Tab
-from orchestrator.batch.spending import spending_of, terms_text
+from orchestrator.batch.spending import free_of, spending_of, terms_text
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
 from orchestrator.errors import MachineError
@@ -171,7 +171,8 @@ class Run:
 
         self._stop_at = self._batch.settings.stop_at
         said = self._batch.settings.budget
-        spending = spending_of(said, self._batch.accounts, store.committed())
+        free = free_of(self._batch.accounts)
+        spending = spending_of(said, self._batch.accounts, store.committed(free))
         await store.remember("terms", terms_text(said, self._batch.accounts))
         opening = Opening(
             self._batch,

@@ -71,6 +71,11 @@ def spending_of(
     return Spending(Budget(limit, kept, measure=measure), terms, broken)
 
 
+def free_of(accounts: Mapping[str, Account]) -> list[str]:
+    """Accounts that never charge: they are at the private service."""
+    return [name for name, each in accounts.items() if each.settings.is_private]
+
+
 def terms_text(said: BudgetSettings | None, accounts: Mapping[str, Account]) -> str:
     """Prices and budget as the ledger keeps them, for whoever reads it alone."""
     prices = {
@@ -78,7 +83,7 @@ def terms_text(said: BudgetSettings | None, accounts: Mapping[str, Account]) -> 
         for name, each in accounts.items()
         if each.settings.price is not None and not each.settings.is_private
     }
-    free = [name for name, each in accounts.items() if each.settings.is_private]
+    free = free_of(accounts)
     budget = {"limit": f"{said.limit:f}", "currency": said.currency} if said else None
     return json.dumps({"budget": budget, "prices": prices, "free": free})
 
@@ -100,13 +105,14 @@ def _units(row: Committed, terms: Terms) -> Decimal:
         return ZERO
     if row.cost is not None:
         return row.cost * row.jobs
-    most = (terms.at_most(row.operation) or ZERO) * row.documents
-    return (row.reserved or most) * row.jobs
+    if row.reserved or row.operation is None:
+        return row.reserved * row.jobs
+    return (terms.at_most(row.operation) or ZERO) * row.documents * row.jobs
 
 
 def _excess(row: Committed, terms: Terms) -> str:
     """What a job has cost beyond what is declared now, in words."""
-    most = terms.at_most(row.operation)
+    most = None if row.operation is None else terms.at_most(row.operation)
     if terms.is_free or most is None or row.cost is None:
         return ""
     if row.cost <= most * row.documents:

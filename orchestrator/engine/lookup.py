@@ -90,7 +90,13 @@ class Lookup:
 
     async def _told(self, work: Work, found: Progress) -> None:
         if found.failure is None and found.suspects:
-            work.progress = found  # the next question is about one of them
+            # The next question is about one of them: tries count for each question,
+            # and those before the first of them for the whole round.
+            if work.progress.suspects:
+                work.attempts = work.floor
+            else:
+                work.floor = work.attempts
+            work.progress = found
         elif found.failure is None:
             await self._adopt(work, found)
         elif found.failure.remedy is not Remedy.ABSENT:

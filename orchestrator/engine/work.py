@@ -57,14 +57,16 @@ class Work:
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
     last word of a webhook about it; ``linked`` is when its links to upload to were
-    asked for; ``has_room`` says that room to send all of its inputs is held; ``met``
-    and ``doubted`` say since when this run knows the job, and its intent.
+    asked for; ``floor`` are the tries before the first of several questions of one
+    lookup; ``has_room`` says that room to send all of its inputs is held; ``met`` and
+    ``doubted`` say since when this run knows the job, and its intent.
     """
 
     job: Job
     progress: Progress
     intended: float | None = None
     attempts: int = 0
+    floor: int = 0
     waited: float = 0.0
     echo: Echo | None = None
     linked: float | None = None
@@ -118,13 +120,18 @@ def is_unsent(work: Work) -> bool:
 def is_free(work: Work, failure: Failure, *, spares: bool) -> bool:
     """Whether a job that failed has provably cost nothing.
 
-    ``spares`` says that the provider does not charge for work that failed; without it,
-    a refusal of what was asked for may be the end of work that was tried.
+    ``spares`` says that the provider does not charge for work that failed. Work that
+    has results did not fail there, whatever we think of them; and a job that was
+    accepted has failed only where the provider says so. Without it, a refusal of what
+    was asked for may be the end of work that was tried.
     """
-    if work.progress.cost is not None:
+    progress = work.progress
+    if progress.cost is not None or progress.results or progress.phase is Phase.FETCH:
         return False
-    is_no_work = failure.status is None or failure.remedy is not Remedy.FAIL
-    return spares or (is_unsent(work) and is_no_work)
+    is_word = failure.remedy is Remedy.FAIL
+    if is_unsent(work):
+        return spares or failure.status is None or not is_word
+    return spares and is_word
 
 
 def without_inline(progress: Progress) -> Progress:

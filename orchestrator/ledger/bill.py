@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,25 +17,33 @@ from orchestrator.model import Operation
 UNSENT = """(job.phase IN ('submit', 'upload', 'execute') AND job.intended IS NULL)"""
 """A job for which nothing that may cost money has happened so far."""
 
+_CHARGES = "job.account NOT IN (SELECT value FROM json_each(?))"
 _COST = "max(0, job.progress->>'$.cost')"
+_ODD = "(known.reserved = 0 OR known.cost > known.reserved)"
+"""Only of these jobs it matters what they were for: the others are as declared."""
 _COMMITTED = f"""
-WITH each AS (
-  SELECT job.account AS account,
-    min(coalesce(link.spec, document.spec)->>'$.operation') AS operation,
-    count(*) AS documents, {_COST} AS cost, job.reserved AS reserved
-  FROM job JOIN job_document AS link ON link.job = job.id
-  JOIN document ON document.id = link.document
-  WHERE NOT {UNSENT}
-  GROUP BY job.id
+WITH known AS (
+  SELECT id, account, {_COST} AS cost, reserved FROM job
+  WHERE NOT {UNSENT} AND {_CHARGES}
+), each AS (
+  SELECT account, cost, reserved,
+    CASE WHEN {_ODD} THEN (
+      SELECT min(coalesce(link.spec, document.spec)->>'$.operation')
+      FROM job_document AS link JOIN document ON document.id = link.document
+      WHERE link.job = known.id) END AS operation,
+    CASE WHEN {_ODD} THEN (
+      SELECT count(*) FROM job_document AS link WHERE link.job = known.id
+    ) ELSE 1 END AS documents
+  FROM known
 )
 SELECT account, operation, documents, cost, reserved, count(*) FROM each
 GROUP BY account, operation, documents, cost, reserved
 """  # noqa: S608  # constants of this module
 _BILL = f"""
-WITH size AS (SELECT job, count(*) AS n FROM job_document GROUP BY job),
-each AS (
+WITH each AS (
   SELECT job.account AS account, document.spec->>'$.operation' AS operation,
-    size.n AS n, {_COST} AS cost, job.reserved AS reserved,
+    (SELECT count(*) FROM job_document AS other WHERE other.job = job.id) AS n,
+    {_COST} AS cost, job.reserved AS reserved,
     document.job = job.id AS is_current,
     CASE
       WHEN document.job = job.id AND document.state IN ('done', 'missing')
@@ -49,9 +57,8 @@ each AS (
         AND event.document = document.id AND event.kind = 'done') THEN 'spent'
       ELSE 'wasted' END AS fate
   FROM job JOIN job_document AS link ON link.job = job.id
-  JOIN size ON size.job = job.id
   JOIN document ON document.id = link.document
-  WHERE NOT {UNSENT}
+  WHERE NOT {UNSENT} AND {_CHARGES}
 )
 SELECT account, operation, fate, n, cost, reserved, is_current, count(*) FROM each
 GROUP BY account, operation, fate, n, cost, reserved, is_current
@@ -94,11 +101,12 @@ class Terms:
 class Committed:
     """Some jobs of one kind: ``cost`` and ``reserved`` are units of each of them.
 
-    ``cost`` is ``None`` where nobody told it; ``documents`` are those of each job.
+    ``cost`` is ``None`` where nobody told it; ``documents`` are those of each job, and
+    ``operation`` is ``None`` where the job cost no more than was reserved for it.
     """
 
     account: str
-    operation: Operation
+    operation: Operation | None
     documents: int
     cost: Decimal | None
     reserved: Decimal
@@ -207,19 +215,24 @@ def of_document(found: str) -> tuple[Decimal, Decimal]:
     return told, possible
 
 
-def committed(connection: sqlite3.Connection) -> list[Committed]:
-    """What jobs cost or may have cost; those that never left are not among them."""
+def committed(
+    connection: sqlite3.Connection, free: Collection[str] = ()
+) -> list[Committed]:
+    """What jobs cost or may have cost; those that never left are not among them.
+
+    Accounts in ``free`` are left out.
+    """
     return [
         Committed(
             account,
-            Operation(operation),
+            Operation(operation) if operation else None,
             documents,
             _told(cost),
             exact(reserved),
             jobs,
         )
         for account, operation, documents, cost, reserved, jobs in connection.execute(
-            _COMMITTED
+            _COMMITTED, (json.dumps(list(free)),)
         )
     ]
 
@@ -230,13 +243,13 @@ def unsent(connection: sqlite3.Connection) -> list[tuple[str, Operation, int]]:
     return [(account, Operation(what), count) for account, what, count in rows]
 
 
-def bill(connection: sqlite3.Connection) -> list[Line]:
+def bill(connection: sqlite3.Connection, free: Collection[str] = ()) -> list[Line]:
     """What every account charged or may have charged, by kind of work.
 
-    The cost of a job is shared evenly by its documents.
+    Accounts in ``free`` are left out; documents of a job share its cost evenly.
     """
     lines: dict[tuple[str, str], Line] = {}
-    rows = connection.execute(_BILL)
+    rows = connection.execute(_BILL, (json.dumps(list(free)),))
     for account, operation, fate, n, cost, reserved, is_current, count in rows:
         line = lines.setdefault((account, operation), Line(account, operation))
         share = None if cost is None else exact(cost) * count / n

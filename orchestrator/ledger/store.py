@@ -26,7 +26,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
@@ -96,6 +96,7 @@ class Store:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ended = False
+        self._reading = threading.Lock()
         self.commits = 0
         self.rows = 0
 
@@ -118,7 +119,13 @@ class Store:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
         self._connection.close()
-        self._reader.close()
+        await asyncio.to_thread(self._close_reader)
+
+    def _close_reader(self) -> None:
+        # A run that was stopped leaves a thread behind that still reads a page: SQLite
+        # does not bear it that its connection is closed meanwhile.
+        with self._reading:
+            self._reader.close()
 
     # What the engine calls...
 
@@ -282,13 +289,20 @@ class Store:
         if after is not None:
             where = "AND (priority < ? OR (priority = ? AND n > ?))"
             bound = (after[0], after[0], after[1])
-        rows = self._reader.execute(
+        query = (
             "SELECT spec FROM document WHERE account = ? AND large = ? "  # noqa: S608  # the only insertion is a constant
             f"AND state = 'open' AND job IS NULL {where} "
-            "ORDER BY priority DESC, n LIMIT ?",
-            (account, int(large), *bound, limit),
+            "ORDER BY priority DESC, n LIMIT ?"
         )
+        rows = self._page(query, account, int(large), *bound, limit)
         return [record.document(spec) for (spec,) in rows]
+
+    def _page(self, query: str, *bound: object) -> list[Any]:
+        """Read, in whatever thread; nothing any more once the ledger is closed."""
+        with self._reading:
+            if self._ended:
+                return []
+            return self._reader.execute(query, bound).fetchall()
 
     def open_jobs(self, account: str) -> list[Left]:
         """All jobs that a former run left, oldest first; see ``left``."""
@@ -318,7 +332,7 @@ class Store:
         is until the user opens its documents again.
         """
         start = (after.created, after.id) if after else (float("-inf"), "")
-        rows = self._reader.execute(_LEFT_PAGE, (account, *start, limit)).fetchall()
+        rows = self._page(_LEFT_PAGE, account, *start, limit)
         carried = self._carried([row[0] for row in rows])
         found: list[Left] = []
         for id_, mode, created, callback, progress, intended, reserved in rows:
@@ -330,7 +344,7 @@ class Store:
 
     def _carried(self, jobs: Sequence[str]) -> dict[str, _Carried]:
         """The documents of jobs, and the places of those that are not theirs now."""
-        rows = self._reader.execute(_CARRIED, (record.text(jobs),))
+        rows = self._page(_CARRIED, record.text(jobs))
         found: dict[str, _Carried] = dict.fromkeys(jobs, ((), frozenset()))
         for job, spec, is_gone in rows:
             documents, gone = found[job]
@@ -350,9 +364,9 @@ class Store:
         """Jobs that were left at other accounts than these."""
         return stranded(self._reader, accounts)
 
-    def committed(self) -> list[bill.Committed]:
-        """What jobs have cost, or may have cost, over all runs of the batch."""
-        return bill.committed(self._reader)
+    def committed(self, free: Collection[str]) -> list[bill.Committed]:
+        """What jobs cost, or may have cost, over all runs; not of free accounts."""
+        return bill.committed(self._reader, free)
 
     def is_trusted(self, account: str) -> bool:
         """Whether a lookup of one of our own ids was ever answered positively."""

@@ -34,7 +34,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.testing import ManualClock, MemoryOutputs
-from tests.model import document, job_of
+from tests.model import World, document, job_of
 
 LOST = Failure("reset", "the connection broke", Blame.NETWORK, Remedy.DOUBT)
 MADE = Output("/out/x.pdf", 3, "0" * 64)
@@ -227,6 +227,24 @@ async def test_the_others_of_a_job_stay_with_it(
     with Proof(path) as proof:
         proof.bill()
         assert list(proof.deviations()) == []
+
+
+async def test_a_job_that_somebody_left_is_not_sent_again(tmp_path: Path) -> None:
+    """It would pay for what was decided; the others are in doubt, and not billed."""
+    path = tmp_path / "ledger.sqlite"
+    few = tuple(document(name, n=n) for n, name in enumerate("ab"))
+    staged(path, *few)
+    whole = replace(job_of(few[0]), documents=few)
+    async with Store(path, ManualClock()) as store:
+        world = World(store)
+        job = replace(whole, withdrawn=frozenset({1}))
+        await store.advance(whole, Progress())
+        (verdict,) = await world.carry(world.driver(), Work(job, Progress()))
+        assert (verdict.document.id, verdict.state) == ("a", State.IN_DOUBT)
+        assert verdict.failure is not None
+        assert verdict.failure.code == "withdrawn"
+        assert not world.service.bill
+    assert states(path) == {"a": "in_doubt", "b": "open"}
 
 
 async def test_a_late_end_of_the_whole_job_spares_what_was_decided(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -481,6 +483,27 @@ async def test_what_is_done_does_not_wait_for_its_job(batch: Batch) -> None:
         assert progress.phase is Phase.FETCH
         assert left.withdrawn == {0}
         assert [each.id for _, each in left.own()] == ["d1"]
+
+
+async def test_a_page_that_is_being_read_outlives_the_end(tmp_path: Path) -> None:
+    """A stopped run closes the ledger while a thread still reads: both end well."""
+    path = tmp_path / "ledger.sqlite"
+    Batch(path).merge(*(document(f"d{n}") for n in range(300)))
+    reads, goes_on = threading.Event(), threading.Event()
+
+    def hold() -> int:
+        reads.set()
+        goes_on.wait(5)
+        return 0
+
+    async with Store(path, ManualClock()) as store:
+        store._reader.set_progress_handler(hold, 10)
+        read = partial(store.open_documents, "a", large=False, after=None, limit=300)
+        page = asyncio.create_task(asyncio.to_thread(read))
+        await asyncio.to_thread(reads.wait, 5)
+        asyncio.get_running_loop().call_later(0.2, goes_on.set)
+    assert len(await page) == 300
+    assert store.open_documents("a", large=False, after=None, limit=9) == []
 
 
 async def test_many_jobs_that_were_left_are_read_in_pages(tmp_path: Path) -> None:

@@ -147,6 +147,19 @@ def test_no_row_is_split() -> None:
         assert f"Ende{n}x" in pages[place]
 
 
+@pytest.mark.parametrize("wide", ["W", "請"])
+@pytest.mark.parametrize("count", [4, 9, 14, 19])
+def test_a_page_that_is_guessed_to_fit_fits(count: int, wide: str) -> None:
+    """The widest letters, as many as may just fit: pages are as many as they say."""
+    name = " ".join([wide * 7] * 4)
+    lines = [bills.line(name=name, description=name) for _ in range(count // 2)]
+    params = bills.bill(*lines, notes=[" ".join([wide * 9] * count)])
+    params["seller"]["name"] = params["buyer"]["name"] = name
+    pages = _texts(params)
+    assert f"of {len(pages)}" in pages[-1]
+    assert "Page 1 of" in pages[0]
+
+
 @pytest.mark.parametrize("name", pictures.CASES)
 def test_pages_look_as_they_did(name: str) -> None:
     """Against small pictures; tests/pictures says how to renew them."""

@@ -54,7 +54,7 @@ from orchestrator.wire.outcome import NotSent, Unanswered
 from tests.model import Killed, Service, document, problem
 
 URL = "http://127.0.0.1:1"
-EXAMPLES = 25
+EXAMPLES = 20
 
 
 class Death:
@@ -194,7 +194,7 @@ class Batch:
         said = BudgetSettings(limit, "EUR")
         halted: list[str] = []
         async with Store(self.path, self.clock) as store:
-            spending = spending_of(said, self.accounts, store.committed())
+            spending = spending_of(said, self.accounts, store.committed(()))
             begun = spending.budget.taken
             assert self.bank.total <= begun
             self.bank.limit = max(limit, begun)
@@ -291,7 +291,7 @@ amounts = st.sampled_from([Decimal(each) for each in ("1", "0.1", "0.07", "3")])
 modes = st.sampled_from(list(Mode))
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

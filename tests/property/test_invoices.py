@@ -79,7 +79,7 @@ def test_what_is_printed_adds_up(params: dict[str, Any]) -> None:
 
 
 @given(bills, st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_order_changes_nothing_but_order(params: dict[str, Any], random: Any) -> None:
     """The same lines in another order have the same amounts."""
     shuffled = params | {"lines": random.sample(params["lines"], len(params["lines"]))}
@@ -132,7 +132,7 @@ def test_what_is_written_can_be_read(tag: str, currency: str, number: Decimal) -
     number = number.quantize(Decimal(1).scaleb(-MINOR_UNITS[currency]))
     assume(number or not number.is_signed())
     write = format_for(tag, currency)
-    symbols = write.locale.number_symbols["latn"]
+    symbols = write.marks.number_symbols["latn"]
     text = write.amount(number).replace(symbols["group"], "")
     assert _read(text.replace(symbols["decimal"], ".")) == number
 

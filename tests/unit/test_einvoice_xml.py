@@ -186,7 +186,7 @@ def test_tax_in_another_currency() -> None:
 
 
 def test_huge_numbers_are_exact() -> None:
-    """Products of more digits than a usual context has are not rounded on the way."""
+    """Products of many digits are not rounded on the way."""
     price = "999999999.123457"
     lines = [
         line(price, quantity="99999.999999", allowances=[{"reason": "r", "percent": 1}])

@@ -124,6 +124,29 @@ def test_ids_of_convertapi_are_known_as_ours() -> None:
     assert not is_ours(job, "another-id-that-it-made")
 
 
+def lookup_of(book: MemoryLedger) -> Lookup:
+    """A lookup at ConvertAPI that sends nothing."""
+    return Lookup(
+        convertapi.provider,
+        transport=None,  # type: ignore[arg-type]
+        ledger=book,
+        gates=None,  # type: ignore[arg-type]
+        clock=ManualClock(),
+        trusted=False,
+        listens=False,
+    )
+
+
+async def test_tries_count_for_each_question_of_a_lookup() -> None:
+    """A long row of suspects is no reason to give up; rounds of them are counted."""
+    lookup = lookup_of(MemoryLedger())
+    work = Work(job_of(document("d")), Progress(), attempts=2)
+    await lookup._told(work, Progress(suspects=("a", "b", "c")))
+    work.attempts += 2  # two refusals
+    await lookup._told(work, Progress(suspects=("b", "c")))
+    assert (work.attempts, work.progress.suspects) == (2, ("b", "c"))
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "is_trusted"),
     [
@@ -138,15 +161,7 @@ async def test_only_a_good_poll_of_convertapi_counts(
 ) -> None:
     """404 and 503 go on as polls, and show nothing."""
     job, book = job_of(document("d"), 7), MemoryLedger()
-    lookup = Lookup(
-        convertapi.provider,
-        transport=None,  # type: ignore[arg-type]  # nothing is sent
-        ledger=book,
-        gates=None,  # type: ignore[arg-type]
-        clock=ManualClock(),
-        trusted=False,
-        listens=False,
-    )
+    lookup = lookup_of(book)
     work = Work(job, Progress(handle=job.id))
     await lookup.polled(work, Response(status, headers, json.dumps({}).encode()))
     assert lookup.is_trusted is is_trusted
