@@ -22,7 +22,11 @@ TWO: Files = [
 def packed(files: Files, full: int = FULL) -> bytes:
     """The archive of some files."""
     made = io.BytesIO()
-    archive = Archive(lambda piece: made.write(piece) and None, full=full)
+
+    def write(piece: bytes) -> None:
+        made.write(piece)
+
+    archive = Archive(write, full=full)
     for name, data in files:
         pieces = [data[:5], data[5:]]
         archive.add(name, pieces, size=len(data), crc=zlib.crc32(data))
