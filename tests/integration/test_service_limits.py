@@ -140,7 +140,7 @@ async def test_a_wrong_record_is_told_where(
         ("Multipart/Form-Data ;boundary=B", 202),
         ("multipart/form-data", 400),
         ("multipart/mixed; boundary=B", 400),
-        ("application/json", 400),
+        ("text/plain", 400),
         ("", 400),
     ],
 )
