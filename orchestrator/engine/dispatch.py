@@ -359,8 +359,7 @@ class Dispatcher:
             self._starting -= 1
         if document is None:
             return None
-        # Either may have been said while the page was being read.
-        documents = () if self._is_ending() else self._affordable(document)
+        documents = self._affordable(document)
         if not documents:
             self._sending -= document.is_large
             return None
@@ -371,9 +370,13 @@ class Dispatcher:
 
     def _affordable(self, first: Document) -> tuple[Document, ...]:
         """The documents of a job as far as the budget reaches; the others go back."""
+        queue = self._large if first.is_large else self._small
+        if self._is_ending():
+            # It was said while the page was being read; who asks what is left is told.
+            queue.put_back([first])
+            return ()
         documents = self._with_fitting(first)
         count = self._till.fitting(documents)
-        queue = self._large if first.is_large else self._small
         queue.put_back(documents[count:])
         if not count and not self._till.has_hope:
             self.halt(self._till.refusal(first))

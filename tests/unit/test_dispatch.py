@@ -241,6 +241,19 @@ async def test_a_drain_that_finds_nothing_in_flight_ends() -> None:
     assert scene.told == []
 
 
+async def test_what_was_read_when_the_end_was_said_is_told() -> None:
+    """A page is on its way for all workers: none of its documents is forgotten."""
+    scene = Scene(*small(2), limits=Limits(width=3))
+    task = asyncio.create_task(scene.dispatcher.run([]))
+    await asyncio.sleep(0)
+    while not scene.dispatcher._starting:
+        await asyncio.sleep(0)
+    scene.dispatcher.halt(STOP)
+    await asyncio.wait_for(scene.clock.run(task), 5)
+    assert scene.told == []
+    assert await scene.dispatcher.has_more()
+
+
 async def test_a_bad_account_stops_at_once() -> None:
     """What is in the air ends; nothing else is begun, and all of it stays open."""
     scene = Scene(*small(100), limits=Limits(width=2))
