@@ -295,6 +295,9 @@ class Dispatcher:
     def _due(self) -> Work | None:
         """A job whose time has come; a large one also needs a place to send from."""
         while work := self._held_back() or self._watch.take():
+            if self._till.bars(work):
+                self._leave(work)
+                continue
             if not _sends_much(work):
                 return work
             if self._sending < self._places:
@@ -303,6 +306,12 @@ class Dispatcher:
                 return work
             self._held.append(work)
         return None
+
+    def _leave(self, work: Work) -> None:
+        """Let a job stay where it is, for another run."""
+        self._till.left(work)
+        self._watch.forget(work.name)
+        self._echoes.forget(work)
 
     def _held_back(self) -> Work | None:
         is_free = self._sending < self._places
