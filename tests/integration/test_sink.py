@@ -224,6 +224,17 @@ async def test_a_file_of_another_is_never_replaced(tmp_path: Path) -> None:
     assert names(tmp_path) == ["1.pdf", "2.pdf"]
 
 
+def test_what_is_in_the_way_is_known_before(tmp_path: Path) -> None:
+    """Of several outputs by the first; not where it may be replaced."""
+    one, many = job(tmp_path / "a.pdf").document, job(tmp_path / "{n:02}.png").document
+    assert FileOutputs().blocked(one) is FileOutputs().blocked(many) is None
+    (tmp_path / "a.pdf").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "01.png").write_text("mine")
+    assert FileOutputs().blocked(one) == str(tmp_path / "a.pdf")
+    assert FileOutputs().blocked(many) == str(tmp_path / "01.png")
+    assert FileOutputs(overwrite=True).blocked(one) is None
+
+
 async def test_a_folder_or_a_link_under_the_name_is_not_replaced(
     tmp_path: Path,
 ) -> None:
