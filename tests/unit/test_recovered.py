@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.work import doubt
+from orchestrator.engine.work import WITHDRAWN, doubt
+from orchestrator.errors import MachineError
+from orchestrator.ledger.decide import Decider, Decision
 from orchestrator.ledger.proof import Proof
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
@@ -77,3 +81,41 @@ async def test_what_was_never_sent_is_not_sent_as_it_was(tmp_path: Path) -> None
         assert store.open_jobs("a") == []
         (found,) = store.open_documents("a", large=False, after=None, limit=9)
     assert found.params == {"new": True}
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_ledger_that_came_or_went_is_not_merged_into(
+    *, was_there: bool, tmp_path: Path
+) -> None:
+    """Another run made it, or somebody took it away: nobody agreed to the change."""
+    path = tmp_path / "l"
+    if was_there:
+        stage(path, ONE)
+    with Stage(path) as staged:
+        staged.add(ONE)
+        staged.compare()
+        if was_there:
+            path.unlink()
+        else:
+            stage(path, document("d", params={"other": True}))
+        with pytest.raises(MachineError, match="while the manifest was read"):
+            staged.merge()
+
+
+async def test_a_job_that_was_never_sent_costs_nothing_when_it_is_closed(
+    tmp_path: Path,
+) -> None:
+    """One of its documents was withdrawn, and the other is resubmitted."""
+    path = tmp_path / "l"
+    held = replace(JOB, reserved=Decimal(3))
+    stage(path, ONE)
+    async with Store(path, CLOCK) as store:
+        await store.intend(held, Progress())
+        await store.not_sent(held, Progress(), "absent")
+        verdict = Verdict(ONE, State.IN_DOUBT, failure=WITHDRAWN)
+        await store.settle(held, Progress(), [verdict])
+    with Decider(path) as decider:
+        decider.choose(Decision.RESUBMITTED, ())
+        decider.decide(Decision.RESUBMITTED, at=5.0)
+    async with Store(path, CLOCK) as store:
+        assert [(each.cost, each.jobs) for each in store.committed(())] == [(0, 1)]
