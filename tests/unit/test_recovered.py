@@ -118,4 +118,6 @@ async def test_a_job_that_was_never_sent_costs_nothing_when_it_is_closed(
         decider.choose(Decision.RESUBMITTED, ())
         decider.decide(Decision.RESUBMITTED, at=5.0)
     async with Store(path, CLOCK) as store:
-        assert [(each.cost, each.jobs) for each in store.committed(())] == [(0, 1)]
+        assert [(each.cost, each.jobs) for each in store.committed(())] == [
+            (Decimal(0), 1)
+        ]
