@@ -243,7 +243,8 @@ class Stage:
 
     def _flush(self) -> None:
         self._db.executemany(
-            "INSERT INTO new(id, n, account, mode, large, priority, size, "
+            # Two of one id are a fault already, and are told as one.
+            "INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, "
             "request_hash, fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)",
             self._buffer,
         )
