@@ -25,6 +25,7 @@ from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.ending import apart
 from orchestrator.engine.limits import Changed, Gates
+from orchestrator.engine.release import TOGETHER
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
@@ -222,7 +223,7 @@ class Opening:
         limits = account.limits
         if account.settings.is_private and account.settings.limits.width is None:
             # Its work is bound by cores; more width would only wait in its queue.
-            limits = replace(limits, width=2 * (os.cpu_count() or 1) + 2)
+            limits = replace(limits, width=4 * (os.cpu_count() or 1) + 2)
         gates = Gates(
             limits,
             self._clock,
@@ -241,6 +242,7 @@ class Opening:
             luck=self._luck,
             trusted=self._store.is_trusted(account.name),
             listens=self._listens(account),
+            together=TOGETHER,
         )
         kept = account.provider.retention
         watch = Watch[Work](

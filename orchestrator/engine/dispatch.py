@@ -199,6 +199,7 @@ class Dispatcher:
                 self._feed.rewind()
                 await self._pass()
             await self._reconsider()
+            await self._driver.finish()
         finally:
             self._watch.close()
             self._till.close()

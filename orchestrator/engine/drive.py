@@ -29,7 +29,7 @@ from orchestrator.engine.exchange import (
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
-from orchestrator.engine.release import release
+from orchestrator.engine.release import Releases
 from orchestrator.engine.work import (
     NOWHERE,
     WITHDRAWN,
@@ -95,6 +95,7 @@ class Driver:
         luck: random.Random,
         trusted: bool = False,
         listens: bool = False,
+        together: int = 1,
     ) -> None:
         self._provider = provider
         self._transport = transport
@@ -111,6 +112,14 @@ class Driver:
             clock=clock,
             trusted=trusted,
             listens=listens,
+        )
+        self._releases = Releases(
+            provider,
+            transport=transport,
+            ledger=ledger,
+            gates=gates,
+            clock=clock,
+            together=together,
         )
         after = Phase.RELEASE if provider.release else Phase.ENDED
         spares = provider.spares_failures
@@ -130,13 +139,21 @@ class Driver:
         """
         work.age(self._clock)
         if work.progress.phase is Phase.RELEASE:
-            await self._release(work)
+            await self._releases.take(work)
             return End(())
         outcome = None
         while outcome is None:
             async with room_for(self._gates, self._provider, work):
                 outcome = await self._stretch(work)
         return outcome
+
+    async def finish(self) -> None:
+        """Let go of jobs at the provider that were gathered for it; ends a run.
+
+        Raises:
+            MachineError: the ledger cannot be written.
+        """
+        await self._releases.finish()
 
     async def _stretch(self, work: Work) -> Wait | End | None:
         """Carry a job as far as the room that it holds is what it needs."""
@@ -395,15 +412,5 @@ class Driver:
     async def _finish(self, work: Work) -> End | None:
         ended = await self._ending.finish(work)
         if ended is not None:
-            await self._release(work)
+            await self._releases.take(work)
         return ended
-
-    async def _release(self, work: Work) -> None:
-        await release(
-            self._provider,
-            self._transport,
-            self._ledger,
-            self._gates,
-            work,
-            clock=self._clock,
-        )

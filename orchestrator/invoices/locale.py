@@ -76,15 +76,29 @@ class Format:
         return self._apply(_digits_of(pattern, least), number)
 
     def _apply(self, pattern: NumberPattern, number: Decimal) -> str:
-        text: str
-        text = pattern.apply(  # type: ignore[no-untyped-call, unused-ignore]
-            number,
-            self.marks,
-            currency=self.currency,
-            currency_digits=False,
-            numbering_system="latn",
-        )
-        return text.replace("-", _MINUS) if number < 0 else text
+        is_signed = number.is_signed()
+        return _applied(pattern, number, self.marks, self.currency, is_signed=is_signed)
+
+
+# Rates, quantities and prices come back on every page.
+@lru_cache(maxsize=1 << 14)
+def _applied(
+    pattern: NumberPattern,
+    number: Decimal,
+    marks: Locale,
+    currency: str,
+    *,
+    is_signed: bool,  # noqa: ARG001  # zeros are equal with and without their sign
+) -> str:
+    text: str
+    text = pattern.apply(  # type: ignore[no-untyped-call, unused-ignore]
+        number,
+        marks,
+        currency=currency,
+        currency_digits=False,
+        numbering_system="latn",
+    )
+    return text.replace("-", _MINUS) if number < 0 else text
 
 
 @lru_cache(maxsize=256)

@@ -44,6 +44,8 @@ class Page:
 
 def soft(text: str) -> str:
     """Let very long words break, so that they stay within their column."""
+    if len(text) <= _LONGEST_WORD:
+        return text
     words = text.split(" ")
     if all(len(each) <= _LONGEST_WORD or _breaks(each) for each in words):
         return text
@@ -51,6 +53,8 @@ def soft(text: str) -> str:
 
 
 def _breaks(word: str) -> bool:
+    if word.isascii():
+        return False
     return any(unicodedata.east_asian_width(each) in "WF" for each in word)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.invoices.compute import LineSum, Part
@@ -105,7 +106,7 @@ def _adjusted(page: Page, part: Part, sign: int) -> str:
 
 def _ems(text: str) -> float:
     """About how wide a text is set, in ems."""
-    return round(sum(map(_em, text)), 2)
+    return round(sum([_em(each) for each in text]), 2)
 
 
 def _roomy(text: str) -> float:
@@ -113,6 +114,7 @@ def _roomy(text: str) -> float:
     return _ems(text) + 0.3
 
 
+@lru_cache(maxsize=1 << 12)
 def _em(character: str) -> float:
     if unicodedata.east_asian_width(character) in "WF":
         return 1.0

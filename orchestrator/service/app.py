@@ -32,6 +32,7 @@ ROUTES = [
     web.get("/v1/jobs/{id}", jobs.get_job),
     web.get(r"/v1/jobs/{id}/results/{n:\d{1,6}}", results.get_result),
     web.delete("/v1/jobs/{id}", jobs.delete_job),
+    web.post("/v1/deletions", jobs.delete_jobs),
     web.get("/v1/bill", jobs.get_bill),
     web.get("/v1/faults", jobs.get_faults),
     web.get("/v1/designs", designs.list_designs),

@@ -289,16 +289,32 @@ class Desk:
         """Remove a job's bytes; its bill and its id stay."""
         if self.is_receiving(job_id) and self._store.find(job_id) is None:
             raise Problem("wrong_state", "the request is still being read")
-        await self._store.delete(job_id)
-        self._runner.tell(job_id)
-        job = self._store.find(job_id)
-        if job is not None and job.folder and job_id not in self._runner.in_hand:
+        if not await self.delete_all([job_id]):
+            raise Problem("not_found", "there is no such job")
+
+    async def delete_all(self, job_ids: Sequence[str]) -> int:
+        """Remove the bytes of those that are known; say how many."""
+        deleted = await self._store.delete(job_ids)
+        for job in deleted:
+            self._runner.tell(job.id)
+        in_hand = self._runner.in_hand
+        idle = [each for each in deleted if each.folder and each.id not in in_hand]
+        await self._store.swept([each.id for each in await self._cleared(idle)])
+        return len(deleted)
+
+    async def _cleared(self, jobs: Sequence[Job]) -> list[Job]:
+        """Remove files; give the jobs whose files are gone."""
+        cleared = []
+        for job in jobs:
             try:
-                await self._remove(job.folder, job.order.mode)
+                if job.order.mode is Mode.PRESIGNED:
+                    await self._depot.remove(job.folder)
             except Problem as problem:
-                log.warning("job %s is swept later: %s", job_id, problem.message)
+                log.warning("job %s is swept later: %s", job.id, problem.message)
             else:
-                await self._store.swept([job_id])
+                cleared.append(job)
+        await self._storage.remove(*(each.folder for each in cleared))
+        return cleared
 
     def bill(self) -> Bill:
         """What was accepted so far."""

@@ -34,8 +34,8 @@ Life = Callable[[float], float]
 class Runner:
     """A queue in memory before the job table, and the workers behind it.
 
-    Twice as many jobs as cores are in hand, so that one is rendered while another is
-    written; the renderer itself bounds what really runs.
+    Several times as many jobs as cores are in hand, so that some are rendered while
+    others wait for the disk; the renderer itself bounds what really runs.
     """
 
     def __init__(
@@ -251,5 +251,6 @@ class Runner:
         self.tell(job.id)
         if has_news:
             self._hooks.wake()
-        await self._storage.tidy(job.folder)
+        if job.inputs or ending.error is not None:
+            await self._storage.tidy(job.folder)
         await self._depot.tidy(job)

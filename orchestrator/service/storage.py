@@ -223,13 +223,10 @@ class Storage:
         """Remove all but the results of a job that has ended."""
         await to_thread.run_sync(self._tidy, token)
 
-    async def remove(self, token: str) -> None:
-        """Remove all files of a job, wherever they are."""
-        await to_thread.run_sync(self._remove, token)
-
-    def _remove(self, token: str) -> None:
-        remove(self.folder(token))
-        remove(self._receiving / token)
+    async def remove(self, *tokens: str) -> None:
+        """Remove all files of jobs, wherever they are."""
+        if tokens:
+            await to_thread.run_sync(self._remove, tokens)
 
     async def clear(self, is_owned: Callable[[str], bool]) -> None:
         """Remove what was being received for nobody when the service died."""
@@ -237,6 +234,11 @@ class Storage:
         for token in tokens:
             if not is_owned(token):
                 await to_thread.run_sync(remove, self._receiving / token)
+
+    def _remove(self, tokens: Sequence[str]) -> None:
+        for token in tokens:
+            remove(self.folder(token))
+            remove(self._receiving / token)
 
     def _prepare(self, token: str) -> Path:
         folder = self.folder(token)
@@ -260,6 +262,7 @@ class Storage:
             size, sha256 = _fingerprint(each.path)
             each.path.rename(self.result(token, n))
             results.append(Result(clean_name(each.name), size, sha256))
+        remove(output)
         sync_folder(self.folder(token))
         sync_folder(self.folder(token).parent)
         return tuple(results)

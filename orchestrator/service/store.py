@@ -271,24 +271,24 @@ class Store:
 
         return await self._base.write(change)
 
-    async def delete(self, job_id: str) -> None:
-        """Leave only a tombstone and the bill; the folder is to be swept.
+    async def delete(self, job_ids: Sequence[str]) -> list[Job]:
+        """Leave only tombstones and the bill; the folders are to be swept.
 
-        Raises:
-            Problem: there never was such a job.
+        Gives the jobs that there were, as they were.
         """
 
-        def change(db: sqlite3.Connection) -> None:
-            job = rows.find(db, job_id)
-            if job is None:
-                raise Problem("not_found", "there is no such job")
+        def change(db: sqlite3.Connection) -> list[Job]:
+            found = [rows.find(db, each) for each in job_ids]
+            jobs = [each for each in found if each is not None]
             empty = {"results": "[]", "warnings": "[]", "extra": "{}"}
             gone = dict.fromkeys(("params", "webhook", "error"))
-            rows.update(db, job_id, state=JobState.DELETED, **empty, **gone)
-            db.execute("DELETE FROM input WHERE job = ?", (job.n,))
-            db.execute("DELETE FROM etag WHERE job = ?", (job.n,))
+            for job in jobs:
+                rows.update(db, job.id, state=JobState.DELETED, **empty, **gone)
+                db.execute("DELETE FROM input WHERE job = ?", (job.n,))
+                db.execute("DELETE FROM etag WHERE job = ?", (job.n,))
+            return jobs
 
-        await self._base.write(change)
+        return await self._base.write(change)
 
     def has_sweepable(self, now: float) -> bool:
         """Whether there are jobs whose files may go."""
@@ -318,6 +318,8 @@ class Store:
 
     async def swept(self, job_ids: Sequence[str]) -> None:
         """Note that folders are gone."""
+        if not job_ids:
+            return
 
         def change(db: sqlite3.Connection) -> None:
             query = "UPDATE job SET folder = '' WHERE id = ?"

@@ -218,6 +218,7 @@ class Provider:
         exactly_once: Modes whose every charged request is named before it is sent.
         objection: Says why a document cannot be done, or ``None``.
         release: Deletes the job once its results are safe.
+        release_all: Deletes several jobs with one request, where the API can.
         survey: Asks what the account can do; also tells a wrong key before any work.
         base_url: Where it lives when the manifest does not say.
         fits: Whether one more document may go into a job that has some; ``None`` where
@@ -249,6 +250,7 @@ class Provider:
     exactly_once: frozenset[Mode] = frozenset()
     objection: Callable[[Document], str | None] = no_objection
     release: Step | None = None
+    release_all: Callable[[Sequence[Job]], Request] | None = None
     survey: Survey | None = None
     base_url: str | None = None
     fits: Callable[[Sequence[Document], Document], bool] | None = None

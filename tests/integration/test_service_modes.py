@@ -32,6 +32,25 @@ async def test_sync_answers_with_a_real_pdf(tmp_path: Path) -> None:
         assert await one.bill() == (1, 0, 1)
 
 
+async def test_a_job_without_files_may_be_json(tmp_path: Path) -> None:
+    """It is the same job as in a form, digit by digit."""
+    record = '{"operation": "generate", "design": "x@1", "params": {"sum": 1.10}}'
+    form = aiohttp.FormData(quote_fields=False)
+    form.add_field("job", record, content_type="application/json")
+    json = {"Content-Type": "Application/JSON; charset=utf-8"}
+    async with running(tmp_path) as one:
+        path = "/v1/jobs/g1?mode=sync"
+        first = await one.ask("PUT", path, data=record, headers=json)
+        again = await one.ask("PUT", path, data=form)
+        assert (first[0], first[1]) == (again[0], again[1]) == (200, b"no input")
+        assert await one.bill() == (1, 1, 1)
+        lacking = '{"operation": "convert", "source": "txt", "files": [{"name": "a"}]}'
+        found = await one.ask(
+            "PUT", "/v1/jobs/c1?mode=async", data=lacking, headers=json
+        )
+        assert found[1]["error"]["message"] == "convert needs a file"
+
+
 async def test_async_is_accepted_and_can_be_fetched(tmp_path: Path) -> None:
     """202 comes first, and the job tells the rest."""
     async with running(tmp_path) as one:

@@ -97,6 +97,24 @@ async def test_a_deleted_job_leaves_its_bill_and_its_id(tmp_path: Path) -> None:
         assert await one.bill() == (1, 0, 1)
 
 
+async def test_many_are_deleted_at_once(tmp_path: Path) -> None:
+    """Those that are known; the others change nothing, and the rest stays."""
+    async with running(tmp_path) as one:
+        for name in ("d1", "d2", "d3"):
+            await one.submit(name, b"text", mode="sync")
+        gone = {"jobs": ["d1", "none", "d2"]}
+        for _ in range(2):
+            assert (await one.ask("POST", "/v1/deletions", json=gone))[0] == 204
+        left = (await one.ask("GET", "/v1/jobs"))[1]["jobs"]
+        assert [each["id"] for each in left] == ["d3"]
+        assert len([*tmp_path.glob("jobs/*/*")]) == 1
+        assert (await one.submit("d1", b"text"))[0] == 409
+        assert await one.bill() == (3, 0, 3)
+        for odd in ({"jobs": ["a b"]}, {"jobs": ["x"] * 1001}, {"jobs": "d3"}, {}):
+            found = await one.ask("POST", "/v1/deletions", json=odd)
+            assert (found[0], found[1]["error"]["code"]) == (400, "bad_request"), odd
+
+
 async def test_a_running_job_can_be_deleted(tmp_path: Path) -> None:
     """Its late result is thrown away, and who waits is told."""
     renderer = ScriptedRenderer()

@@ -7,6 +7,7 @@ builds, the reply, and where the job stands then. Only what a file names is comp
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,13 @@ def test_objections_name_what_is_possible() -> None:
     assert "pdf is made of txt" in found[wishes[2]]
     for nonsense in (b"", b"[]", b'{"formats": [1, {"source": 3}]}'):
         assert survey.objections(Response(200, {}, nonsense), wishes[:1]) == []
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_only_who_waits_for_news_asks_for_them(mode: Mode) -> None:
+    """The reply of a sync call is its own news; a record alone is JSON."""
+    made = replace(document("d", mode), inputs=())
+    job = replace(job_of(made), callback="http://127.0.0.1:9/hook")
+    request = provider.flows[mode][Phase.SUBMIT].build(job, Progress())
+    assert isinstance(request.body, Json)
+    assert ("webhook" in request.body.value) is (mode is not Mode.SYNC)

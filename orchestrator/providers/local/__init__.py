@@ -90,6 +90,7 @@ provider = Provider(
     limits=Limits(width=8),
     exactly_once=frozenset(Mode),
     release=Step(asks.delete, replies.on_deleted),
+    release_all=asks.delete_all,
     survey=Survey(Request("GET", "/v1/formats", Repeat.SAFE, timeout=30.0), objections),
     spares_failures=True,
 )

@@ -101,6 +101,12 @@ def fetch(_: Job, progress: Progress) -> Request:
     return Request("GET", result.url or "", Repeat.SAFE, takes_file=True)
 
 
+def delete_all(jobs: Sequence[Job]) -> Request:
+    """Let the service forget several jobs at once."""
+    body = Json({"jobs": [each.id for each in jobs]})
+    return Request("POST", "/v1/deletions", Repeat.SAME, body=body, timeout=30.0)
+
+
 def delete(job: Job, _: Progress) -> Request:
     """Let the service forget a job whose results are safe."""
     return Request("DELETE", f"/v1/jobs/{job.id}", Repeat.SAME, timeout=30.0)

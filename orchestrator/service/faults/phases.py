@@ -18,6 +18,7 @@ _NATIVE: tuple[_Row, ...] = (
     ("GET", r"/v1/jobs(/[^/]+)?", Phase.POLL),
     ("GET|HEAD", r"/v1/jobs/[^/]+/results/.+", Phase.FETCH),
     ("DELETE", r"/v1/jobs/.+", Phase.DELETE),
+    ("POST", r"/v1/deletions", Phase.DELETE),
 )
 _COMPDF: tuple[_Row, ...] = (
     ("POST", r"/server/v2/(process|processAsync|presignedUrl)(/.*)?", Phase.SUBMIT),

@@ -15,6 +15,7 @@ from orchestrator.service.native.context import (
     show,
     view,
 )
+from orchestrator.service.native.reading import read_ids
 from orchestrator.service.problems import Problem
 
 
@@ -58,6 +59,12 @@ async def list_jobs(request: web.Request) -> web.Response:
 async def delete_job(request: web.Request) -> web.Response:
     """``DELETE /v1/jobs/{id}``."""
     await request.app[CONTEXT].desk.delete(job_id(request))
+    return web.Response(status=204)
+
+
+async def delete_jobs(request: web.Request) -> web.Response:
+    """``POST /v1/deletions``: those that are known; the others change nothing."""
+    await request.app[CONTEXT].desk.delete_all(await read_ids(request))
     return web.Response(status=204)
 
 

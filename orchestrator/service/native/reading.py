@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
-from orchestrator.service.native.record import MOST_FILES, Record, parse
+from orchestrator.service.native.record import MOST_FILES, Record, parse, parse_ids
 from orchestrator.service.problems import Problem
 from orchestrator.service.storage import Tray, clean_name
 
@@ -17,6 +17,16 @@ CHUNK = 256 * 1024
 async def read_body(request: web.Request) -> Record:
     """The record that is the whole body."""
     return parse(await _limited(request.content.iter_chunked(CHUNK)))
+
+
+async def read_ids(request: web.Request) -> list[str]:
+    """The ids of jobs in a JSON body.
+
+    Raises:
+        Problem: it is something else, or names too many.
+    """
+    text = await _limited(request.content.iter_chunked(CHUNK))
+    return parse_ids(text)
 
 
 async def read_form(request: web.Request, tray: Tray) -> Record:

@@ -10,12 +10,13 @@ import msgspec
 
 from orchestrator.model import Mode
 from orchestrator.service.address import objection
-from orchestrator.service.jobs import Input, Order
+from orchestrator.service.jobs import ID, Input, Order
 from orchestrator.service.params import encode, is_deeper
 from orchestrator.service.problems import Problem
 from orchestrator.service.storage import clean_name
 
 MOST_FILES = 1000
+MOST_IDS = 1000
 FORMAT = re.compile(r"[a-z0-9]{1,16}")
 DESIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}@[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
@@ -39,6 +40,12 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
     files: list[Declared] | None = None
 
 
+class Ids(msgspec.Struct, forbid_unknown_fields=True):
+    """Jobs that something is to be done with."""
+
+    jobs: list[str]
+
+
 _decoder = msgspec.json.Decoder(Record, float_hook=Decimal)
 
 
@@ -58,6 +65,22 @@ def parse(text: bytes) -> Record:
     if wrong is not None:
         raise Problem("bad_request", f"job: {wrong}")
     return record
+
+
+def parse_ids(text: bytes) -> list[str]:
+    """The ids in a body.
+
+    Raises:
+        Problem: it is no such list; the message says where.
+    """
+    try:
+        ids = msgspec.json.decode(text, type=Ids).jobs
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem("bad_request", f"jobs: {error}") from error
+    if len(ids) > MOST_IDS or not all(map(ID.fullmatch, ids)):
+        why = f"jobs: at most {MOST_IDS} ids of 1 to 64 of A-Z a-z 0-9 - _"
+        raise Problem("bad_request", why)
+    return ids
 
 
 def order(record: Record, job_id: str, mode: Mode, *, allow_private: bool) -> Order:

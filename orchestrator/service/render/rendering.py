@@ -6,10 +6,11 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -309,26 +310,29 @@ class Rendering:
             return await loop.run_in_executor(
                 self._threads, designed.written, design, work.params, path
             )
-        sheet = await loop.run_in_executor(
-            self._threads, designed.sheet, design, work.params
-        )
-        size = sum(map(len, sheet.texts.values()))
-        if not design.shipped or size > LARGE_SHEET:
-            folder = str(work.folder.absolute())
-            return await self._run(
-                Task(Converter.TYPST, folder, target=work.target, sheet=sheet)
-            )
         path = work.folder / f"made.{work.target}"
         try:
             async with asyncio.timeout(self._settings.time_limit):
-                return await loop.run_in_executor(
-                    self._threads, self._compiled, sheet, path
+                made = await loop.run_in_executor(
+                    self._threads, self._compiled, design, work.params, path
                 )
         except TimeoutError:
             raise RenderError("time_limit", "the design took too long") from None
+        if isinstance(made, Answer):
+            return made
+        folder = str(work.folder.absolute())
+        task = Task(Converter.TYPST, folder, target=work.target, sheet=made)
+        return await self._run(task)
 
-    def _compiled(self, sheet: Sheet, path: Path) -> Answer:
+    def _compiled(
+        self, design: Design, params: Mapping[str, Any], path: Path
+    ) -> Answer | Sheet:
+        """Compile in this thread, or give what has to be compiled elsewhere."""
         assert self._typesetter is not None  # noqa: S101 -- made with the threads
+        sheet = designed.sheet(design, params)
+        size = sum(map(len, sheet.texts.values()))
+        if not design.shipped or size > LARGE_SHEET:
+            return sheet
         made, warnings = self._typesetter.compile(sheet)
         path.write_bytes(made)
         return Answer((str(path),), made_by(), warnings)
