@@ -232,14 +232,14 @@ class Stage:
             self._db.executescript(tables)
 
     def add(self, document: Document) -> None:
-        """Stage a document."""
+        """Stage a document; of two with one id, which the manifest refuses, the first."""
         self._buffer.append(_row(document))
         if len(self._buffer) >= self.FLUSH:
             self._flush()
 
     def _flush(self) -> None:
         self._db.executemany(
-            "INSERT INTO new(id, n, account, mode, large, priority, size, "
+            "INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, "
             "request_hash, fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)",
             self._buffer,
         )
