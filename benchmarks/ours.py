@@ -80,6 +80,10 @@ class NoOutputs:
             taken += len(chunk)
         return Saved(f"{job.id}.{index}", taken, "")
 
+    def blocked(self, document: Document) -> str | None:  # noqa: ARG002
+        """Nothing is in the way."""
+        return None
+
     async def keep(
         self, document: Document, parts: Sequence[Saved]
     ) -> Sequence[Output]:

@@ -23,6 +23,7 @@ from orchestrator.clock import Clock
 from orchestrator.engine.budget import Till
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
+from orchestrator.engine.ending import apart
 from orchestrator.engine.limits import Changed, Gates
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
@@ -229,11 +230,12 @@ class Opening:
             rates=account.provider.rates,
         )
         till = self._spending.till(account.name)
+        outputs = FileOutputs(overwrite=lambda document: document.overwrite)
         driver = Driver(
             account.provider,
             transport=transport,
             ledger=self._store,
-            outputs=FileOutputs(overwrite=lambda document: document.overwrite),
+            outputs=outputs,
             gates=gates,
             clock=self._clock,
             luck=self._luck,
@@ -261,7 +263,7 @@ class Opening:
             limits=limits,
             make_job=self._maker(account.name, endpoint.callback),
             tell=tell,
-            fits=account.provider.fits,
+            fits=apart(account.provider.fits, outputs),
             roll=roll,
             till=till,
         )

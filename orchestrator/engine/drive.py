@@ -162,6 +162,9 @@ class Driver:
         if is_nowhere(work.progress):
             work.progress = work.progress.failed(NOWHERE)
             return
+        if blocked := self._ending.blocked(work):
+            work.progress = work.progress.failed(blocked)
+            return
         request = step.build(work.job, work.progress)
         before = work.progress
         if work.job.withdrawn and request.repeat.may_cost:

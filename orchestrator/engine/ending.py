@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from orchestrator.engine.ports import Ledger, Outputs
@@ -18,7 +19,11 @@ from orchestrator.model import (
 )
 from orchestrator.wire.outcome import OutputExists, PartMissing
 
+Fits = Callable[[Sequence[Document], Document], bool]
 _NOTHING = Failure("no_result", "it ended without a result", Blame.SERVICE, Remedy.FAIL)
+
+_EXISTS = "output_exists"
+_IN_THE_WAY = "there is a file that this batch did not make as it is; nothing was sent"
 
 
 class Ending:
@@ -35,6 +40,17 @@ class Ending:
         self._outputs = outputs
         self._after = after
         self._spares = spares
+
+    def blocked(self, work: Work) -> Failure | None:
+        """Why a job need not be sent: a file stands where its output has to go.
+
+        Documents that such a file is in the way of travel alone (``apart``), so only
+        their own jobs are looked at.
+        """
+        if work.progress.phase is not Phase.SUBMIT or len(work.job.documents) > 1:
+            return None
+        path = self._outputs.blocked(work.job.document)
+        return None if path is None else _exists(f"{path}: {_IN_THE_WAY}")
 
     async def settle(self, work: Work, state: State, failure: Failure) -> End:
         """End a job without results; in doubt and overdue it stays to be asked for."""
@@ -91,11 +107,26 @@ class Ending:
         try:
             outputs = await self._outputs.keep(document, parts)
         except OutputExists as error:
-            code = "output_exists"
-            failure = Failure(code, str(error), Blame.MACHINE, Remedy.FAIL)
-            return Verdict(document, State.FAILED, failure=failure)
+            return Verdict(document, State.FAILED, failure=_exists(str(error)))
         return Verdict(document, State.DONE, tuple(outputs), made_by=progress.made_by)
 
 
+def apart(fits: Fits | None, outputs: Outputs) -> Fits | None:
+    """The same, with every document alone whose output has a file in its way."""
+    if fits is None:
+        return None
+
+    def fitting(taken: Sequence[Document], document: Document) -> bool:
+        if any(outputs.blocked(each) for each in (*taken[:1], document)):
+            return False
+        return fits(taken, document)
+
+    return fitting
+
+
+def _exists(message: str) -> Failure:
+    return Failure(_EXISTS, message, Blame.MACHINE, Remedy.FAIL)
+
+
 def _is_held(verdict: Verdict) -> bool:
-    return verdict.failure is not None and verdict.failure.code == "output_exists"
+    return verdict.failure is not None and verdict.failure.code == _EXISTS

@@ -91,6 +91,13 @@ class Outputs(Protocol):
         """
         ...
 
+    def blocked(self, document: Document) -> str | None:
+        """The path of a file in the way of a document's outputs, if it may not go.
+
+        Asked before a document is sent, so that nothing is paid that has no place.
+        """
+        ...
+
     async def keep(
         self, document: Document, parts: Sequence[Saved]
     ) -> Sequence[Output]:

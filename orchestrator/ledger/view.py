@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -288,9 +289,40 @@ def reopen(path: Path, states: Collection[State], *, code: str | None = None) ->
     """
     connection = connect(path)
     try:
+        if State.MISSING in states:
+            _free_names(connection, code)
         return sum(_reopen(connection, each, code) for each in states)
     finally:
         connection.close()
+
+
+def _free_names(connection: sqlite3.Connection, code: str | None) -> None:
+    """Let what is left of our own outputs be replaced, where nobody changed it."""
+    rows = connection.execute(
+        "SELECT id, outputs FROM document WHERE state = ? AND (? IS NULL OR code = ?) "
+        "AND outputs IS NOT NULL",
+        (State.MISSING, code, code),
+    )
+    ours = [(id_,) for id_, kept in rows if all(map(_is_ours, record.outputs(kept)))]
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(
+        "UPDATE document SET spec = json_set(spec, '$.overwrite', json('true')) "
+        "WHERE id = ?",
+        ours,
+    )
+    connection.execute("COMMIT")
+
+
+def _is_ours(output: Output) -> bool:
+    """Whether nothing is under the name of an output, or exactly that output."""
+    try:
+        with Path(output.path).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return found == output.sha256
 
 
 def _reopen(connection: sqlite3.Connection, state: State, code: str | None) -> int:

@@ -48,6 +48,11 @@ class MemoryOutputs:
         self._effect("part")
         return Saved(part, len(body), found)
 
+    def blocked(self, document: Document) -> str | None:
+        """The path of a file in the way, if it may not be replaced."""
+        path = document.output.replace("{n}", "1")
+        return path if path in self.files and not document.overwrite else None
+
     async def keep(
         self, document: Document, parts: Sequence[Saved]
     ) -> Sequence[Output]:

@@ -77,6 +77,16 @@ class FileOutputs:
             self._parts.setdefault(job.id, set()).add(part.path)
         return outcome
 
+    def blocked(self, document: Document) -> str | None:
+        """The path of a file in the way of a document's outputs, if it may not go.
+
+        Of several outputs the first is looked for: how many come nobody knows yet.
+        """
+        if self._may_overwrite(document):
+            return None
+        (first,) = final_paths(document.output, 1)
+        return first if os.path.lexists(first) else None
+
     async def keep(
         self, document: Document, parts: Sequence[Saved]
     ) -> Sequence[Output]:

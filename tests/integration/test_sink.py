@@ -154,6 +154,17 @@ async def test_a_part_that_a_kill_left_is_begun_anew(tmp_path: Path) -> None:
     assert left.read_bytes() == SMALL
 
 
+async def test_an_output_that_is_still_a_part_is_not_cut(tmp_path: Path) -> None:
+    """A kill between its two names; what is fetched again may be cut, or refused."""
+    outputs, of = FileOutputs(), job(tmp_path / "a.pdf")
+    os.link((await receive(outputs, of)).part, tmp_path / "a.pdf")
+    with pytest.raises(Unanswered):
+        await FileOutputs().receive(
+            of, 0, broken(LARGE), size=None, sha256=None, target="pdf"
+        )
+    assert (tmp_path / "a.pdf").read_bytes() == SMALL
+
+
 async def test_a_link_under_the_name_of_a_part_is_not_followed(
     tmp_path: Path,
 ) -> None:
@@ -211,6 +222,17 @@ async def test_a_file_of_another_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "2.pdf").write_bytes(SMALL)
     await outputs.keep(of.document, parts)
     assert names(tmp_path) == ["1.pdf", "2.pdf"]
+
+
+def test_what_is_in_the_way_is_known_before(tmp_path: Path) -> None:
+    """Of several outputs by the first; not where it may be replaced."""
+    one, many = job(tmp_path / "a.pdf").document, job(tmp_path / "{n:02}.png").document
+    assert FileOutputs().blocked(one) is FileOutputs().blocked(many) is None
+    (tmp_path / "a.pdf").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "01.png").write_text("mine")
+    assert FileOutputs().blocked(one) == str(tmp_path / "a.pdf")
+    assert FileOutputs().blocked(many) == str(tmp_path / "01.png")
+    assert FileOutputs(overwrite=True).blocked(one) is None
 
 
 async def test_a_folder_or_a_link_under_the_name_is_not_replaced(

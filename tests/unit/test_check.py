@@ -33,7 +33,7 @@ def zipped(comment: bytes = b"", member: str = "word/document.xml") -> bytes:
     """A small archive."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(member, "b")
+        archive.writestr(zipfile.ZipInfo(member), "b")
         archive.comment = comment
     return file.getvalue()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator.engine.drive import Driver
+from orchestrator.engine.ending import apart
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.work import AccountStopped, End, Wait, Work
 from orchestrator.model import (
@@ -461,10 +462,39 @@ async def test_a_part_that_left_is_fetched_again() -> None:
     assert scene.work.progress.laps == 1
 
 
-async def test_a_strangers_file_fails_the_document_and_keeps_what_was_paid() -> None:
-    """Once the name is free the result is fetched, not bought again."""
+async def test_nothing_is_paid_for_what_has_no_place() -> None:
+    """A file is in the way already: the document fails before it is sent."""
     scene = Scene(("PUT *", RESULT))
     scene.outputs.files["/out/d.pdf"] = b"a stranger's"
+    assert await scene.state() == (State.FAILED, "output_exists")
+    assert scene.transport.lines == []
+    assert scene.work.progress.cost == 0
+    may = replace(document("d"), overwrite=True)
+    allowed = Scene(("PUT *", RESULT), ("DELETE *", Canned(204)), what=may)
+    allowed.outputs.files["/out/d.pdf"] = b"a stranger's"
+    assert (await allowed.state())[0] is State.DONE
+
+
+def test_a_document_without_a_place_travels_alone() -> None:
+    """So that it takes no other with it, and the others do not pay for it."""
+    outputs, (a, b, c) = MemoryOutputs(), map(document, "abc")
+    outputs.files[b.output] = b"a stranger's"
+    fits = apart(lambda _taken, _document: True, outputs)
+    assert fits is not None
+    assert fits([a], c)
+    assert not fits([a], b)
+    assert not fits([b], c)
+    assert apart(None, outputs) is None
+
+
+async def test_a_strangers_file_fails_the_document_and_keeps_what_was_paid() -> None:
+    """Once the name is free the result is fetched, not bought again."""
+
+    def meanwhile(_request: Request) -> Canned:
+        scene.outputs.files["/out/d.pdf"] = b"a stranger's"
+        return RESULT
+
+    scene = Scene(("PUT *", meanwhile))
     assert await scene.state() == (State.FAILED, "output_exists")
     assert scene.outputs.files == {"/out/d.pdf": b"a stranger's"}
     assert scene.outputs.parts == {}

@@ -339,6 +339,20 @@ async def test_outputs_that_left_are_missing_and_not_done_again(
     assert folder.open() == []
 
 
+async def test_what_is_left_of_our_outputs_may_be_replaced(folder: Folder) -> None:
+    """By a retry of what is missing; not what somebody changed meanwhile."""
+    gone, changed = folder.document("a"), folder.document("b")
+    folder.merge(gone, changed)
+    for each in folder.open():
+        await folder.end(each)
+    Path(gone.output).unlink()
+    Path(changed.output).write_text("signed by hand")
+    assert mark_missing(folder.ledger) == ["a", "b"]
+    assert reopen(folder.ledger, [State.MISSING]) == 2
+    may = {each.id: each.overwrite for each in folder.open()}
+    assert may == {"a": True, "b": False}
+
+
 async def test_outputs_that_are_back_are_done_again(folder: Folder) -> None:
     """A disk that was not there for one run: nothing is missing once it is back."""
     one = folder.document("a")
