@@ -18,8 +18,9 @@ _FOREIGN = re.compile(
 class Text:
     """Reads a file as text, for a parser that takes anything with ``read``.
 
-    Bytes that its encoding does not have and characters that no text has are reported once, at the
-    first of them, and replaced, so that the rest is still checked; UTF-16 ends here.
+    Bytes that its encoding does not have and characters that no text has are reported
+    once, at the first of them, and replaced, so that the rest is still checked; UTF-16
+    ends here.
     """
 
     def __init__(

@@ -268,13 +268,17 @@ def test_the_schema_is_json_and_names_the_keys() -> None:
     [
         (
             {"payment": {"iban": "DE88370400440532013000"}},
-            "payment.iban: the check digits of this IBAN are wrong: "
-            "DE88370400440532013000 [E_IBAN]",
+            (
+                "payment.iban: the check digits of this IBAN are wrong: "
+                "DE88370400440532013000 [E_IBAN]"
+            ),
         ),
         (
             {"references": {"preceding": "A-0"}},
-            "references.preceding: a list is needed (in map, its first item is written "
-            "with [0]) [E_TYPE]",
+            (
+                "references.preceding: a list is needed (in map, its first item is "
+                "written with [0]) [E_TYPE]"
+            ),
         ),
     ],
 )

@@ -107,8 +107,11 @@ def test_a_table_may_be_written_as_windows_writes_it(tmp_path: Path) -> None:
         (
             GERMAN.encode("cp1252"),
             NAMED,
-            "s.csv:1:8: the text is not UTF-8 here, or was damaged before (save the "
-            "file as UTF-8, or say how it is written, as in encoding: windows-1252)",
+            (
+                "s.csv:1:8: the text is not UTF-8 here, or was damaged before (save "
+                "the file as UTF-8, or say how it is written, as in encoding: "
+                "windows-1252)"
+            ),
         ),
         # Letters of UTF-8 are letters of Windows too, and all the wrong ones.
         (
@@ -119,8 +122,10 @@ def test_a_table_may_be_written_as_windows_writes_it(tmp_path: Path) -> None:
         (
             GERMAN.encode("cp1252") + b"B;\x81;1\n",
             WINDOWS,
-            "s.csv:3:3: the text is not windows-1252 here, or was damaged before (save "
-            "the file as UTF-8)",
+            (
+                "s.csv:3:3: the text is not windows-1252 here, or was damaged before "
+                "(save the file as UTF-8)"
+            ),
         ),
     ],
 )
