@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -75,7 +75,7 @@ def show(ref: str, example: bool, folders: Sequence[Path], as_json: bool) -> Non
     click.echo("data:")
     required = set(design.schema.get("required", ()))
     for name, rule in design.schema.get("properties", {}).items():
-        click.echo(f"  {name:<16}{_kind(rule, name in required)}")
+        click.echo(f"  {name:<18}{_kind(rule, name in required, design.schema)}")
 
 
 @design_command.command()
@@ -135,10 +135,37 @@ def _summary(design: Design) -> dict[str, object]:
     }
 
 
-def _kind(rule: object, is_required: bool) -> str:  # noqa: FBT001  # one word of the text
-    kind = rule.get("type", "") if isinstance(rule, dict) else ""
+def _meant(rule: object, schema: Mapping[str, Any]) -> object:
+    """The rule for a value that is given: not a reference, and not null."""
+    for _ in range(8):
+        if not isinstance(rule, dict):
+            break
+        some = [x for x in rule.get("anyOf", ()) if x != {"type": "null"}]
+        name = str(rule.get("$ref", "")).removeprefix("#/$defs/")
+        if len(some) == 1:
+            rule = some[0]
+        elif name in schema.get("$defs", {}):
+            rule = schema["$defs"][name]
+        else:
+            break
+    return rule
+
+
+def _kind(rule: object, is_required: bool, schema: Mapping[str, Any]) -> str:  # noqa: FBT001  # one word of the text
+    meant = _meant(rule, schema)
+    said = meant if isinstance(meant, dict) else {}
+    kind = said.get("type", "")
     if isinstance(kind, list):
         kind = " or ".join(kind)
-    text = rule.get("description", "") if isinstance(rule, dict) else ""
+    if said.get("format") == "date":
+        kind = "date, YYYY-MM-DD"
+    item = _meant(said.get("items"), schema)
+    keys = (item if isinstance(item, dict) else said).get("properties")
+    text = said.get("description", "")
+    if "enum" in said:
+        text = f"one of {', '.join(map(str, said['enum']))}"
+    elif keys:
+        # What our own classes say of themselves is for those who read the code.
+        text = f"{'each with keys' if item else 'keys'} {', '.join(keys)}"
     words = [kind or "object", "required" if is_required else "", text]
     return ", ".join(each for each in words if each)

@@ -41,7 +41,8 @@ def _told(missing: Sequence[str]) -> str:
     names = [_named(each) for each in missing[:3]]
     rest = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
     what = "a letter" if len(missing) == 1 else "letters"
-    return f"has {what} that no font of the design has: {', '.join(names)}{rest}"
+    told = f"has {what} that no font of the design has: {', '.join(names)}{rest}"
+    return f"{told}; spell it in Latin letters, or use a design with another font"
 
 
 def _named(letter: str) -> str:

@@ -14,7 +14,8 @@ _LARGE_TO_SMALL = {"CN", "JP", "KR", "TW", "HK", "MO"}
 def set_address(address: Address, country: str = "") -> list[str]:
     """Give the lines of an address; ``country`` is its name, if it is to be told."""
     if address.country in _LARGE_TO_SMALL and _is_wide(address):
-        return _large_to_small(address)
+        # Whoever brings it from abroad reads the last line.
+        return [*_large_to_small(address), *([country] if country else [])]
     last = [country] if country else []
     return [*address.lines, *_town(address), *last]
 

@@ -50,6 +50,12 @@ class Format:
         """Write a quantity with the digits that it needs."""
         return self._digits(number, 0)
 
+    def factor(self, number: Decimal) -> str:
+        """Write a rate of exchange with every digit that was given."""
+        exponent = number.as_tuple().exponent
+        given = -exponent if isinstance(exponent, int) else 0
+        return self._digits(number, min(max(0, given), 12))
+
     def percent(self, number: Decimal) -> str:
         """Write a rate: 7.5%, or 7,5 %."""
         pattern = self.locale.percent_formats[None]

@@ -150,7 +150,8 @@ def _meta(page: Page) -> Iterator[list[str]]:
 def _hero(page: Page) -> Iterator[list[str]]:
     word = page.words["credit_due" if page.is_credit else "due"]
     yield [word, page.format.money(page.computed.totals.due)]
-    if page.invoice.due_date:
+    # On a credit note it would ask for money.
+    if page.invoice.due_date and not page.is_credit:
         yield [page.words["due_date"], page.format.day(page.invoice.due_date)]
     if page.invoice.payment.reference and not page.is_credit:
         reference = shown_reference(page.invoice.payment.reference)

@@ -29,6 +29,7 @@ _MESSAGES = {
     "string_pattern_mismatch": "has control characters, which cannot be printed",
     "dataclass_type": "a mapping with the keys of the model is needed",
     "string_type": "a text is needed (put it in quotes)",
+    "tuple_type": "a list is needed (in map, its first item is written with [0])",
 }
 
 

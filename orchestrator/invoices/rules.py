@@ -21,7 +21,7 @@ from orchestrator.invoices.model import (
 )
 from orchestrator.invoices.money import LIMIT, MINOR_UNITS, places
 from orchestrator.invoices.paycode import reference_faults
-from orchestrator.invoices.problem import Problem
+from orchestrator.invoices.problem import Problem, excerpt
 from orchestrator.invoices.supplied import compare
 
 _TAXED = {Category.STANDARD, Category.CANARY, Category.CEUTA}
@@ -181,7 +181,8 @@ def _parties(invoice: Invoice) -> Iterator[Problem]:
             why = fault_of_tax_id(each.scheme, each.value)
             if why:
                 path = f"{name}.tax_ids[{n}].value"
-                yield Problem(path, "E_TAX_ID", why, found=each.value)
+                told = f"{why}: {excerpt(each.value)}"
+                yield Problem(path, "E_TAX_ID", told, found=each.value)
 
 
 def _tax_currency(invoice: Invoice) -> Iterator[Problem]:
@@ -227,7 +228,8 @@ def _payment(invoice: Invoice) -> Iterator[Problem]:
     iban = invoice.payment.iban
     why = fault_of_iban(iban) if iban else None
     if why:
-        yield Problem("payment.iban", "E_IBAN", why, found=iban)
+        told = f"{why}: {excerpt(iban or '')}"
+        yield Problem("payment.iban", "E_IBAN", told, found=iban)
         return
     for path, fault in reference_faults(invoice):
         found = invoice.payment.reference

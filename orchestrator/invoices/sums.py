@@ -27,7 +27,7 @@ def _converted(page: Page) -> Iterator[Row]:
         return
     invoice, word = page.invoice, page.words["tax_in"]
     write = format_for(invoice.language, converted.currency)
-    rate = f"1 {invoice.currency} = {write.quantity(converted.rate)} "
+    rate = f"1 {invoice.currency} = {write.factor(converted.rate)} "
     label = word.replace("{0}", converted.currency)
     yield _sum("note", f"{rate}{converted.currency}", "")
     groups = zip(page.computed.taxes, converted.taxes, strict=True)

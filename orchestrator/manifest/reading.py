@@ -17,7 +17,7 @@ from orchestrator.manifest.inputs import nearby
 from orchestrator.manifest.mapping import Mapper, dotted, sources_of
 from orchestrator.manifest.recipe import Common
 from orchestrator.manifest.row import Row
-from orchestrator.manifest.sources import SUFFIXES, rows
+from orchestrator.manifest.sources import SUFFIXES, TABLES, rows
 from orchestrator.manifest.tabular import (
     PARQUET,
     SQLITE,
@@ -26,6 +26,7 @@ from orchestrator.manifest.tabular import (
     postgres_rows,
     sqlite_rows,
 )
+from orchestrator.manifest.text import UTF8
 from orchestrator.settings import SecretMissing
 
 _SELECT = "the SQL that selects its rows"
@@ -74,6 +75,9 @@ def _all(source: Read, said: schema.Rows, at: At, faults: Faults) -> Iterator[Ro
 
 
 def _source(said: schema.Rows, common: Common, at: At, faults: Faults) -> Read:
+    if said.encoding and not said.rows.lower().endswith(TABLES):
+        message = f"encoding is for {listed(TABLES)}; {shown(said.rows)} has its own"
+        raise faults.flaw(at("encoding"), message)
     if said.rows.startswith("${"):
         return _database(said, common, at, faults)
     path = _file(said, common, at, faults)
@@ -88,7 +92,8 @@ def _source(said: schema.Rows, common: Common, at: At, faults: Faults) -> Read:
         return partial(sqlite_rows, path, said.query, name, faults)
     if suffix in PARQUET:
         return partial(parquet_rows, path, name, faults)
-    return partial(rows, path, name, faults, frozenset(said.numbers or ()))
+    numbers = frozenset(said.numbers or ())
+    return partial(rows, path, name, faults, numbers, said.encoding or UTF8)
 
 
 def _file(said: schema.Rows, common: Common, at: At, faults: Faults) -> Path:

@@ -144,6 +144,11 @@ def _shown_size(default: str) -> WithJsonSchema:
 Size = Annotated[int, BeforeValidator(size_of)]
 Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
 Params = dict[str, Any]
+Encoding = Literal[
+    "utf-8", "windows-1252", "windows-1250", "iso-8859-1", "iso-8859-15", "shift_jis"
+]
+"""What a CSV file may be written in; none of them is ever guessed."""
+
 Asked = Literal["sync", "async", "presigned", "auto"]
 
 
@@ -520,6 +525,11 @@ class Rows(Entry):
         None,
         description="Columns of a CSV file that hold numbers; all others are text.",
         examples=[["net", "quantity"]],
+    )
+    encoding: Encoding | None = Field(
+        None,
+        description="How a CSV file is written, if not in UTF-8.",
+        examples=["windows-1252"],
     )
 
 

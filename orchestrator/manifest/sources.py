@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from fnmatch import translate
 from pathlib import Path
@@ -14,11 +15,12 @@ from orchestrator.manifest.faults import Faults, shown
 from orchestrator.manifest.json_rows import json_rows, line_rows
 from orchestrator.manifest.row import Row
 from orchestrator.manifest.table import Table
-from orchestrator.manifest.text import Text, foreign
+from orchestrator.manifest.text import CHUNK, UTF8, Text, foreign
 from orchestrator.manifest.walk import Walk
 
 _WILD = re.compile(r"[*?\[]")
 LONGEST_LINE = 16 * 1024 * 1024
+TABLES = (".csv", ".tsv")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".yaml", ".yml")
 
 
@@ -71,19 +73,26 @@ def _names(folder: str, base: str) -> list[tuple[str, bool, bool]]:
 
 
 def rows(
-    path: Path, name: str, faults: Faults, numbers: frozenset[str]
+    path: Path,
+    name: str,
+    faults: Faults,
+    numbers: frozenset[str],
+    encoding: str = UTF8,
 ) -> Iterator[Row]:
     """Rows of a data file; what cannot be read is a fault at its place.
 
+    ``encoding`` is that of a table; all others are UTF-8.
+
     Raises:
         OSError: the file cannot be opened or read.
+        Flawed: the names of the columns cannot be read; noted.
     """
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
         yield from _yaml_rows(path, name, faults)
-    elif suffix in (".csv", ".tsv"):
+    elif suffix in TABLES:
         table = Table(name, faults, numbers, "\t" if suffix == ".tsv" else None)
-        for line, values in table.rows(_lines(path, name, faults)):
+        for line, values in table.rows(_lines(path, name, faults, encoding, header=1)):
             yield Row(values, table.header, Place(name, line, 1))
     else:
         read = json_rows if suffix == ".json" else line_rows
@@ -103,15 +112,29 @@ def _yaml_rows(path: Path, name: str, faults: Faults) -> Iterator[Row]:
                 faults.add(place, f"a row is a mapping, found {shown(item.value)}")
 
 
-def _lines(path: Path, name: str, faults: Faults) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers and their ends, the text checked."""
+def _lines(
+    path: Path, name: str, faults: Faults, encoding: str = UTF8, header: int = 0
+) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers and their ends, the text checked.
+
+    The first ``header`` lines must be sound, for all others depend on them.
+    """
 
     def report(line: int, column: int, found: str) -> None:
         place = Place(name, line + 1, column + 1)
-        faults.add(place, foreign(found), "save the file as UTF-8")
+        hint = "save the file as UTF-8"
+        if header and encoding == UTF8:
+            hint += ", or say how it is written, as in encoding: windows-1252"
+        flaw = faults.flaw(place, foreign(found, encoding), hint)
+        if line < header:
+            raise flaw
 
+    if encoding != UTF8 and _is_utf8(path):
+        # Read as anything else, it would print other letters than it has.
+        message = f"the file is UTF-8, and not {encoding}"
+        raise faults.flaw(Place(name, 1, 1), message, "leave encoding out")
     with path.open("rb") as file:
-        text, rest, number = Text(file, report), "", 1
+        text, rest, number = Text(file, report, encoding), "", 1
         while piece := text.read():
             *whole, rest = (rest + piece).split("\n")
             for line in whole:
@@ -122,3 +145,17 @@ def _lines(path: Path, name: str, faults: Faults) -> Iterator[tuple[int, str]]:
                 return
         if rest:
             yield number, rest
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether a file has letters beyond ASCII, and all of them as UTF-8 has them."""
+    decoder, is_ascii = getincrementaldecoder(UTF8)(), True
+    with path.open("rb") as file:
+        try:
+            while chunk := file.read(CHUNK):
+                decoder.decode(chunk)
+                is_ascii = is_ascii and chunk.isascii()
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return not is_ascii

@@ -1,4 +1,4 @@
-"""The text of a manifest or of rows: UTF-8, checked while it is read."""
+"""The text of a manifest or of rows, checked while it is read: UTF-8, unless said."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 CHUNK = 1 << 16
 UTF16 = "UTF-16"
+UTF8 = "utf-8"
 _FOREIGN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffd-\uffff]"
 )
@@ -17,14 +18,20 @@ _FOREIGN = re.compile(
 class Text:
     """Reads a file as text, for a parser that takes anything with ``read``.
 
-    Bytes that are no UTF-8 and characters that no text has are reported once, at the
-    first of them, and replaced, so that the rest is still checked; UTF-16 ends here.
+    Bytes that its encoding does not have and characters that no text has are reported
+    once, at the first of them, and replaced, so that the rest is still checked; UTF-16
+    ends here.
     """
 
-    def __init__(self, file: BinaryIO, report: Callable[[int, int, str], None]) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        report: Callable[[int, int, str], None],
+        encoding: str = UTF8,
+    ) -> None:
         self._file = file
         self._report = report
-        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._decoder = getincrementaldecoder(encoding)("replace")
         self._line = 0
         self._column = 0
         self._is_start = True
@@ -64,10 +71,11 @@ class Text:
             self._report(line, column, found)
 
 
-def foreign(found: str) -> str:
+def foreign(found: str, encoding: str = UTF8) -> str:
     """What is wrong with a text, in words."""
     if found == UTF16:
         return "the file is UTF-16; allowed is UTF-8"
     if found == "\ufffd":
-        return "the text is not UTF-8 here, or was damaged before"
+        name = encoding.upper() if encoding == UTF8 else encoding
+        return f"the text is not {name} here, or was damaged before"
     return f"the character U+{ord(found):04X} cannot stand in a text"

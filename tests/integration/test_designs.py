@@ -461,6 +461,19 @@ def test_the_command_lists_shows_and_checks(tmp_path: Path) -> None:
     assert "to: is missing" in output
 
 
+def test_the_command_names_what_a_design_takes() -> None:
+    """Dates, choices and the keys of what is nested, not only of the top."""
+    shown = CliRunner().invoke(design_command, ["show", "invoice"]).output
+    for told in (
+        "due_date          date, YYYY-MM-DD\n",
+        "type              string, one of invoice, credit_note, ",
+        "tax_currency_rate string or ",
+        "lines             array, required, each with keys id, name, ",
+        "payee             object, keys name, id, scheme, registration\n",
+    ):
+        assert told in shown
+
+
 def test_the_command_checks_data(tmp_path: Path) -> None:
     """Faults of a data file are told like those of a batch."""
     data = tmp_path / "data.json"

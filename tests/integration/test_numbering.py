@@ -229,3 +229,15 @@ async def test_a_number_is_delivered_when_its_page_is(tmp_path: Path) -> None:
     async for verdict in run_batch(load_manifest(manifest)):
         assert verdict.state is State.DONE
     assert {each.state for each in every(tmp_path)} == {Standing.DELIVERED}
+
+
+def test_an_id_that_comes_twice_is_told_beside_other_faults(tmp_path: Path) -> None:
+    """Also though documents are staged before the whole manifest was read."""
+    manifest = given(tmp_path, ("1", "S", "a"), ("2", "S", "a"), ("2", "S", "b"))
+    manifest.write_text(BY_NUMBER.replace("{number}-", ""))
+    with pytest.raises(ManifestError) as wrong:
+        plan_batch(load_manifest(manifest))
+    told = [fault.message for fault in wrong.value.faults]
+    assert len(told) == 2
+    assert any("the id “a” is taken" in each for each in told)
+    assert any("E_DUPLICATE_NUMBER" in each for each in told)

@@ -196,16 +196,16 @@ def test_the_page_tells_both_taxes_and_the_payee() -> None:
         line("17.80", 7),
         language="de",
         tax_currency="PLN",
-        tax_currency_rate="4.2755",
+        tax_currency_rate="4.2750",
         payee={"name": "Factoring AG"},
     )
     page = printed(read(params))
     notes = [(x["label"], x["value"]) for x in page["totals"] if x["kind"] == "note"]
     assert notes == [
-        ("1 EUR = 4,2755 PLN", ""),
-        ("Umsatzsteuer in PLN · 19\xa0%", "186,97"),
+        ("1 EUR = 4,2750 PLN", ""),
+        ("Umsatzsteuer in PLN · 19\xa0%", "186,95"),
         ("Umsatzsteuer in PLN · 7\xa0%", "5,34"),
-        ("Umsatzsteuer in PLN", "192,31"),
+        ("Umsatzsteuer in PLN", "192,29"),
     ]
     assert ["Zahlungsempfänger", "Factoring AG"] in page["payment"]
 

@@ -285,10 +285,10 @@ def test_a_mere_number_has_no_unit() -> None:
 
 
 def test_a_credit_note_asks_for_nothing() -> None:
-    """Its title, its words and the invoice that it is about."""
-    page = printed(read(bills.credit_note()))
+    """Its title, its words and the invoice that it is about; no day to pay until."""
+    page = printed(read(bills.credit_note() | {"due_date": "2026-04-30"}))
     assert page["title"] == "Credit note"
-    assert page["hero"][0][0] == "Amount credited"
+    assert [each[0] for each in page["hero"]] == ["Amount credited"]
     assert ["Original invoice", f"INV-2026-0042 of{N}5{N}Mar{N}2026"] in page["meta"]
 
 
@@ -341,8 +341,9 @@ def _numbers(value: Any) -> list[Any]:
 def test_addresses_follow_their_country(
     fields: dict[str, Any], lines: list[str]
 ) -> None:
-    """Where the postcode stands, and what comes first."""
+    """Where the postcode stands, and what comes first; abroad, the country is last."""
     assert set_address(Address(**fields)) == lines
+    assert set_address(Address(**fields), "Land") == [*lines, "Land"]
 
 
 def test_only_long_words_may_break() -> None:

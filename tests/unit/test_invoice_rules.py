@@ -261,3 +261,29 @@ def test_the_schema_is_json_and_names_the_keys() -> None:
     schema = json.loads(json.dumps(invoices.schema()))
     assert {"number", "lines", "seller"} <= set(schema["required"])
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"payment": {"iban": "DE88370400440532013000"}},
+            (
+                "payment.iban: the check digits of this IBAN are wrong: "
+                "DE88370400440532013000 [E_IBAN]"
+            ),
+        ),
+        (
+            {"references": {"preceding": "A-0"}},
+            (
+                "references.preceding: a list is needed (in map, its first item is "
+                "written with [0]) [E_TYPE]"
+            ),
+        ),
+    ],
+)
+def test_a_fault_tells_what_was_found_or_how_to_mend_it(
+    changes: dict[str, Any], told: str
+) -> None:
+    """In words of this program."""
+    assert [str(each) for each in invoices.check(bill(**changes))] == [told]

@@ -34,10 +34,11 @@ MAP = """
 
 
 def entries(
-    folder: Path, text: str, name: str = "s.csv", how: str = MAP
+    folder: Path, text: str | bytes, name: str = "s.csv", how: str = MAP
 ) -> list[Entry]:
     """The documents of a manifest with one entry of rows."""
-    (folder / name).write_text(text, encoding="utf-8")
+    raw = text if isinstance(text, bytes) else text.encode()
+    (folder / name).write_bytes(raw)
     (folder / "m.yaml").write_text(
         f"version: 1\ndocuments:\n- rows: {name}\n  key: order\n  design: d@1\n{how}",
         encoding="utf-8",
@@ -84,6 +85,62 @@ def test_values_know_their_rows_and_columns(tmp_path: Path) -> None:
     assert one.column("buyer", "name") == "who"
     assert one.column("currency") == ""
     assert (one.place.line, two.place.line) == (2, 4)
+
+
+GERMAN = "order;Käufer;price\nA1;Müller;5 €\n"
+NAMED = """
+  map: {buyer.name: Käufer}
+"""
+WINDOWS = NAMED + "  encoding: windows-1252\n"
+
+
+def test_a_table_may_be_written_as_windows_writes_it(tmp_path: Path) -> None:
+    """Names of columns and cells come as they were typed."""
+    found = params(tmp_path, GERMAN.encode("cp1252"), how=WINDOWS)
+    assert found == [{"buyer": {"name": "Müller"}}]
+
+
+@pytest.mark.parametrize(
+    ("raw", "how", "fault"),
+    [
+        # Names of columns that cannot be read are not held against the mapping.
+        (
+            GERMAN.encode("cp1252"),
+            NAMED,
+            (
+                "s.csv:1:8: the text is not UTF-8 here, or was damaged before (save "
+                "the file as UTF-8, or say how it is written, as in encoding: "
+                "windows-1252)"
+            ),
+        ),
+        # Letters of UTF-8 are letters of Windows too, and all the wrong ones.
+        (
+            GERMAN.encode(),
+            WINDOWS,
+            "s.csv:1:1: the file is UTF-8, and not windows-1252 (leave encoding out)",
+        ),
+        (
+            GERMAN.encode("cp1252") + b"B;\x81;1\n",
+            WINDOWS,
+            (
+                "s.csv:3:3: the text is not windows-1252 here, or was damaged before "
+                "(save the file as UTF-8)"
+            ),
+        ),
+    ],
+)
+def test_another_encoding_is_one_fault(
+    tmp_path: Path, raw: bytes, how: str, fault: str
+) -> None:
+    """Told once, with what may be said instead."""
+    assert faults(tmp_path, raw, how=how) == [fault]
+
+
+def test_only_tables_have_an_encoding(tmp_path: Path) -> None:
+    """JSON is UTF-8."""
+    how = WINDOWS.replace("Käufer", "k")
+    (fault,) = faults(tmp_path, '{"order": "a", "k": "b"}\n', "s.jsonl", how)
+    assert "encoding is for .csv, .tsv; “s.jsonl” has its own" in fault
 
 
 def test_a_head_that_differs_is_a_fault(tmp_path: Path) -> None:
