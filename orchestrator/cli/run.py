@@ -15,7 +15,6 @@ from orchestrator.batch import (
     BatchFolder,
     Run,
     RunOptions,
-    batch_status,
     folder_of,
     load_manifest,
     opened,
@@ -36,7 +35,7 @@ from orchestrator.cli.common import (
 )
 from orchestrator.cli.display import Display, display
 from orchestrator.cli.first import Carried, goes_on, left_of
-from orchestrator.errors import Exit, UsageError
+from orchestrator.errors import Exit, UsageError, plain
 from orchestrator.ledger.bill import Line, since
 from orchestrator.ledger.view import View
 from orchestrator.model import State
@@ -230,7 +229,12 @@ def retry_command(
     states = frozenset(each for is_chosen, each in chosen if is_chosen)
     if not states:
         raise UsageError("say what to retry: --failed, --missing, or both")
-    batch_status(manifest, state=state)  # a batch that was never run is a usage error
+    # A batch that was never run is a usage error.
+    with View(folder_of(manifest.absolute(), state).ledger) as view:
+        known = {each.code for each in view.reasons() if each.state in states}
+    if code is not None and code not in known:
+        there = f"; there are {', '.join(sorted(known))}" if any(known) else ""
+        click.echo(plain(f"note: nothing has failed with {code!r}{there}"), err=True)
     options = RunOptions(
         limit=limit,
         overwrite=overwrite,
@@ -301,6 +305,8 @@ def _few_first(
     rest = left_of(batch, options)
     rest = rest if most is None else min(rest, most - few)
     sample = Sample(few, rest, tried.run.tally.states, tried.seconds, tried.grown)
+    if not as_json and not sample.ended and not rest:
+        return tried.ended  # there was nothing to try
     if as_json:
         echo_json("sample", **sample_fields(sample, tried.terms))
     else:
@@ -416,7 +422,10 @@ def _summary(
         click.echo(line)
     for line in bill_lines(bill, terms, taken):
         click.echo(line)
-    for line in balance_lines(run.balances, run.balances_after, grown):
+    # In a rehearsal all accounts share one service, and so its balance.
+    for line in (
+        balance_lines(run.balances, run.balances_after, grown) if manifest else ()
+    ):
         click.echo(line)
     click.echo(f"ledger: {near(folder.ledger)}")
     return Carried(ended, run, seconds, grown, terms)
