@@ -35,6 +35,7 @@ from orchestrator.cli.common import (
 )
 from orchestrator.cli.display import Display, display
 from orchestrator.cli.first import Carried, goes_on, left_of
+from orchestrator.cli.patient import patient
 from orchestrator.errors import Exit, UsageError, plain
 from orchestrator.ledger.bill import Line, since
 from orchestrator.ledger.view import View
@@ -258,7 +259,7 @@ def _rehearse(
     # Slow to import, and only needed here.
     from orchestrator.cli.rehearse import rehearsal_of, show_rehearsal  # noqa: PLC0415
 
-    with faults_shown(as_json=as_json):
+    with patient(), faults_shown(as_json=as_json):
         # Keys are not looked for, but rows are the real ones.
         loaded = load_manifest(manifest, sources=environment())
         rehearsal = rehearsal_of(loaded, state, faults)
@@ -280,7 +281,7 @@ def _run(
     yes: bool = False,
     as_json: bool,
 ) -> Exit:
-    with faults_shown(as_json=as_json):
+    with patient(), faults_shown(as_json=as_json):
         loaded = load_manifest(manifest, environment=environment())
         with opened(loaded, state=state, options=options) as (batch, folder):
             if first is None:
