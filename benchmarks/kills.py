@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,15 +77,7 @@ class Scene:
 
     def done(self) -> int:
         """Documents that are done by now."""
-        if not self.batch.ledger.exists():
-            return 0
-        query = "SELECT count(*) FROM document WHERE state <> 'open'"
-        try:
-            with closing(sqlite3.connect(self.batch.ledger, timeout=5)) as db:
-                count: int = db.execute(query).fetchone()[0]
-                return count
-        except sqlite3.Error:
-            return 0
+        return self.batch.settled()
 
 
 @contextmanager

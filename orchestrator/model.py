@@ -124,6 +124,17 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """What a document's params were made of, where an account has words of its own.
+
+    ``params`` are the data as the manifest has them, for the design of ours.
+    """
+
+    design: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """What the user gets: inputs, an operation, outputs.
 
@@ -145,6 +156,8 @@ class Document:
         n: Place in the manifest, from 0.
         overwrite: Whether a file that has the output's name may be replaced: the
             user said so, or the ledger knows that it is ours.
+        original: What params and design were before they were put into the words of
+            the account; ``None`` where they are what the manifest says.
     """
 
     id: str
@@ -162,6 +175,12 @@ class Document:
     priority: int = 0
     n: int = 0
     overwrite: bool = False
+    original: Original | None = None
+
+    @property
+    def said(self) -> Original:
+        """Design and data as the manifest has them."""
+        return self.original or Original(self.design or "", self.params)
 
     @property
     def size(self) -> int:

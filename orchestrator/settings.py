@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from orchestrator.model import Operation
 
@@ -126,6 +127,23 @@ class Prefer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TheirDesign:
+    """A design that an account has in the place of one of ours.
+
+    Attributes:
+        design: What the account calls it.
+        params: Where the value of each of its parameters comes from
+            (``invoices.foreign``).
+        file: The file that says so, as the manifest names it; empty if the manifest
+            does.
+    """
+
+    design: str
+    params: Mapping[str, Any]
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSettings:
     """One set of credentials at one API.
 
@@ -143,6 +161,7 @@ class AccountSettings:
         price: Money for a unit, for estimates and for a budget in money.
         max_cost: Units that one document may cost at most, by operation; under
             ``None`` for all operations that are not named.
+        designs: Its designs in the place of ours, by the names of ours.
     """
 
     name: str
@@ -156,6 +175,7 @@ class AccountSettings:
     prefer: Prefer | None = None
     price: Decimal | None = None
     max_cost: Mapping[Operation | None, Decimal] = field(default_factory=dict)
+    designs: Mapping[str, TheirDesign] = field(default_factory=dict)
 
     @property
     def is_private(self) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +40,24 @@ class Batch:
     @property
     def ledger(self) -> Path:
         """Its ledger."""
-        return self.folder / "kills.batch" / "ledger.sqlite"
+        return self.folder / f"{self.manifest.stem}.batch" / "ledger.sqlite"
 
     def output(self, id_: str) -> Path:
         """The output of a document."""
         return self.folder / "out" / f"{id_}.{self.target}"
+
+    def settled(self) -> int:
+        """Documents that have left the state open by now."""
+        if not self.ledger.exists():
+            return 0
+        query = "SELECT count(*) FROM document WHERE state = 'open'"
+        try:
+            with closing(sqlite3.connect(self.ledger, timeout=5)) as db:
+                known: int = db.execute("SELECT max(key) FROM document").fetchone()[0]
+                still_open: int = db.execute(query).fetchone()[0]
+                return (known or 0) - still_open
+        except sqlite3.Error:
+            return 0
 
     def by_hand(self, id_: str) -> bytes:
         """What a user fetches from the provider's console."""

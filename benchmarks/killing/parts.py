@@ -113,7 +113,11 @@ class Server(Part):
 
 
 def service(
-    folder: Path, dialect: str, designs: Path | None, inbox: Server | None
+    folder: Path,
+    dialect: str,
+    designs: Path | None = None,
+    inbox: Server | None = None,
+    faults: Path | None = None,
 ) -> Server:
     """The embedded service, which bills what it is asked for twice."""
     port = free_port()
@@ -121,6 +125,8 @@ def service(
     arguments += ["--api-key", KEY, "--no-deduplication", "--allow-private-urls"]
     if designs is not None:
         arguments += ["--designs", str(designs)]
+    if faults is not None:
+        arguments += ["--faults", str(faults)]
     if inbox is not None and dialect in ("compdf", "reportflow"):
         arguments += [f"--{dialect}-webhook", f"{inbox.url}/{TOKEN}/{dialect}"]
     return Server(

@@ -18,7 +18,7 @@ from orchestrator.batch.run import Run
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger.numbers import settle
-from orchestrator.ledger.opening import telling
+from orchestrator.ledger.opening import leaving, telling
 from orchestrator.ledger.register import Overtaken
 from orchestrator.ledger.view import View, mark_missing, reopen
 from orchestrator.manifest import Manifest
@@ -130,6 +130,7 @@ def opened(
     folder.require_local()
     with ExitStack() as stack:
         stack.enter_context(telling(folder.ledger))
+        stack.enter_context(leaving(folder.ledger))
         # Held first, where there is something to hold: the outputs of a run that is
         # going on are no strangers' files. A faulty first manifest leaves no folder.
         is_held = folder.path.is_dir()

@@ -32,7 +32,7 @@ class Bill:
 
 def bill_of(document: Document) -> Bill:
     """Read it from the data of a document."""
-    params = document.params
+    params = document.said.params
     rest = {key: each for key, each in params.items() if key not in _SHOWN}
     shown = _encoder.encode([document.target, params.get("e_invoice")])
     content = hashlib.sha256(_encoder.encode(rest)).hexdigest()

@@ -113,10 +113,31 @@ def head_lines(manifest: Manifest, base: Path) -> Iterator[str]:
     if settings.webhooks.inbox is not None:
         hooks = dict(head["webhooks"])  # type: ignore[call-overload]  # it was checked
         head["webhooks"] = hooks | {"inbox": relpath(settings.webhooks.inbox, base)}
+    if any(each.designs for each in settings.accounts.values()):
+        head["providers"] = _with_files(head["providers"], settings.folder, base)
     yield f"version: {head.pop('version', 1)}"
     for key, value in head.items():
         yield f"{key}: {value_text(_moved(value, settings.folder, base))}"
     yield "documents:"
+
+
+def _with_files(providers: Any, folder: Path, base: Path) -> dict[str, Any]:
+    """Accounts, with the files of their wordings as seen from another folder."""
+
+    def moved(their: Any) -> Any:
+        file = their["params"]
+        is_file = isinstance(file, str)
+        return {**their, "params": relpath(folder / file, base)} if is_file else their
+
+    return {
+        name: {
+            key: {ours: moved(x) for ours, x in each.items()}
+            if key == "designs"
+            else each
+            for key, each in said.items()
+        }
+        for name, said in providers.items()
+    }
 
 
 def _without(values: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
@@ -148,7 +169,7 @@ def _entry(document: Document, base: Path) -> dict[str, Any]:
     paths = [relpath(each.path, base) for each in document.inputs]
     entry: dict[str, Any] = {"id": document.id}
     if document.design is not None:
-        entry["design"] = document.design
+        entry["design"] = document.said.design
     elif len(paths) == 1:
         entry["input"] = paths[0]
     else:
@@ -163,8 +184,8 @@ def _entry(document: Document, base: Path) -> dict[str, Any]:
         entry["mode"] = str(document.asked)
     if document.priority:
         entry["priority"] = document.priority
-    if document.params:
-        entry["params"] = document.params
+    if document.said.params:
+        entry["params"] = document.said.params
     return entry
 
 

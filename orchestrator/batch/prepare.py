@@ -16,6 +16,7 @@ from orchestrator.batch.bills import bill_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.outputs import no_folder
 from orchestrator.batch.rehearsal import Rehearsal
+from orchestrator.batch.wording import Words
 from orchestrator.errors import Fault, ManifestError, Place
 from orchestrator.ledger.register import Register
 from orchestrator.ledger.stage import Diff, Share, Stage
@@ -28,6 +29,7 @@ from orchestrator.wire.flow import Wish
 if TYPE_CHECKING:
     from orchestrator.designs import Design
 
+_OF_OUR_PAGE = frozenset({"E_GLYPH", "E_PAYMENT_CODE"})
 _STEPS = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 Objection = Callable[[Document], str | None]
 Choices = Callable[[str, int, Operation, Mode | None], Choice]
@@ -57,6 +59,7 @@ class Prepared:
     manifest: Manifest
     again: Again
     numbers: Register
+    words: Words
 
     def merged(self) -> Prepared:
         """The same batch beside the ledger as it is after the merge.
@@ -85,7 +88,11 @@ class Prepared:
         Raises:
             ManifestError: there are faults, each at its document.
         """
-        self.manifest.validate(check)
+
+        def put(document: Document) -> Iterable[str]:
+            return check(self.words.put(document))
+
+        self.manifest.validate(put)
 
 
 @contextmanager
@@ -117,6 +124,7 @@ def prepared(
         accounts = {name: rehearsal.account(a) for name, a in accounts.items()}
     checks = _Checks(manifest.settings, accounts, objection)
     choices = _choices(accounts)
+    words = Words.of(manifest, accounts)
     wishes: dict[Wish, Place] = {}
     settings = manifest.settings
     with (
@@ -126,9 +134,11 @@ def prepared(
         manifest.numbering = numbers
         for entry in manifest.entries():
             document = _decided(entry.document, choices, overwrite=overwrite)
+            document = words.put(document)
             if rehearsal is not None:
                 document = rehearsal.document(document)
-            for path, message in checks.of(document, stage):
+            found = (*checks.of(document, stage), *words.lacks(document))
+            for path, message in found:
                 place, hint = _placed(entry, path)
                 manifest.fault(place, message, hint)
             if checks.has_number(document):
@@ -137,6 +147,8 @@ def prepared(
                 stage.bill(document.id, names, entry.place)
             wishes.setdefault(_wish(document), entry.place)
             stage.add(document)
+        for place, message in words.faults:
+            manifest.fault(place, message)
         for place, message in stage.doubles():
             manifest.fault(place, message, "an issuer never uses a number twice")
         manifest.finish()
@@ -145,7 +157,16 @@ def prepared(
         free = [each.name for each in accounts.values() if each.settings.is_private]
         again = Again() if rehearsal is not None else Again(*stage.again(free))
         yield Prepared(
-            settings, accounts, stage, diff, shares, wishes, manifest, again, numbers
+            settings,
+            accounts,
+            stage,
+            diff,
+            shares,
+            wishes,
+            manifest,
+            again,
+            numbers,
+            words,
         )
 
 
@@ -227,31 +248,43 @@ class _Checks:
 
     def has_number(self, document: Document) -> bool:
         """Whether it is an invoice of which we know that its number must be unique."""
-        design = self._designs.get(document.design or "")
+        said = document.said
+        design = self._designs.get(said.design)
         if design is None or isinstance(design, str):
             return False
-        return design.model == "invoice" and "number" in document.params
+        return design.model == "invoice" and "number" in said.params
 
     def _of_design(self, document: Document) -> Iterator[tuple[str, str]]:
-        # Only a private service is sure to have the designs that we see.
-        account = self._accounts[document.provider]
-        if document.design is None or not account.settings.is_private:
+        # Only a private service is sure to have the designs that we see; and where an
+        # account has one in the place of ours, ours judges the data.
+        account, said = self._accounts[document.provider], document.said
+        is_put = document.original is not None
+        if not said.design or not (account.settings.is_private or is_put):
             return
+        design = self._design(said.design)
+        if isinstance(design, str):
+            yield "", design
+            return
+        if is_put and design.model != "invoice":
+            yield "", f"{design.ref} is no design of invoices: only those can be put"
+        for each in design.problems(said.params, document.target):
+            # Letters are a matter of the fonts that the account has.
+            if not is_put or each.code not in _OF_OUR_PAGE:
+                yield each.path, str(each)
+
+    def _design(self, ref: str) -> Design | str:
+        """A design, or why there is none."""
         # Takes a third of a second: not for those who have no design.
         from orchestrator import designs  # noqa: PLC0415
 
-        design = self._designs.get(document.design)
+        design = self._designs.get(ref)
         if design is None:
             try:
-                design = designs.find(document.design, self._folders)
+                design = designs.find(ref, self._folders)
             except designs.DesignError as error:
                 design = str(error)
-            self._designs[document.design] = design
-        if isinstance(design, str):
-            yield "", design
-        else:
-            for each in design.problems(document.params, document.target):
-                yield each.path, str(each)
+            self._designs[ref] = design
+        return design
 
     def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
         folder = os.path.dirname(document.output)  # noqa: PTH120  # as it is spelt

@@ -162,6 +162,8 @@ class Run:
         accounts = [self._batch.accounts[name] for name in self._names(store)]
         for line in stranded_lines(store.stranded(self._batch.accounts)):
             self.say(line)
+        for line in self._batch.words.doubts:
+            self.say(line)
         if not accounts:
             return
         # HTTP takes a third of a second: not for a run that sends nothing.

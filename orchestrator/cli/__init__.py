@@ -44,6 +44,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.cli.verify:verify_command",
         "Prove that what is done is there, whole, and was billed once.",
     ),
+    "deliver": (
+        "orchestrator.cli.deliver:deliver_command",
+        "Hand over what is done: one archive, one PDF, a control report.",
+    ),
     "failed": (
         "orchestrator.cli.failed:failed_command",
         "Write what failed into a manifest of its own.",

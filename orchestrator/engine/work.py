@@ -120,13 +120,18 @@ def is_unsent(work: Work) -> bool:
 def is_free(work: Work, failure: Failure, *, spares: bool) -> bool:
     """Whether a job that failed has provably cost nothing.
 
-    ``spares`` says that the provider does not charge for work that failed; without it,
-    a refusal of what was asked for may be the end of work that was tried.
+    ``spares`` says that the provider does not charge for work that failed. Work that
+    has results did not fail there, whatever we think of them; and a job that was
+    accepted has failed only where the provider says so. Without it, a refusal of what
+    was asked for may be the end of work that was tried.
     """
-    if work.progress.cost is not None:
+    progress = work.progress
+    if progress.cost is not None or progress.results or progress.phase is Phase.FETCH:
         return False
-    is_no_work = failure.status is None or failure.remedy is not Remedy.FAIL
-    return spares or (is_unsent(work) and is_no_work)
+    is_word = failure.remedy is Remedy.FAIL
+    if is_unsent(work):
+        return spares or failure.status is None or not is_word
+    return spares and is_word
 
 
 def without_inline(progress: Progress) -> Progress:

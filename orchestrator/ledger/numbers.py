@@ -40,7 +40,8 @@ _COLUMNS = (
 _SETTLE = """
 UPDATE number SET state = 'delivered', delivered = ?
 WHERE state = 'reserved' AND batch = ? AND EXISTS (
-  SELECT 1 FROM ledger.document AS made, json_each(made.spec, '$.params') AS field
+  SELECT 1 FROM ledger.document AS made, json_each(
+    coalesce(made.spec->'$.original.params', made.spec->'$.params')) AS field
   WHERE made.id = number.document AND made.state IN ('done', 'missing')
     AND field.value = number.number)
 """

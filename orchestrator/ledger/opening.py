@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.errors import MachineError
@@ -60,9 +60,14 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
 def check_sound(path: Path) -> None:
     """Look through a ledger before anything is done by it.
 
+    That takes seconds for a million documents: not for one that is the very file, not
+    written to since, that a run has left in good order.
+
     Raises:
         MachineError: it is damaged, or cannot be opened.
     """
+    if _is_as_left(path):
+        return
     try:
         with closing(connect(path, readonly=True)) as connection:
             found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
@@ -70,6 +75,41 @@ def check_sound(path: Path) -> None:
         found = str(error)
     if found != "ok":
         raise _damaged(path, found)
+
+
+@contextmanager
+def leaving(path: Path) -> Iterator[None]:
+    """Note how a ledger is left, unless something went wrong with it."""
+    yield
+    if (mark := _mark(path)) is not None:
+        with suppress(OSError):
+            _note(path).write_text(mark, encoding="ascii")
+
+
+def _is_as_left(path: Path) -> bool:
+    mark = _mark(path)
+    with suppress(OSError, ValueError):
+        return mark is not None and _note(path).read_text(encoding="ascii") == mark
+    return False
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.left")
+
+
+def _mark(path: Path) -> str | None:
+    """What tells that a file is what it was; ``None`` if it is not all of a ledger.
+
+    A log that is not empty was left by a kill, or by somebody who writes now.
+    """
+    log = Path(f"{path}-wal")
+    try:
+        # Times of changes cannot be set back, other than those of modifications.
+        found = path.stat()
+        is_all = not log.exists() or not log.stat().st_size
+    except OSError:
+        return None
+    return f"{found.st_ino} {found.st_size} {found.st_ctime_ns}" if is_all else None
 
 
 def _damaged(path: Path, why: str) -> MachineError:

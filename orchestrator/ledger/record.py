@@ -70,7 +70,7 @@ def unsigned(handle: str | None) -> str | None:
 
 def request_hash(value: Document) -> str:
     """What was asked for: operation, parameters, design, account, input paths."""
-    asked = (
+    asked: tuple[object, ...] = (
         value.operation,
         value.source,
         value.target,
@@ -80,6 +80,8 @@ def request_hash(value: Document) -> str:
         [each.path for each in value.inputs],
         value.output,
     )
+    if value.original is not None:
+        asked = (*asked, value.original)
     return hashlib.sha256(_encode(asked)).hexdigest()
 
 

@@ -134,10 +134,14 @@ ORDER BY mine.rowid
 _USED = """
 SELECT bill.number, bill.file, bill.line, bill."column", old.id
 FROM ledger.document AS old JOIN bill
-ON bill.number = old.spec->>'$.params.number' AND bill.id <> old.id
+ON bill.number = coalesce(
+  old.spec->>'$.original.params.number', old.spec->>'$.params.number')
+  AND bill.id <> old.id
 WHERE old.outputs IS NOT NULL AND old.id NOT IN (SELECT id FROM new)
   AND bill.issuer IN (old.spec->>'$.params.seller.tax_ids[0].value',
-    old.spec->>'$.params.seller.name')
+    old.spec->>'$.params.seller.name',
+    old.spec->>'$.original.params.seller.tax_ids[0].value',
+    old.spec->>'$.original.params.seller.name')
 """
 _TODO = """
 SELECT new.account, new.mode, count(*), sum(new.size), new.spec, max(new.size)
@@ -239,7 +243,8 @@ class Stage:
 
     def _flush(self) -> None:
         self._db.executemany(
-            "INSERT INTO new(id, n, account, mode, large, priority, size, "
+            # Two of one id are a fault already, and are told as one.
+            "INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, "
             "request_hash, fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)",
             self._buffer,
         )
@@ -264,7 +269,8 @@ class Stage:
         if not self._exists:
             return False
         row = self._db.execute(
-            "SELECT 1 FROM ledger.document AS old, json_each(old.spec, '$.params') AS "
+            "SELECT 1 FROM ledger.document AS old, json_each("
+            "coalesce(old.spec->'$.original.params', old.spec->'$.params')) AS "
             "field WHERE old.id = ? AND old.outputs IS NOT NULL AND field.value = ?",
             (document, number),
         ).fetchone()

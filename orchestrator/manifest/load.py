@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from orchestrator.manifest.recipe import Common
 from orchestrator.manifest.series import Counting, Numbering
 from orchestrator.manifest.unique import Clash, Names
 from orchestrator.manifest.walk import LIST, Head, Walk, ends_with_documents
+from orchestrator.manifest.wording import wording_file
 from orchestrator.model import Document, Operation
 from orchestrator.settings import (
     NUMBERS,
@@ -29,6 +30,7 @@ from orchestrator.settings import (
     HookSettings,
     LimitSettings,
     SecretMissing,
+    TheirDesign,
     ThresholdSettings,
 )
 
@@ -177,6 +179,10 @@ class Manifest:
         """
         return sum(1 for _ in self.documents(check))
 
+    def place(self, *path: str | int) -> Place:
+        """Where something stands that the manifest says beside its documents."""
+        return self._place(*path)
+
     def fault(self, place: Place, message: str, hint: str = "") -> None:
         """Add a fault of the caller's to this pass."""
         self.faults.add(place, message, hint)
@@ -273,7 +279,10 @@ class Manifest:
         if designs is not None and not designs.is_dir():
             message = f"the folder of designs {shown(said.designs)} is not there"
             self.fault(self._place("designs"), message, nearby(designs))
-        accounts = {name: _account(name, each) for name, each in said.providers.items()}
+        accounts = {
+            name: replace(_account(name, each), designs=self._theirs(name, each))
+            for name, each in said.providers.items()
+        }
         accounts.setdefault(LOCAL, AccountSettings(LOCAL, LOCAL))
         name = said.name or path.stem
         return BatchSettings(
@@ -287,6 +296,21 @@ class Manifest:
             costs.budget(said.budget),
             costs.stop_at(said.stop_at),
         )
+
+    def _theirs(self, name: str, said: schema.Account) -> dict[str, TheirDesign]:
+        """Designs that an account has in the place of ours."""
+        found = {}
+        for ours, each in said.designs.items():
+            file, params = "", each.params
+            if isinstance(params, str):
+                try:
+                    file, params = params, wording_file(self._path.parent / params)
+                except ValueError as error:
+                    at = ("providers", name, "designs", ours, "params")
+                    self.fault(self._place(*at), f"{shown(file)}: {error}")
+                    continue
+            found[ours] = TheirDesign(each.design, params, file)
+        return found
 
     def _check_keys(self) -> None:
         """See that the keys of the accounts in use are there."""

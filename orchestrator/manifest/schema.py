@@ -240,6 +240,35 @@ class Modes(Shape):
         return self
 
 
+def _wording(value: object) -> object:
+    if isinstance(value, str) and value.strip():
+        return value
+    if not isinstance(value, dict) or not value:
+        raise wrong("must be a file, or parameters and the fields of their values")
+    return value
+
+
+Wording = Annotated[
+    Any,
+    BeforeValidator(_wording),
+    WithJsonSchema({"type": ["string", "object"], "minProperties": 1, "minLength": 1}),
+]
+
+
+class Their(Shape):
+    """A design that an account has in the place of one of ours."""
+
+    design: Word = Field(
+        description="What the account calls it.", examples=["0eGLPoUzbuBv5EEj@3"]
+    )
+    params: Wording = Field(
+        description="Where the value of each of its parameters comes from, or a YAML "
+        "or JSON file that says so: a field of the invoice, as in totals.gross; or "
+        "{field, as}, {value}, {each, row}, {object}.",
+        examples=[{"total": {"field": "totals.gross", "as": "number"}}],
+    )
+
+
 class Account(Shape):
     """One set of credentials at one API."""
 
@@ -279,6 +308,12 @@ class Account(Shape):
         None,
         description="Units that one document may cost at most, or a mapping with a "
         "number for each operation. Needed where a budget is set.",
+    )
+    designs: dict[Word, Their] = Field(
+        default_factory=dict,
+        description="Designs of invoices that the account has in the place of ours: "
+        "documents name ours, and are sent in the account's words.",
+        examples=[{"invoice@1": {"design": "0eGLPoUz@3", "params": "flow.yaml"}}],
     )
 
 

@@ -45,9 +45,13 @@ class PartFile:
     _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def open(self) -> None:
-        """Create it, and its folders; what a former run left is cut to nothing."""
+        """Create it, and its folders; what a former run left is removed first.
+
+        It is never cut: killed between its two names it is the output as well.
+        """
         # A link that someone put under our name is not followed.
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        _remove_regular(self.path)
         try:
             self._fd = os.open(self.path, flags, 0o666)
         except FileNotFoundError:
@@ -98,6 +102,12 @@ class PartFile:
         self.close()
         with suppress(OSError):
             os.unlink(self.path)  # noqa: PTH108
+
+
+def _remove_regular(path: str) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            os.unlink(path)  # noqa: PTH108
 
 
 def make_folder(folder: Path) -> None:

@@ -346,7 +346,8 @@ def test_what_is_missing_can_be_made_again(tmp_path: Path) -> None:
     (tmp_path / "out" / "請求 1.pdf").unlink()
     found = command.run("run", manifest, folder=tmp_path)
     assert found.returncode == 5
-    assert "retry --missing" in found.stdout
+    assert "orchestrator retry" in found.stdout
+    assert "--missing" in found.stdout
     assert command.run("retry", manifest, "--missing", folder=tmp_path).returncode == 0
     assert command.valid_pdfs(tmp_path / "out") == 2
 

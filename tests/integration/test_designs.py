@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -96,6 +97,19 @@ def test_totals_never_stand_alone(count: int) -> None:
     heads = [each.count("Einzelpreis") for each in pages]
     assert heads[pages.index(with_totals[0])] == 1
     assert max(heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "notes"), [(40, 3), (45, 0), (75, 3), (80, 0), (150, 0)]
+)
+def test_every_page_says_which_of_how_many_it_is(count: int, notes: int) -> None:
+    """Also where what follows the totals just has no room below them any more."""
+    text = "Bitte beachten Sie unsere Bedingungen. "
+    params = bills.german(count) | {"notes": [text * 4] * notes}
+    pages = _pages(press(designs.find("invoice@1"), params)[0])
+    told = [re.findall(r"Seite (\d+) von (\d+)", each) for each in pages]
+    of = str(len(pages))
+    assert told == [[(str(n), of)] for n in range(1, len(pages) + 1)]
 
 
 _SHORT = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import MachineError
+from orchestrator.ledger import opening
 from orchestrator.ledger.opening import connect
 from tests.integration.test_paid import Paid, run, serving
 
@@ -68,6 +71,55 @@ async def test_a_damaged_ledger_sends_nothing(
         with pytest.raises(MachineError, match="ledger"):
             await run(tmp_path, "compdf", paid.url, "good")
         assert paid.bill == bill
+
+
+def looks(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether a ledger is looked through."""
+    said: list[str] = []
+
+    def traced(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+        found = connect(path, readonly=readonly)
+        found.set_trace_callback(said.append)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "connect", traced)
+        opening.check_sound(ledger)
+    return any("quick_check" in each for each in said)
+
+
+def copied(ledger: Path) -> None:
+    """A copy was put back, with all its times."""
+    shutil.copy2(ledger, f"{ledger}.copy")
+    Path(f"{ledger}.copy").replace(ledger)
+
+
+def written(ledger: Path) -> None:
+    """Somebody wrote to it, and hid it."""
+    times = (ledger.stat().st_atime_ns, ledger.stat().st_mtime_ns)
+    with ledger.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\0")
+    os.utime(ledger, ns=times)
+
+
+def killed(ledger: Path) -> None:
+    """A log was left."""
+    Path(f"{ledger}-wal").write_bytes(b"something")
+
+
+@pytest.mark.parametrize("change", [copied, written, killed])
+async def test_only_what_is_as_it_was_left_is_not_looked_through(
+    change: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ended in good order spares the next one the time."""
+    ledger = tmp_path / "m.batch" / "ledger.sqlite"
+    async with serving(Paid()) as paid:
+        for _ in range(2):
+            await run(tmp_path, "compdf", paid.url, "good")
+            assert not looks(ledger, monkeypatch)
+    change(ledger)
+    assert looks(ledger, monkeypatch)
 
 
 @pytest.mark.parametrize("left", [b"", b"SQLite format 3\0", b"rubbish" * 999])

@@ -154,6 +154,17 @@ async def test_a_part_that_a_kill_left_is_begun_anew(tmp_path: Path) -> None:
     assert left.read_bytes() == SMALL
 
 
+async def test_an_output_that_is_still_a_part_is_not_cut(tmp_path: Path) -> None:
+    """A kill between its two names; what is fetched again may be cut, or refused."""
+    outputs, of = FileOutputs(), job(tmp_path / "a.pdf")
+    os.link((await receive(outputs, of)).part, tmp_path / "a.pdf")
+    with pytest.raises(Unanswered):
+        await FileOutputs().receive(
+            of, 0, broken(LARGE), size=None, sha256=None, target="pdf"
+        )
+    assert (tmp_path / "a.pdf").read_bytes() == SMALL
+
+
 async def test_a_link_under_the_name_of_a_part_is_not_followed(
     tmp_path: Path,
 ) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from orchestrator.model import Job, Mode, Progress
+from orchestrator.model import Input, Job, Mode, Progress
 from orchestrator.wire.http import Field, FilePart, Form, Json, Raw, Repeat, Request
 
 SYNC_TIMEOUT = 300.0
@@ -15,7 +16,7 @@ SYNC_TIMEOUT = 300.0
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def _record(job: Job) -> dict[str, Any]:
+def _record(job: Job, mode: Mode) -> dict[str, Any]:
     document = job.document
     record: dict[str, Any] = {
         "operation": document.operation,
@@ -24,23 +25,26 @@ def _record(job: Job) -> dict[str, Any]:
         "params": document.params,
         "design": document.design,
     }
-    if job.callback:
+    # The reply of a sync call is its own news; one that is lost is asked for.
+    if job.callback and mode is not Mode.SYNC:
         record["webhook"] = job.callback
     return record
 
 
-def _form(job: Job) -> Form:
-    record = Field("job", _encoder.encode(_record(job)).decode(), "application/json")
-    files = (FilePart("file", each.name, each) for each in job.document.inputs)
-    return Form((record, *files))
+def _form(record: dict[str, Any], inputs: Sequence[Input]) -> Form:
+    field = Field("job", _encoder.encode(record).decode(), "application/json")
+    files = (FilePart("file", each.name, each) for each in inputs)
+    return Form((field, *files))
 
 
 def _submit(job: Job, mode: Mode, *, timeout: float) -> Request:
+    record, inputs = _record(job, mode), job.document.inputs
     return Request(
         "PUT",
         f"/v1/jobs/{job.id}",
         Repeat.NAMED,
-        body=_form(job),
+        # A record alone needs no envelope.
+        body=_form(record, inputs) if inputs else Json(record),
         query=(("mode", mode),),
         timeout=timeout,
         takes_file=mode is Mode.SYNC,
@@ -64,7 +68,7 @@ def create(job: Job, _: Progress) -> Request:
         "PUT",
         f"/v1/jobs/{job.id}",
         Repeat.SAME,
-        body=Json(_record(job) | {"files": files}),
+        body=Json(_record(job, Mode.PRESIGNED) | {"files": files}),
         query=(("mode", Mode.PRESIGNED),),
     )
 

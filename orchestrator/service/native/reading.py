@@ -20,13 +20,18 @@ async def read_body(request: web.Request) -> Record:
 
 
 async def read_form(request: web.Request, tray: Tray) -> Record:
-    """The record and the files of a multipart body.
+    """The record and the files of a multipart body, or a bare record in JSON.
 
     Raises:
         Problem: the body is not what the API takes.
     """
-    if request.content_type != "multipart/form-data":
-        raise Problem("bad_request", "the body must be multipart/form-data")
+    # As aiohttp reads it takes as long as the rest of the request.
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return await read_body(request)
+    if kind != "multipart/form-data":
+        why = "the body must be multipart/form-data, or JSON where there are no files"
+        raise Problem("bad_request", why)
     try:
         return await _read_parts(await request.multipart(), tray)
     except ValueError as error:

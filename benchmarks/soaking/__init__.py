@@ -1,0 +1,1 @@
+"""One long batch with faults and kills, and what became of memory meanwhile."""
