@@ -125,8 +125,9 @@ _REFUSE = click.option(
 @click.option(
     "--faults",
     type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="With --rehearse: a script of faults that happen on purpose.",
+    metavar="FILE|storm",
+    help="With --rehearse: a script of faults that happen on purpose; `storm` is a "
+    "built-in one in which a tenth of all requests goes wrong.",
 )
 @_LOG
 @_WEBHOOKS
