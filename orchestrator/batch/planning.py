@@ -88,6 +88,7 @@ def _part(batch: Prepared, share: Share) -> Part:
         example=share.example.id,
         reason=share.example.reason,
         cost=price * share.documents if price is not None else None,
+        is_free=account.settings.is_private,
     )
 
 

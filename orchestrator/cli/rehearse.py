@@ -16,7 +16,7 @@ from orchestrator.ledger.view import View
 from orchestrator.manifest import Manifest
 from orchestrator.report.rehearsal import Item, lines
 from orchestrator.service.command import serve_command
-from orchestrator.service.faults.load import load_script
+from orchestrator.service.faults.load import load_script, script_at
 from orchestrator.settings import BatchSettings
 
 
@@ -31,6 +31,7 @@ def rehearsal_of(
     """
     arguments = ["--no-deduplication"]  # its bill shows every repetition as money
     if faults is not None:
+        faults = script_at(faults)
         load_script(faults)
         arguments += ["--faults", str(faults.absolute())]
     if any("--stand-in-designs" in each.opts for each in serve_command.params):

@@ -15,7 +15,6 @@ from orchestrator.batch import (
     BatchFolder,
     Run,
     RunOptions,
-    batch_status,
     folder_of,
     load_manifest,
     opened,
@@ -36,7 +35,8 @@ from orchestrator.cli.common import (
 )
 from orchestrator.cli.display import Display, display
 from orchestrator.cli.first import Carried, goes_on, left_of
-from orchestrator.errors import Exit, UsageError
+from orchestrator.cli.patient import patient
+from orchestrator.errors import Exit, UsageError, plain
 from orchestrator.ledger.bill import Line, since
 from orchestrator.ledger.view import View
 from orchestrator.model import State
@@ -125,8 +125,9 @@ _REFUSE = click.option(
 @click.option(
     "--faults",
     type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="With --rehearse: a script of faults that happen on purpose.",
+    metavar="FILE|storm",
+    help="With --rehearse: a script of faults that happen on purpose; `storm` is a "
+    "built-in one in which a tenth of all requests goes wrong.",
 )
 @_LOG
 @_WEBHOOKS
@@ -230,7 +231,12 @@ def retry_command(
     states = frozenset(each for is_chosen, each in chosen if is_chosen)
     if not states:
         raise UsageError("say what to retry: --failed, --missing, or both")
-    batch_status(manifest, state=state)  # a batch that was never run is a usage error
+    # A batch that was never run is a usage error.
+    with View(folder_of(manifest.absolute(), state).ledger) as view:
+        known = {each.code for each in view.reasons() if each.state in states}
+    if code is not None and code not in known:
+        there = f"; there are {', '.join(sorted(known))}" if any(known) else ""
+        click.echo(plain(f"note: nothing has failed with {code!r}{there}"), err=True)
     options = RunOptions(
         limit=limit,
         overwrite=overwrite,
@@ -254,7 +260,7 @@ def _rehearse(
     # Slow to import, and only needed here.
     from orchestrator.cli.rehearse import rehearsal_of, show_rehearsal  # noqa: PLC0415
 
-    with faults_shown(as_json=as_json):
+    with patient(), faults_shown(as_json=as_json):
         # Keys are not looked for, but rows are the real ones.
         loaded = load_manifest(manifest, sources=environment())
         rehearsal = rehearsal_of(loaded, state, faults)
@@ -276,7 +282,7 @@ def _run(
     yes: bool = False,
     as_json: bool,
 ) -> Exit:
-    with faults_shown(as_json=as_json):
+    with patient(), faults_shown(as_json=as_json):
         loaded = load_manifest(manifest, environment=environment())
         with opened(loaded, state=state, options=options) as (batch, folder):
             if first is None:
@@ -301,6 +307,8 @@ def _few_first(
     rest = left_of(batch, options)
     rest = rest if most is None else min(rest, most - few)
     sample = Sample(few, rest, tried.run.tally.states, tried.seconds, tried.grown)
+    if not as_json and not sample.ended and not rest:
+        return tried.ended  # there was nothing to try
     if as_json:
         echo_json("sample", **sample_fields(sample, tried.terms))
     else:
@@ -416,7 +424,10 @@ def _summary(
         click.echo(line)
     for line in bill_lines(bill, terms, taken):
         click.echo(line)
-    for line in balance_lines(run.balances, run.balances_after, grown):
+    # In a rehearsal all accounts share one service, and so its balance.
+    for line in (
+        balance_lines(run.balances, run.balances_after, grown) if manifest else ()
+    ):
         click.echo(line)
     click.echo(f"ledger: {near(folder.ledger)}")
     return Carried(ended, run, seconds, grown, terms)

@@ -201,15 +201,20 @@ class Till:
     def refusal(self, document: Document) -> Failure:
         """Why a document is not started."""
         budget = self._budget
-        most = self._most([document]).normalize()
+        most = self._most([document])
         return Failure(
             "budget",
-            f"the budget of {budget.limit or ZERO:f} {budget.measure} is reached: "
-            f"{budget.taken.normalize():f} are spent or reserved, and {document.id} "
-            f"may cost {most:f}; raise it to go on",
+            f"the budget of {self._figure(budget.limit or ZERO)} {budget.measure} is "
+            f"reached: {self._figure(budget.taken)} are spent or reserved, and "
+            f"{document.id} may cost {self._figure(most)}; raise it to go on",
             Blame.ACCOUNT,
             Remedy.STOP,
         )
+
+    def _figure(self, value: Decimal) -> str:
+        """Money with two digits or more, units without what says nothing."""
+        is_money = self._budget.measure != "units" and value == round(value, 2)
+        return f"{value:.2f}" if is_money else f"{value.normalize():f}"
 
     def _most(self, documents: Sequence[Document]) -> Decimal:
         return (self._terms.declared(documents) or ZERO) * self._terms.price

@@ -18,6 +18,7 @@ class Part:
 
     ``reason`` is why the ``example``, the largest of its documents, takes the mode;
     ``cost`` is in the money of the account's price; ``None`` where it has none.
+    ``is_free`` says that the account charges nothing.
     """
 
     account: str
@@ -28,6 +29,7 @@ class Part:
     example: str
     reason: str
     cost: Decimal | None
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,12 @@ class Plan:
         """The estimated cost; ``None`` where no price is known."""
         costs = [part.cost for part in self.parts if part.cost is not None]
         return sum(costs, Decimal(0)) if costs else None
+
+    @property
+    def unpriced(self) -> Sequence[str]:
+        """Accounts that may charge, and nobody said how much."""
+        names = (p.account for p in self.parts if p.cost is None and not p.is_free)
+        return sorted(set(names))
 
     @property
     def has_room(self) -> bool:

@@ -75,7 +75,7 @@ def _facts(trouble: Trouble, offer: str, now: float) -> Iterator[tuple[str, str]
     else:
         stands = STANDS[trouble.phase] if trouble.phase else "unknown"
         yield "job", f"{trouble.job}, account {trouble.account}, {mode}: {stands}"
-        yield "handle", trouble.handle or "none: the provider's answer never came"
+        yield "handle", trouble.handle or _no_handle(trouble)
     if trouble.intended is not None:
         yield "sent", f"{when(trouble.intended, now)}; its outcome is unknown"
     elif trouble.created is not None:
@@ -91,6 +91,14 @@ def _facts(trouble: Trouble, offer: str, now: float) -> Iterator[tuple[str, str]
         yield spent, f"{trouble.units:,.10g} {noun}{guess}"
     yield "output", trouble.document.output
     yield "settles", offer
+
+
+def _no_handle(trouble: Trouble) -> str:
+    if trouble.intended is not None:
+        return "none: the provider's answer never came"
+    if trouble.failure and trouble.failure.status:
+        return "none: the provider said no"
+    return "none: nothing was accepted"
 
 
 def when(at: float, now: float) -> str:

@@ -53,8 +53,7 @@ def lines(plan: Plan) -> Iterator[str]:
             f"again, which `run` does only with --adopt: "
             f"{', '.join(plan.again_examples)}{more}"
         )
-    cost = "nothing to pay" if plan.cost is None else f"about {plan.cost:f}"
-    yield f"  cost    {cost}"
+    yield f"  cost    {_cost(plan)}"
     if plan.budget is not None:
         yield f"  budget  {_budget(plan.budget)}"
     if plan.room is not None:
@@ -63,6 +62,15 @@ def lines(plan: Plan) -> Iterator[str]:
             f"  disk    {size(plan.room)} free, outputs may need "
             f"{size(plan.needs)}: {verdict}"
         )
+
+
+def _cost(plan: Plan) -> str:
+    if not plan.unpriced:
+        return "nothing to pay" if plan.cost is None else f"about {plan.cost:f}"
+    names = ", ".join(plan.unpriced)
+    if plan.cost is None:
+        return f"not known: no `price` is said for {names}"
+    return f"about {plan.cost:f}, and what {names} charges (no `price` is said)"
 
 
 def _budget(room: Room) -> str:

@@ -40,6 +40,8 @@ _TO_MEND = {
     Blame.NETWORK: "see to the network",
     Blame.MACHINE: "see to this machine",
 }
+_HELD = "the run that holds the batch carries them"
+_HALTED = "mend what stopped the account, then run the same command to go on"
 _ASKED = (State.IN_DOUBT, State.OVERDUE)
 _HERE = ("MANIFEST",)
 
@@ -119,7 +121,7 @@ def status_lines(
     yield from _flight_lines(flight, unanswered, is_held=holder is not None)
     if holder:
         yield f"held by process {holder.pid} on {holder.host}"
-    yield from advice_lines(states, reasons)
+    yield from advice_lines(states, reasons, pending=_HELD if holder else "")
     yield from next_lines(states, reasons, manifest, is_held=holder is not None)
 
 
@@ -138,12 +140,16 @@ def _flight_lines(
 
 
 def advice_lines(
-    states: Mapping[State, int], reasons: Sequence[Reason]
+    states: Mapping[State, int], reasons: Sequence[Reason], *, pending: str = ""
 ) -> Iterator[str]:
-    """What stands against documents, grouped, and what to do."""
-    for state, advice in _ADVICE.items():
+    """What stands against documents, grouped, and what to do.
+
+    ``pending`` is what is said of open ones, if not that a run goes on with them.
+    """
+    for state, usual in _ADVICE.items():
         if not states.get(state):
             continue
+        advice = (state is State.OPEN and pending) or usual
         yield f"{_WORDS[state]}: {number(states[state], 'document')}; {advice}"
         for each in reasons:
             if each.state is state:
@@ -189,7 +195,7 @@ def _steps(
 ) -> Iterator[tuple[str, str]]:
     asked = [each for each in _ASKED if states.get(each)]
     if (asked or states.get(State.OPEN)) and not is_held:
-        yield command("run", manifest), "go on, and ask again"
+        yield command("run", manifest), "go on, and ask again" if asked else "go on"
     if any(states.get(each) for each in (*_ASKED, State.LOST, State.MISSING)):
         yield command("status", manifest, "--attention"), "what is known of each"
         resolve = command("resolve", manifest)
@@ -236,12 +242,13 @@ def summary_lines(
             f"({rate:,.1f} a second), {size(written)} written"
         )
     else:
-        what = "nothing was finished" if is_interrupted else "nothing to do"
+        is_cut = is_interrupted or stopped
+        what = "nothing was finished" if is_cut else "nothing to do"
         yield f"{what}, {span(seconds)}"
     if is_interrupted:
         yield "interrupted"
     yield f"batch: {states_line(states)}"
     for name, failure in stopped.items():
         yield f"account {name} stopped: {failure.code}: {failure.message}"
-    yield from advice_lines(states, reasons)
+    yield from advice_lines(states, reasons, pending=_HALTED if stopped else "")
     yield from next_lines(states, reasons, manifest, is_held=False)

@@ -104,8 +104,10 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 )
 @click.option(
     "--faults",
-    type=A_FILE,
-    help="Script of faults that happen on purpose; for tests and rehearsals.",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE|storm",
+    help="Script of faults that happen on purpose, for tests and rehearsals; `storm` "
+    "is a built-in one.",
 )
 @click.option(
     "--stand-in-designs",
@@ -234,9 +236,10 @@ def _storage(text: str | None, path: Path | None) -> Bucket | None:
 def _faults_in(path: Path | None) -> Script:
     if path is None:
         return NOTHING
-    from orchestrator.service.faults.load import load_script  # noqa: PLC0415  # slow
+    # Slow to import.
+    from orchestrator.service.faults.load import load_script, script_at  # noqa: PLC0415
 
-    return load_script(path)
+    return load_script(script_at(path))
 
 
 def _keys_in(path: Path | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.errors import ManifestError, UsageError
 from orchestrator.service.faults.injector import Injector
-from orchestrator.service.faults.load import load_script
+from orchestrator.service.faults.load import load_script, script_at
 from orchestrator.service.faults.phases import place_of
 from orchestrator.service.faults.script import Call, Fault, Kind, Phase, Rule, Script
 from tests.integration import raw
@@ -446,3 +446,14 @@ def test_a_script_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     """With the path in the message."""
     with pytest.raises(UsageError, match=r"none\.yaml"):
         load_script(tmp_path / "none.yaml")
+
+
+def test_a_script_that_is_built_in_goes_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless there is a file of that name; any other name is a path."""
+    monkeypatch.chdir(tmp_path)
+    assert load_script(script_at(Path("storm"))).rules
+    assert script_at(Path("other")) == Path("other")
+    (tmp_path / "storm").write_text("mine")
+    assert script_at(Path("storm")) == Path("storm")

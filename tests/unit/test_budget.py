@@ -78,6 +78,12 @@ def test_what_was_held_becomes_what_was_told() -> None:
     failure = till.refusal(document("x"))
     assert failure.code == "budget"
     assert "2.5 are spent or reserved, and x may cost 2" in failure.message
+    terms = Terms(lambda _: D(1), D("0.0205"))
+    money = Till("a", Budget(D(1), D("1.0"), measure="EUR"), terms)
+    assert (
+        "the budget of 1.00 EUR is reached: 1.00 are spent or reserved, and x may "
+        "cost 0.0205;"
+    ) in money.refusal(document("x")).message
 
 
 def test_a_job_that_is_left_keeps_what_may_be_charged() -> None:

@@ -142,6 +142,29 @@ def test_a_plan_in_words() -> None:
     assert "MAY NOT BE ENOUGH" in "\n".join(report.lines(plan(room=1000)))
 
 
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([(None, True)], "nothing to pay"),
+        ([(Decimal(0), False)], "about 0"),
+        ([(None, False)], "not known: no `price` is said for a0"),
+        (
+            [(Decimal("0.30"), False), (None, False), (None, True)],
+            "about 0.30, and what a1 charges (no `price` is said)",
+        ),
+    ],
+)
+def test_a_cost_that_nobody_knows_is_not_nothing(
+    parts: list[tuple[Decimal | None, bool]], words: str
+) -> None:
+    """Only the private service is known to charge nothing."""
+    made = [
+        Part(f"a{n}", "convertapi", "sync", 3, 600, "d1", "small", cost, is_free)
+        for n, (cost, is_free) in enumerate(parts)
+    ]
+    assert f"  cost    {words}" in list(report.lines(plan(parts=made)))
+
+
 def test_a_plan_that_cannot_make_it_says_so() -> None:
     """Which results have expired or will, and what would have to change."""
     due = Due("pdf", 3, 1, "d1", 1_700_000_000.0, "d2")
@@ -202,6 +225,22 @@ def test_a_summary_says_what_to_do() -> None:
     assert list(nothing) == ["nothing to do, 0.2 s", "batch: no documents"]
 
 
+def test_a_batch_that_stopped_is_not_told_just_to_go_on() -> None:
+    """The cause comes first; and that nothing was done is no "nothing to do"."""
+    stop = Failure("budget", "reached; raise it", Blame.ACCOUNT, Remedy.STOP)
+    lines = list(
+        summary_lines(
+            {State.OPEN: 3}, [], ended={}, written=0, seconds=0.2, stopped={"a": stop}
+        )
+    )
+    assert lines[0] == "nothing was finished, 0.2 s"
+    assert (
+        "open: 3 documents; mend what stopped the account, "
+        "then run the same command to go on"
+    ) in lines
+    assert lines[-1] == "  orchestrator run MANIFEST  go on"
+
+
 def test_a_status_is_for_people_who_know_no_phases() -> None:
     """Jobs are where a stranger would say that they are; a holder is left alone."""
     flight = {"submit": 2, "poll": 3}
@@ -218,6 +257,7 @@ def test_a_status_is_for_people_who_know_no_phases() -> None:
     )
     assert "5 jobs being carried" in held
     assert "orchestrator run" not in held
+    assert "open: 9 documents; the run that holds the batch carries them" in held
     assert "held by process 7 on here" in held
 
 

@@ -45,6 +45,8 @@ _TAKES: Mapping[Kind, frozenset[str]] = {
     Kind.SPOIL: frozenset({"code"}),
     Kind.HOOK_LATE: frozenset({"seconds"}),
 }
+BUILT_IN = frozenset({"storm"})
+"""Scripts that come with the program, by name."""
 M = TypeVar("M", bound=BaseModel)
 PhaseWord = Annotated[Phase, Strict(strict=False)]
 
@@ -111,6 +113,13 @@ class _Fault(Shape):
         """The fault itself."""
         given = self.model_dump(exclude_none=True)
         return Fault(**{"status": _STATUS.get(self.kind, 0), **given})
+
+
+def script_at(path: Path) -> Path:
+    """The path of a script: as given, or of the built-in one with that name."""
+    if str(path) in BUILT_IN and not path.exists():
+        return Path(__file__).with_name(f"{path}.yaml")
+    return path
 
 
 def load_script(path: Path) -> Script:
