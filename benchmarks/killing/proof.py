@@ -94,7 +94,7 @@ def prove(batch: Batch, data: Path) -> Proof:
         states=Counter(state for _, state, _, _ in rows),
         wrong=wrong,
         strangers=tuple(
-            sorted(each.name for each in made.iterdir() if each.name not in names)
+            sorted(each.name for each in made.glob("*") if each.name not in names)
         ),
         open=sorted(
             (id_, state, code or "", bill[id_])

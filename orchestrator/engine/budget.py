@@ -146,6 +146,8 @@ class Till:
         declared by now and its outcome is not known, the difference has to fit, too:
         the provider may prove that it never arrived, and it is sent again.
         """
+        if self.bars(work):
+            return False
         most = self._terms.declared(work.job.documents) or ZERO
         known = ZERO if is_unsent(work) else self._known(work, most)
         more = ZERO if work.progress.cost is not None else max(ZERO, most - known)
@@ -157,6 +159,10 @@ class Till:
         self._hold(work.name, known + more)
         work.job = replace(work.job, reserved=known + more)
         return True
+
+    def bars(self, work: Work) -> bool:
+        """Whether a job must not be sent, since nobody knows what it may cost."""
+        return self.broken is not None and is_unsent(work)
 
     def _known(self, work: Work, most: Decimal) -> Decimal:
         """Units that the budget has counted for a job that was sent."""
@@ -186,10 +192,11 @@ class Till:
         if told <= max(most, work.job.reserved):
             return None
         first = work.job.document
-        return _above(
+        self.broken = self.broken or _above(
             f"{first.id} cost {told.normalize():f} units, and max_cost of the account "
             f"{self._account} allows {most:f}"
         )
+        return self.broken
 
     def refusal(self, document: Document) -> Failure:
         """Why a document is not started."""

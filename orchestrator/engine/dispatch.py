@@ -295,6 +295,9 @@ class Dispatcher:
     def _due(self) -> Work | None:
         """A job whose time has come; a large one also needs a place to send from."""
         while work := self._held_back() or self._watch.take():
+            if self._till.bars(work):
+                self._leave(work)
+                continue
             if not _sends_much(work):
                 return work
             if self._sending < self._places:
@@ -303,6 +306,12 @@ class Dispatcher:
                 return work
             self._held.append(work)
         return None
+
+    def _leave(self, work: Work) -> None:
+        """Let a job stay where it is, for another run."""
+        self._till.left(work)
+        self._watch.forget(work.name)
+        self._echoes.forget(work)
 
     def _held_back(self) -> Work | None:
         is_free = self._sending < self._places
@@ -359,8 +368,7 @@ class Dispatcher:
             self._starting -= 1
         if document is None:
             return None
-        # Either may have been said while the page was being read.
-        documents = () if self._is_ending() else self._affordable(document)
+        documents = self._affordable(document)
         if not documents:
             self._sending -= document.is_large
             return None
@@ -371,9 +379,13 @@ class Dispatcher:
 
     def _affordable(self, first: Document) -> tuple[Document, ...]:
         """The documents of a job as far as the budget reaches; the others go back."""
+        queue = self._large if first.is_large else self._small
+        if self._is_ending():
+            # It was said while the page was being read; who asks what is left is told.
+            queue.put_back([first])
+            return ()
         documents = self._with_fitting(first)
         count = self._till.fitting(documents)
-        queue = self._large if first.is_large else self._small
         queue.put_back(documents[count:])
         if not count and not self._till.has_hope:
             self.halt(self._till.refusal(first))

@@ -23,6 +23,7 @@ from typing import Self
 
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
+from orchestrator.ledger.bill import UNSENT
 from orchestrator.ledger.opening import connect
 from orchestrator.model import (
     Blame,
@@ -276,7 +277,7 @@ class Decider:
         """End jobs that nobody waits for; links to their results are not kept."""
         after = ""
         while rows := self._db.execute(
-            "SELECT job.id, progress FROM temp.closing "
+            f"SELECT job.id, progress, {UNSENT} FROM temp.closing "  # noqa: S608  # a constant
             "JOIN job ON job.id = closing.job WHERE job.id > ? ORDER BY 1 LIMIT ?",
             (after, PAGE),
         ).fetchall():
@@ -284,7 +285,10 @@ class Decider:
             self._db.executemany(
                 "UPDATE job SET phase = 'ended', progress = ?, updated = ? "
                 "WHERE id = ?",
-                [(_ended(progress), at, id_) for id_, progress in rows],
+                [
+                    (_ended(progress, is_unsent=bool(unsent)), at, id_)
+                    for id_, progress, unsent in rows
+                ],
             )
 
 
@@ -301,8 +305,10 @@ def given_up(state: State, before: Failure | None) -> Failure:
     )
 
 
-def _ended(progress: str) -> str:
+def _ended(progress: str, *, is_unsent: bool) -> str:
     ended = replace(record.progress(progress), phase=Phase.ENDED)
+    if is_unsent:
+        ended = replace(ended, cost=0.0)
     return record.text(record.durable(ended))
 
 

@@ -34,6 +34,13 @@ UPDATE document SET job = taken.job FROM (
 ) AS taken WHERE document.id = taken.id AND document.state <> 'done'
   AND (document.job IS NULL OR document.job = taken.job)
 """
+_KNOWN = """
+UPDATE document SET state = 'open', failure = NULL, code = NULL FROM (
+  SELECT value->>0 AS job, value->>2 AS id FROM json_each(?)
+) AS known WHERE document.id = known.id AND document.job = known.job
+  AND document.state = 'in_doubt'
+"""
+"""What became of the request is known by now: it is in flight, or was never sent."""
 _SETTLED = """
 UPDATE document SET
   state = CASE WHEN stale AND new.state <> 'in_doubt' THEN 'open' ELSE new.state END,
@@ -79,6 +86,7 @@ class Rows:
 
     jobs: list[tuple[Any, ...]] = field(default_factory=list)
     links: list[tuple[Any, ...]] = field(default_factory=list)
+    known: list[tuple[Any, ...]] = field(default_factory=list)
     settled: list[tuple[Any, ...]] = field(default_factory=list)
     hashed: list[tuple[Any, ...]] = field(default_factory=list)
     trusted: list[tuple[Any, ...]] = field(default_factory=list)
@@ -97,6 +105,7 @@ class Rows:
             (_LINKS, self.links),
             (_TAKEN, self.links),
             (_HASHED, self.hashed),
+            (_KNOWN, self.known),
             (_SETTLED, self.settled),
             (_TRUSTED, self.trusted),
             (_EVENTS, self.events),

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orchestrator.errors import Place
+from orchestrator.errors import MachineError, Place
 from orchestrator.ledger import record
 from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
@@ -431,8 +431,14 @@ class Stage:
         """Write the staged documents into the ledger, in one transaction.
 
         Raises:
-            MachineError: the ledger cannot be written.
+            MachineError: the ledger cannot be written, or came or went meanwhile.
         """
+        if self._path.exists() is not self._exists:
+            # What was compared is not what is there: nobody has agreed to that.
+            raise MachineError(
+                f"ledger {self._path}: it was {'removed' if self._exists else 'made'} "
+                "while the manifest was read; see to it and run the same command again"
+            )
         connect(self._path).close()
         try:
             self._db.execute("COMMIT")

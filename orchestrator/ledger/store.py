@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 One connection writes, in a thread of its own. What is queued while a commit runs is
 the next commit (group commit without a timer), and every call returns only when its
-commit is on disk (WAL, ``synchronous=FULL``). A commit makes at most five SQL calls,
+commit is on disk (WAL, ``synchronous=FULL``). A commit makes a few SQL calls,
 whatever the number of its rows: rows travel as one JSON text per table and are taken
 apart by ``json_each`` inside SQLite, because a thread that comes back to Python for
 each row starves for the interpreter lock under a busy loop.
@@ -141,11 +141,15 @@ class Store:
         )
 
     async def not_sent(self, job: Job, progress: Progress, why: str) -> None:
-        """Take an intent back: the request provably did not arrive."""
+        """Take an intent back: the request provably did not arrive.
+
+        A document that was in doubt over it is open again.
+        """
         now = self._clock.now()
         await self._write(
             Rows(
                 jobs=[job_row(job, progress, at=now)],
+                known=links_of(job),
                 events=[event_row(now, "not_sent", job, why)],
             )
         )
@@ -157,10 +161,12 @@ class Store:
         # A job that only has to be forgotten takes no document, least of all one that
         # was edited meanwhile and is open for its next job.
         is_over = progress.phase in (Phase.RELEASE, Phase.ENDED)
+        links = [] if is_over else links_of(job)
         await self._write(
             Rows(
                 jobs=[job_row(job, progress, at=now)],
-                links=[] if is_over else links_of(job),
+                links=links,
+                known=links,
                 events=[event_row(now, "advance", job, detail)],
             )
         )

@@ -225,8 +225,11 @@ class Storage:
 
     async def remove(self, token: str) -> None:
         """Remove all files of a job, wherever they are."""
-        await to_thread.run_sync(remove, self.folder(token))
-        await to_thread.run_sync(remove, self._receiving / token)
+        await to_thread.run_sync(self._remove, token)
+
+    def _remove(self, token: str) -> None:
+        remove(self.folder(token))
+        remove(self._receiving / token)
 
     async def clear(self, is_owned: Callable[[str], bool]) -> None:
         """Remove what was being received for nobody when the service died."""

@@ -157,6 +157,10 @@ class MemoryLedger:
     ) -> None:
         self._check()
         self._put(job, progress, intended)
+        for entry in (self.entries[each.id] for _, each in job.own()):
+            is_known = intended is None and entry.job == job.id
+            if is_known and entry.state is State.IN_DOUBT:
+                entry.state, entry.verdict = State.OPEN, None
         self._effect(what)
 
     def _put(self, job: Job, progress: Progress, intended: float | None) -> None:

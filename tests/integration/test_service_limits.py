@@ -134,11 +134,35 @@ async def test_a_wrong_record_is_told_where(
         assert body["error"]["message"].startswith("job: ")
 
 
-async def _send(one: Client, record: bytes, tail: bytes = b"") -> tuple[int, Any]:
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("Multipart/Form-Data ;boundary=B", 202),
+        ("multipart/form-data", 400),
+        ("multipart/mixed; boundary=B", 400),
+        ("text/plain", 400),
+        ("", 400),
+    ],
+)
+async def test_only_a_form_is_taken(tmp_path: Path, kind: str, status: int) -> None:
+    """The type is read without regard to case and space; another is told."""
+    async with running(tmp_path) as one:
+        found, body = await _send(one, json.dumps(RECORD).encode(), kind=kind)
+        assert found == status
+        if status == 400:
+            assert "multipart" in body["error"]["message"]
+
+
+async def _send(
+    one: Client,
+    record: bytes,
+    tail: bytes = b"",
+    kind: str = "multipart/form-data; boundary=B",
+) -> tuple[int, Any]:
     line = b'\r\nContent-Disposition: form-data; name="'
     body = b"--B" + line + b'job"\r\n\r\n' + record + b"\r\n"
     body += b"--B" + line + b'file"; filename="a.txt"\r\n\r\ntext\r\n--B--\r\n'
-    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    headers = {"Content-Type": kind}
     path = "/v1/jobs/x1?mode=async"
     found = await one.ask("PUT", path, data=tail or body, headers=headers)
     return found[0], found[1]

@@ -1,4 +1,4 @@
-"""Any history of a batch: edits, faults, kills, rivals, retries; then it is finished.
+"""Any history of a batch: edits, faults, kills, retries, decisions; then its end.
 
 A machine plays a user, a power cut and an API against the real stage, ledger, drivers
 and batch lock. Beside it stands a model of a few lines: which versions of which
@@ -9,6 +9,7 @@ A failing history is printed step by step, with a blob that replays it.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 import tempfile
 from collections import Counter
@@ -31,10 +32,12 @@ from orchestrator.batch.accounts import providers
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.engine.work import AccountStopped
 from orchestrator.errors import MachineError
+from orchestrator.ledger.decide import Decider, Decision
+from orchestrator.ledger.proof import Proof
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
 from orchestrator.ledger.view import Row, View, reopen
-from orchestrator.model import Document, Input, Mode, State
+from orchestrator.model import Document, Input, Mode, Output, State
 from orchestrator.testing import Broken, Canned, ManualClock, MemoryOutputs
 from orchestrator.wire.http import Json, Raw, Request
 from orchestrator.wire.outcome import NotSent, Unanswered
@@ -206,6 +209,24 @@ class Batch(RuleBasedStateMachine):
                 self.again[row.document.inputs[0].name] += 1
             reopen(self.folder.ledger, [State.FAILED])
 
+    @rule(decision=st.sampled_from(Decision))
+    def resolve(self, decision: Decision) -> None:
+        """A user decides about all that no run could end; what is put there is good."""
+        if not self.folder.ledger.exists():
+            return
+        with Decider(self.folder.ledger) as decider:
+            decider.choose(decision, ())
+            for each in decider.chosen():
+                document = each.document
+                name, output = document.inputs[0].name, document.output
+                if decision is Decision.RESUBMITTED:
+                    self.again[name] += 1
+                if decision is Decision.MARKED_DONE:
+                    made = self.outputs.files[output] = self.made_of(name)
+                    hashed = hashlib.sha256(made).hexdigest()
+                    decider.found(each.key, [Output(output, len(made), hashed)])
+            decider.decide(decision, at=self.clock.now())
+
     @rule(seconds=st.sampled_from([1.0, 45.0, 400.0]))
     def wait(self, seconds: float) -> None:
         """Time goes by."""
@@ -270,7 +291,16 @@ class Batch(RuleBasedStateMachine):
         for row in self._rows(State.DONE):
             name = row.document.inputs[0].name
             assert self.outputs.files[row.document.output] == self.made_of(name)
-            assert self.bill()[name] >= 1
+            assert row.made_by == "user" or self.bill()[name] >= 1
+
+    @invariant()
+    def the_proof_holds(self) -> None:
+        """What the ledger says of itself is what a user would be told."""
+        if not self.folder.ledger.exists():
+            return
+        with Proof(self.folder.ledger) as proof:
+            proof.bill()
+            assert list(proof.deviations()) == []
 
     @invariant()
     def the_ledger_is_sound(self) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
+from orchestrator.engine.budget import Budget, Terms, Till
 from orchestrator.engine.dispatch import Dispatcher, Fits
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.watch import Watch
@@ -80,6 +82,7 @@ class Scene:
         *documents: Document,
         limits: Limits | None = None,
         fits: Fits | None = None,
+        till: Till | None = None,
     ) -> None:
         limits = limits or Limits(width=2)
         self.clock = ManualClock()
@@ -97,6 +100,7 @@ class Scene:
             make_job=self.job,
             tell=self.tell,
             fits=fits,
+            till=till,
         )
 
     def job(self, what: tuple[Document, ...]) -> Job:
@@ -239,6 +243,45 @@ async def test_a_drain_that_finds_nothing_in_flight_ends() -> None:
     scene.dispatcher.drain()
     await scene.run()
     assert scene.told == []
+
+
+async def test_what_was_read_when_the_end_was_said_is_told() -> None:
+    """A page is on its way for all workers: none of its documents is forgotten."""
+    scene = Scene(*small(2), limits=Limits(width=3))
+    task = asyncio.create_task(scene.dispatcher.run([]))
+    await asyncio.sleep(0)
+    while not scene.dispatcher._starting:
+        await asyncio.sleep(0)
+    scene.dispatcher.halt(STOP)
+    await asyncio.wait_for(scene.clock.run(task), 5)
+    assert scene.told == []
+    assert await scene.dispatcher.has_more()
+
+
+async def test_a_cost_above_the_declared_holds_back_what_was_not_sent() -> None:
+    """Also a job that only waits to be tried again, now and in the next run."""
+    budget = Budget(Decimal(100))
+    till = Till("a", budget, Terms(lambda _: Decimal(2)))
+    scene = Scene(*small(4), limits=Limits(width=1), till=till)
+
+    def outcome(work: Work) -> Outcome | None:
+        if work.job.document.id == "small000":
+            return Wait(50.0)
+        if work.job.document.id == "small001":
+            work.progress = Progress(Phase.ENDED, cost=5.0)
+        return None
+
+    scene.carrier.outcome = outcome
+    await scene.run()
+    assert scene.carrier.order == ["small000", "small001", "small002"]
+    assert budget.taken == Decimal(5 + 2)
+    assert scene.dispatcher.halted is not None
+    assert scene.dispatcher.halted.code == "cost_above_declared"
+    unsent = Work(job_of(document("left"), 99), Progress())
+    broken = Till("a", budget, Terms(lambda _: Decimal(2)), broken="it cost more")
+    following = Scene(till=broken)
+    await following.run([unsent])
+    assert following.carrier.order == []
 
 
 async def test_a_bad_account_stops_at_once() -> None:

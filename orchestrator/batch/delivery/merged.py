@@ -25,8 +25,8 @@ from pikepdf import (
 from orchestrator.errors import UsageError
 
 CHUNK = 200
-MOST = 25_000
-"""Documents in one file: about 1 GB of memory; viewers are slow long before."""
+MOST = 2_500
+"""Documents in one file: all objects of it are in memory when it is written."""
 
 
 class Unmergeable(Exception):

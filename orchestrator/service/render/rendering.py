@@ -94,6 +94,10 @@ class Rendering:
             for each in Converter
             if self._office or each is not Converter.LIBREOFFICE
         )
+        self._able = frozenset(
+            (each.operation, each.source, each.target)
+            for each in routes.formats(self._present)
+        )
         self._pool: pool.Pool | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._typesetter: Typesetter | None = None
@@ -151,7 +155,7 @@ class Rendering:
         if work.operation == "merge":
             sources = [names.source(work, n) for n in range(len(work.names))]
         for source in sources or [work.source]:
-            if not self._can(work.operation, source, work.target):
+            if (work.operation, source, work.target) not in self._able:
                 raise self._unsupported(work, source)
         if work.operation not in MANY and len(work.names) != 1:
             raise RenderError(
@@ -163,12 +167,6 @@ class Rendering:
             raise RenderError("bad_request", message)
         options.read(
             work.params, routes.knobs(work.operation, work.source, work.target)
-        )
-
-    def _can(self, operation: str, source: str, target: str) -> bool:
-        return any(
-            (each.operation, each.source, each.target) == (operation, source, target)
-            for each in routes.formats(self._present)
         )
 
     def _unsupported(self, work: Work, source: str) -> RenderError:
