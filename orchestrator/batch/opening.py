@@ -223,7 +223,7 @@ class Opening:
         limits = account.limits
         if account.settings.is_private and account.settings.limits.width is None:
             # Its work is bound by cores; more width would only wait in its queue.
-            limits = replace(limits, width=4 * (os.cpu_count() or 1) + 2)
+            limits = replace(limits, width=3 * (os.cpu_count() or 1) + 2)
         gates = Gates(
             limits,
             self._clock,

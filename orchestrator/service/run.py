@@ -98,7 +98,7 @@ async def _parts(
             links = Links(secret.encode(), life=settings.link_life)
             depot = make_depot(settings, links, storage, clock)
             ground = _Ground(settings, clock, base, storage, links, depot, renderer)
-            parts = await _built(ground, width=2 * workers + 2)
+            parts = await _built(ground, width=2 * workers)
             await depot.start()
             await parts.context.shelf.clear()
             await renderer.start()

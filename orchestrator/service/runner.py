@@ -34,8 +34,8 @@ Life = Callable[[float], float]
 class Runner:
     """A queue in memory before the job table, and the workers behind it.
 
-    Several times as many jobs as cores are in hand, so that some are rendered while
-    others wait for the disk; the renderer itself bounds what really runs.
+    Twice as many jobs as cores are in hand, so that one is rendered while another is
+    written; the renderer itself bounds what really runs.
     """
 
     def __init__(

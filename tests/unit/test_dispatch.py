@@ -48,6 +48,12 @@ class Carrier:
         self.order: list[str] = []
         self.outcome: Callable[[Work], Outcome | None] = lambda _: None
         self.seconds: Callable[[Work], float] = lambda _: 1.0
+        self.finished = 0
+
+    async def finish(self) -> None:
+        """End of the run: nobody is carried any more."""
+        assert not self.busy
+        self.finished += 1
 
     async def drive(self, work: Work) -> Wait | End:
         """Carry for some seconds, then wait or end."""
@@ -137,6 +143,7 @@ async def test_everything_is_carried_once_by_few_workers() -> None:
     await scene.run()
     assert sorted(scene.told) == [each.id for each in small(300)]
     assert scene.carrier.most == 6
+    assert scene.carrier.finished == 1
     assert sorted(scene.carrier.order) == sorted(set(scene.carrier.order))
 
 
