@@ -129,7 +129,13 @@ def prepared(
     settings = manifest.settings
     with (
         Stage(folder.ledger) as stage,
-        Register(settings.numbers, settings.name, stage.is_made, hold=hold) as numbers,
+        Register(
+            settings.numbers,
+            settings.name,
+            stage.is_made,
+            stage.is_numbered,
+            hold=hold,
+        ) as numbers,
     ):
         manifest.numbering = numbers
         for entry in manifest.entries():

@@ -78,8 +78,8 @@ SELECT number FROM main.new WHERE document = ?1 UNION ALL
 SELECT number FROM main.kept WHERE document = ?1
 """
 
-IsMade = Callable[[str, str], bool]
-"""Whether the ledger knows an output of a document under a number."""
+Knows = Callable[[str, str], bool]
+"""Something that the ledger may know of a document under a number."""
 
 
 class Overtaken(Exception):
@@ -103,17 +103,25 @@ class Register:
     Args:
         path: The store of numbers, which need not be there.
         batch: Name of the batch; with the document's id it tells documents apart.
-        is_made: Asks the ledger.
+        is_made: Whether the ledger knows outputs of a document under a number.
+        is_ours: Whether the ledger knows a document under a number at all.
         hold: Whether others have to wait until this is closed: a second try cannot be
             overtaken then.
     """
 
     def __init__(
-        self, path: Path, batch: str, is_made: IsMade, *, hold: bool = False
+        self,
+        path: Path,
+        batch: str,
+        is_made: Knows,
+        is_ours: Knows,
+        *,
+        hold: bool = False,
     ) -> None:
         self._path = path
         self._batch = batch
         self._is_made = is_made
+        self._is_ours = is_ours
         self._next: dict[tuple[str, str], int] = {}
         self._seen: dict[tuple[str, str], int] = {}
         self._is_held = False
@@ -217,6 +225,10 @@ class Register:
             message += f"{series.date} is of {asked.period.key} now"
             raise NumberRefused(message, _VOID, series.date)
         is_delivered = state == numbers.Standing.DELIVERED
+        if before != asked.content and not self._is_ours(asked.document, number):
+            # Another batch of this name may have it: two bills would share a number.
+            message = f"{number} is held for a document of this id in a batch of this "
+            raise NumberRefused(f"{message}name, with other content", _NAME)
         is_frozen = before != asked.content and not series.may_change
         if is_frozen and (is_delivered or self._is_made(asked.document, number)):
             raise NumberRefused(f"{number} was delivered with other content", _CREDIT)
@@ -362,6 +374,10 @@ class Register:
 
 
 _VOID = "declare it void first: orchestrator numbers void"
+_NAME = (
+    "give this manifest a `name` of its own; or, if nobody else uses that number, "
+    "orchestrator numbers void"
+)
 _CREDIT = (
     "issue a credit note under an id of its own; or say changes: allow in the entry's "
     "number"

@@ -264,17 +264,21 @@ class Stage:
         ).fetchone()
         return row is not None
 
-    def is_made(self, document: str, number: str) -> bool:
-        """Whether the ledger knows outputs of a document under a number."""
+    def is_numbered(self, document: str, number: str, *, made: bool = False) -> bool:
+        """Whether the ledger knows a document, or its outputs, under a number."""
         if not self._exists:
             return False
         row = self._db.execute(
             "SELECT 1 FROM ledger.document AS old, json_each("
-            "coalesce(old.spec->'$.original.params', old.spec->'$.params')) AS "
-            "field WHERE old.id = ? AND old.outputs IS NOT NULL AND field.value = ?",
-            (document, number),
+            "coalesce(old.spec->'$.original.params', old.spec->'$.params')) AS field "
+            "WHERE old.id = ? AND field.value = ? AND (old.outputs IS NOT NULL OR ?)",
+            (document, number, not made),
         ).fetchone()
         return row is not None
+
+    def is_made(self, document: str, number: str) -> bool:
+        """Whether the ledger knows outputs of a document under a number."""
+        return self.is_numbered(document, number, made=True)
 
     def bill(
         self, document: str, names: tuple[str, str, str, str], place: Place

@@ -26,6 +26,11 @@ PLACE = Place("rows.csv", 2, 1)
 IN_MARCH = {"issue_date": "2026-03-05"}
 
 
+def always(document: str, number: str) -> bool:
+    """The ledger knows it."""
+    return True
+
+
 def never(document: str, number: str) -> bool:
     """The ledger knows no output."""
     return False
@@ -38,10 +43,11 @@ def ask(
     batch: str = "march",
     keep: bool = True,
     is_made: Callable[[str, str], bool] = never,
+    is_ours: Callable[[str, str], bool] = always,
     **params: Any,
 ) -> list[str]:
     """Ask for the numbers of documents, and reserve them."""
-    with Register(store, batch, is_made) as register:
+    with Register(store, batch, is_made, is_ours) as register:
         found = [
             register.number(series, each, {**IN_MARCH, **params}, PLACE)
             for each in documents
@@ -92,12 +98,12 @@ def test_a_look_creates_nothing(store: Path) -> None:
 
 def test_who_is_overtaken_looks_again(store: Path) -> None:
     """Nothing is reserved on old knowledge; whoever holds the store is first."""
-    with Register(store, "slow", never) as slow:
+    with Register(store, "slow", never, always) as slow:
         assert slow.number(KK, "a", IN_MARCH, PLACE) == "KK-2026-01001"
         ask(store, "x", batch="quick")
         with pytest.raises(Overtaken):
             slow.reserve(2.0)
-    with Register(store, "slow", never, hold=True) as slow:
+    with Register(store, "slow", never, always, hold=True) as slow:
         assert slow.number(KK, "a", IN_MARCH, PLACE) == "KK-2026-01002"
         slow.reserve(3.0)
     with numbers(store) as found:
@@ -107,7 +113,7 @@ def test_who_is_overtaken_looks_again(store: Path) -> None:
 def test_a_gap_that_others_left_is_not_filled_unseen(store: Path) -> None:
     """Numbers stay in the order of their reservation."""
     lax = Series("KK", "KK-{year}-{n:05}", may_skip=True)
-    with Register(store, "slow", never) as slow:
+    with Register(store, "slow", never, always) as slow:
         slow.number(KK, "a", IN_MARCH, PLACE)
         ask(store, "x", batch="quick", series=lax, number="KK-2026-01005")
         with pytest.raises(Overtaken):
@@ -117,7 +123,7 @@ def test_a_gap_that_others_left_is_not_filled_unseen(store: Path) -> None:
 def test_a_void_number_seen_before_it_was_void_is_not_kept(store: Path) -> None:
     """Between the look and the reservation somebody declares it void."""
     ask(store, "a")
-    with Register(store, "march", never) as register:
+    with Register(store, "march", never, always) as register:
         register.number(KK, "a", {**IN_MARCH, "note": "new"}, PLACE)
         void(store, "KK-2026-01001")
         with pytest.raises(Overtaken):
@@ -164,16 +170,21 @@ def test_content_may_change_until_it_is_delivered(store: Path) -> None:
     void(store, "KK-2026-01001", delivered=True)
 
 
-def always(document: str, number: str) -> bool:
-    """The ledger knows an output."""
-    return True
-
-
 def deliver(store: Path) -> None:
     """All numbers are of documents that were delivered."""
     with sqlite3.connect(store) as found:
         found.execute("UPDATE number SET state = 'delivered'")
     found.close()
+
+
+def test_a_batch_of_the_same_name_is_another_batch(store: Path) -> None:
+    """January's number of an id is not February's, though both are called alike."""
+    ask(store, "a", total="1")
+    assert ask(store, "a", total="1", is_ours=never) == ["KK-2026-01001"]
+    with pytest.raises(NumberRefused, match="in a batch of this name"):
+        ask(store, "a", total="2", is_ours=never)
+    with numbers(store) as found:
+        assert [each.document for each in found.every()] == ["a"]
 
 
 def test_a_number_stays_in_its_period(store: Path) -> None:
@@ -217,7 +228,7 @@ def test_two_series_never_write_the_same_number(store: Path) -> None:
 
 def gaps(store: Path, given: list[str], series: Series) -> list[str]:
     """What the end of a pass has to say against numbers from the data."""
-    with Register(store, "march", never) as register:
+    with Register(store, "march", never, always) as register:
         for n, number in enumerate(given):
             params = {**IN_MARCH, "number": number}
             register.number(series, f"g{n}", params, Place("r", n + 2, 1))
