@@ -76,6 +76,9 @@ _ENDINGS = {
 }
 _UNPROVEN = (Remedy.LOOKUP, Remedy.OVERDUE, Remedy.DOUBT)
 """Words that leave an intent as it is: the work may have been begun."""
+_FINAL = (Remedy.FAIL, Remedy.LOST)
+"""Words after which a job ends: whatever was billed was billed, and the intent goes in
+the commit that says how it ended. Between two commits it would look like unsent."""
 _FULL = (429, 503, 507)
 """Statuses that say that the service has no room now, whatever the document."""
 
@@ -301,7 +304,7 @@ class Driver:
         if not request.repeat.may_cost and failure.remedy is Remedy.LOOKUP:
             # Nothing was at stake: asking again is the lookup.
             parsed = parsed.failed(replace(failure, remedy=Remedy.RETRY))
-        elif failure.remedy not in _UNPROVEN:
+        elif failure.remedy not in _UNPROVEN and failure.remedy not in _FINAL:
             await take_back(self._ledger, work, failure.code)
         work.progress = parsed
 

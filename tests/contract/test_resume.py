@@ -6,6 +6,7 @@ ledger, a file. The model of the service bills a repeated submit again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from orchestrator.model import Document, Mode, State
 from orchestrator.testing import Broken, Canned, ManualClock, MemoryLedger
 from orchestrator.wire.http import Request
 from orchestrator.wire.outcome import NotSent, Unanswered
-from tests.model import PDF, Killed, Knife, World, document
+from tests.model import PDF, Killed, Knife, Service, World, document, problem
 
 
 def stage(path: Path, documents: list[Document]) -> None:
@@ -160,3 +161,39 @@ async def test_requests_that_never_arrive_end(mode: Mode) -> None:
     verdicts = await world.run(world.driver(answer=answer))
     assert [each.state for each in verdicts] == [State.FAILED]
     assert not world.service.bill
+
+
+class Failing(Service):
+    """Bills a job, and fails at it."""
+
+    def answer(self, request: Request) -> Canned:
+        """Answer as the service would."""
+        id_ = request.url.rsplit("/", 1)[-1]
+        if request.method == "PUT":
+            self._accept(id_)
+            return problem(422, "render_failed")
+        if id_ in self.jobs:
+            job = {"id": id_, "state": "failed"}
+            error = {"code": "render_failed", "message": "no", "retry": False}
+            return Canned(200, body=json.dumps(job | {"error": error}).encode())
+        return super().answer(request)
+
+
+async def test_work_that_failed_is_not_begun_again() -> None:
+    """It was billed: cut between its refusal and the verdict, it is only looked up."""
+    cut = 0
+    while True:
+        cut += 1
+        wanted = [document("d", Mode.SYNC)]
+        clock = ManualClock()
+        world = World(MemoryLedger(wanted, clock=clock), Failing(), clock=clock)
+        try:
+            await world.run(world.driver(Knife(cut)))
+        except Killed:
+            await world.run(world.driver())
+        else:
+            break
+        assert list(world.service.bill.values()) == [1], cut
+        assert isinstance(world.book, MemoryLedger)
+        assert world.book.entries["d"].state is State.FAILED
+    assert cut > 4
