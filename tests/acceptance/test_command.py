@@ -198,7 +198,7 @@ def test_one_bad_document_stops_nothing(tmp_path: Path) -> None:
 
 def test_twice_at_once(tmp_path: Path) -> None:
     """The second is told who holds the batch; status reads while it is held."""
-    slow = "providers: {local: {type: local, limits: {rate: 30}}}\n"
+    slow = "providers: {local: {type: local, limits: {rate: 12}}}\n"
     manifest = write(tmp_path, 150, head=HEAD + slow)
     run = command.start("run", manifest, folder=tmp_path)
     command.wait_for(lambda: len(list((tmp_path / "out").glob("*.pdf"))) > 5)

@@ -136,7 +136,7 @@ async def always_tampered(_: Line, piece: bytes) -> bytes:
 
 async def carried(folder: Path, one: Client, size: int) -> Verdict:
     """Run a manifest of one pre-signed document of that size; how it ended."""
-    text = b"%PDF-1.7\n" + b"%" * (size - 16) + b"\n%%EOF\n"
+    text = b"%PDF-1.7\n<</Type /Page>>\n" + b"%" * (size - 32) + b"\n%%EOF\n"
     (folder / "letter.txt").write_bytes(text)
     manifest = folder / "batch.yaml"
     manifest.write_text(
