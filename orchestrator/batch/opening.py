@@ -41,6 +41,7 @@ from orchestrator.transfer.inbox import Inbox
 from orchestrator.transfer.log import ExchangeLog
 from orchestrator.transfer.private import PrivateService
 from orchestrator.transfer.sink import FileOutputs
+from orchestrator.wire.flow import Limits
 
 REVIVALS = 8
 """How often a private service that died is started again in one run.
@@ -202,7 +203,27 @@ class Opening:
             each.hear(echo)
 
     async def _open(self, account: Account, endpoint: Endpoint, tell: Tell) -> Opened:
-        transport = await self._stack.enter_async_context(
+        transport = await self._transport(account, endpoint)
+        survey = Survey(
+            account, transport, batch=self._batch, clock=self._clock, luck=self._luck
+        )
+        balance = await survey.run()
+        feed = Pages(self._store, account.name, self._options.only, self._allowance)
+        till = self._spending.till(account.name)
+        dispatcher = self._dispatcher(
+            account,
+            transport,
+            feed=feed,
+            till=till,
+            make_job=self._maker(account.name, endpoint.callback),
+            tell=tell,
+        )
+        asks = None if balance is None else survey.balance
+        callback = endpoint.callback
+        return Opened(account, dispatcher, till, feed, balance, asks, callback)
+
+    async def _transport(self, account: Account, endpoint: Endpoint) -> HttpTransport:
+        return await self._stack.enter_async_context(
             HttpTransport(
                 endpoint.url,
                 clock=self._clock,
@@ -212,27 +233,53 @@ class Opening:
                 on_hash=self._store.hashed,
             )
         )
-        survey = Survey(
-            account,
-            transport,
-            batch=self._batch,
-            clock=self._clock,
-            luck=self._luck,
-        )
-        balance = await survey.run()
-        limits = account.limits
-        if account.settings.is_private and account.settings.limits.width is None:
-            # Its work is bound by cores; more width would only wait in its queue.
-            limits = replace(limits, width=3 * (os.cpu_count() or 1) + 2)
-        gates = Gates(
-            limits,
-            self._clock,
-            self._width_noted(account.name),
-            rates=account.provider.rates,
-        )
-        till = self._spending.till(account.name)
+
+    def _dispatcher(
+        self,
+        account: Account,
+        transport: HttpTransport,
+        *,
+        feed: Pages,
+        till: Till,
+        make_job: MakeJob,
+        tell: Tell,
+    ) -> Dispatcher:
+        limits, provider = _limits_of(account), account.provider
+        noted = self._width_noted(account.name)
+        gates = Gates(limits, self._clock, noted, rates=provider.rates)
         outputs = FileOutputs(overwrite=lambda document: document.overwrite)
-        driver = Driver(
+        kept = provider.retention
+        watch = Watch[Work](
+            self._clock, lambda work: urgency(work.job, work.progress, kept)
+        )
+        return Dispatcher(
+            self._driver(account, transport, outputs, gates),
+            feed=feed,
+            watch=watch,
+            gates=gates,
+            limits=limits,
+            make_job=make_job,
+            tell=tell,
+            fits=apart(provider.fits, outputs),
+            roll=Roll(
+                provider,
+                transport=transport,
+                gates=gates,
+                watch=watch,
+                clock=self._clock,
+                luck=self._luck,
+            ),
+            till=till,
+        )
+
+    def _driver(
+        self,
+        account: Account,
+        transport: HttpTransport,
+        outputs: FileOutputs,
+        gates: Gates,
+    ) -> Driver:
+        return Driver(
             account.provider,
             transport=transport,
             ledger=self._store,
@@ -244,34 +291,6 @@ class Opening:
             listens=self._listens(account),
             together=TOGETHER,
         )
-        kept = account.provider.retention
-        watch = Watch[Work](
-            self._clock, lambda work: urgency(work.job, work.progress, kept)
-        )
-        roll = Roll(
-            account.provider,
-            transport=transport,
-            gates=gates,
-            watch=watch,
-            clock=self._clock,
-            luck=self._luck,
-        )
-        feed = Pages(self._store, account.name, self._options.only, self._allowance)
-        dispatcher = Dispatcher(
-            driver,
-            feed=feed,
-            watch=watch,
-            gates=gates,
-            limits=limits,
-            make_job=self._maker(account.name, endpoint.callback),
-            tell=tell,
-            fits=apart(account.provider.fits, outputs),
-            roll=roll,
-            till=till,
-        )
-        asks = None if balance is None else survey.balance
-        callback = endpoint.callback
-        return Opened(account, dispatcher, till, feed, balance, asks, callback)
 
     def _width_noted(self, account: str) -> Changed:
         def changed(limit: int, why: str) -> None:
@@ -311,6 +330,14 @@ def _log_at(path: Path) -> ExchangeLog:
         return ExchangeLog(path)
     except OSError as error:
         raise UsageError(f"--log-file {path}: {error.strerror}") from None
+
+
+def _limits_of(account: Account) -> Limits:
+    limits = account.limits
+    if account.settings.is_private and account.settings.limits.width is None:
+        # Its work is bound by cores; more width would only wait in its queue.
+        return replace(limits, width=3 * (os.cpu_count() or 1) + 2)
+    return limits
 
 
 async def _keep_alive(service: PrivateService) -> None:
