@@ -11,10 +11,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: documents a second, and how that compares.
+    """One line: a figure, and how it compares with its yardstick.
 
-    ``ratio`` is this rate over its yardstick's, ``None`` for a yardstick itself;
-    ``peak`` is memory in bytes.
+    ``rate`` is the median in ``unit``, ``low`` and ``high`` what was seen beside it;
+    ``ratio`` is this figure over its yardstick's in the same round, ``None`` for a
+    yardstick itself; ``peak`` is memory in bytes; ``goal`` is the bound in words
+    (``≥ 0.85``) and ``met`` whether it was kept, ``None`` where there is no goal.
     """
 
     name: str
@@ -24,23 +26,35 @@ class Row:
     ratio: float | None = None
     peak: int | None = None
     note: str = ""
+    unit: str = "docs/s"
+    goal: str = ""
+    met: bool | None = None
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print rows as one table."""
+def show(rows: Sequence[Row], title: str = "") -> None:
+    """Print rows as one table; a goal that was missed is marked."""
     wide = max(len(each.name) for each in rows)
-    head = f"{'':{wide}}  {'docs/s':>9}  {'lowest…highest':>19}  {'ratio':>6}"
-    print(f"{head}  {'peak':>7}")
+    head = f"{title:{wide}}  {'figure':>9}  {'lowest…highest':>19}  {'unit':6}"
+    print(f"{head}  {'ratio':>6}  {'peak':>7}  {'goal':12}")
     for each in rows:
         print(_line(each, wide).rstrip())
 
 
 def _line(row: Row, wide: int) -> str:
-    span = f"{row.low:,.0f}…{row.high:,.0f}"
+    span = f"{_figure(row.low)}…{_figure(row.high)}"
     ratio = "1" if row.ratio is None else f"{row.ratio:.2f}"
     peak = "" if row.peak is None else f"{row.peak / 1e6:.0f} MB"
-    figures = f"{row.rate:>9,.0f}  {span:>19}  {ratio:>6}  {peak:>7}"
-    return f"{row.name:{wide}}  {figures}  {row.note}"
+    kept = "" if row.met is None else ("met" if row.met else "MISSED")
+    goal = f"{row.goal} {kept}".strip()
+    figures = f"{_figure(row.rate):>9}  {span:>19}  {row.unit:6}"
+    return f"{row.name:{wide}}  {figures}  {ratio:>6}  {peak:>7}  {goal:12}  {row.note}"
+
+
+def _figure(number: float) -> str:
+    """Three figures at least; thousands apart."""
+    if abs(number) >= 100:  # three figures
+        return f"{number:,.0f}"
+    return f"{number:.3g}"
 
 
 def machine() -> str:
