@@ -26,6 +26,7 @@ from orchestrator.engine.exchange import (
     tell_gates,
     unlinked,
 )
+from orchestrator.engine.expect import Times
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
@@ -99,6 +100,7 @@ class Driver:
         trusted: bool = False,
         listens: bool = False,
         together: int = 1,
+        times: Times | None = None,
     ) -> None:
         self._provider = provider
         self._transport = transport
@@ -107,6 +109,7 @@ class Driver:
         self._gates = gates
         self._clock = clock
         self._luck = luck
+        self._times = times or Times(provider.pace, clock, luck)
         self._lookup = Lookup(
             provider,
             transport=transport,
@@ -148,6 +151,8 @@ class Driver:
         while outcome is None:
             async with room_for(self._gates, self._provider, work):
                 outcome = await self._stretch(work)
+        if isinstance(outcome, End):
+            self._times.left(work)
         return outcome
 
     async def finish(self) -> None:
@@ -248,6 +253,7 @@ class Driver:
         before = work.progress
         if before.phase is Phase.POLL:
             await self._lookup.polled(work, reply.response)
+            self._times.answered(work, parsed.phase)
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
@@ -364,7 +370,7 @@ class Driver:
             why = f"not finished after {pace.deadline:.0f} s; asked again next time"
             failure = Failure("overdue", why, Blame.SERVICE, Remedy.OVERDUE)
             return await self._ending.settle(work, State.OVERDUE, failure)
-        return Wait(pace.wait(work.progress.polls, self._luck.random()))
+        return self._times.wait(work)
 
     async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
         settle = self._ending.settle
