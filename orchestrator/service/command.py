@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from orchestrator.errors import MachineError, UsageError
+from orchestrator.imports import many
 from orchestrator.service import private
 from orchestrator.service.faults.script import NOTHING, Script
 from orchestrator.service.held import new_key, new_webhook_secret, secret_file
@@ -192,7 +193,8 @@ def _private(options: dict[str, Any], log_file: Path | None) -> None:
 async def _run(
     settings: ServiceSettings, ready: Any, signals: tuple[signal.Signals, ...]
 ) -> None:
-    from orchestrator.service.run import serve  # noqa: PLC0415  # slow; help is not
+    with many():
+        from orchestrator.service.run import serve  # noqa: PLC0415  # slow; help is not
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
