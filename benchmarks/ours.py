@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,7 +113,7 @@ class Listed:
         self._taken = 0
 
 
-def stage(ledger: Path, documents: Sequence[Document]) -> None:
+def stage(ledger: Path, documents: Iterable[Document]) -> None:
     """Write the documents into a new ledger, as a run does before it starts."""
     with Stage(ledger) as staged:
         for each in documents:

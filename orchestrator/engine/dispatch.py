@@ -113,7 +113,7 @@ class Dispatcher:
         self._roll = roll
         self._tell = tell
         self._feed = feed
-        self._shelf = shelf or Shelf()
+        self._shelf = Shelf() if shelf is None else shelf
         self._in_a_row = 0
         self._till = till or free_till()
         self._till.listen(watch.stirred.set)

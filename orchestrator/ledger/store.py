@@ -379,9 +379,10 @@ class Store:
             carried = self._carried(jobs)
         except sqlite3.Error as error:
             raise broken(self.path, error) from error
-        if gone := [job for job, (documents, _) in carried.items() if not documents]:
+        found = {job: documents for job, (documents, *_) in carried.items()}
+        if gone := [job for job, documents in found.items() if not documents]:
             raise MachineError(f"ledger {self.path}: it has lost the job {gone[0]}")
-        return {job: documents for job, (documents, _) in carried.items()}
+        return found
 
     def has_jobs(self, account: str) -> bool:
         """Whether an account was ever asked for anything."""
