@@ -1,9 +1,9 @@
 """A server whose jobs take their time, in a process of its own, and that keeps count.
 
 It speaks as much of the embedded service's API as benchmarks/server.py does. Its jobs
-are accepted at once and are done some seconds later, whoever asks. It counts how often
-each was asked for, and how long after its end the first who asked was told. It tells
-webhooks where a job names one, and which of all its jobs are not done (``/unfinished``).
+are accepted at once and are done some seconds later. It counts how often each is asked
+for, and how long after its end the first who asks is told; it tells webhooks where a
+job names one, and which of its jobs are not done (``/v1/unfinished``).
 """
 
 from __future__ import annotations

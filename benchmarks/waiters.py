@@ -45,8 +45,9 @@ from orchestrator.wire.flow import Limits, Pace, Provider, RollCall
 from orchestrator.wire.http import Repeat, Request
 
 WIDTH = 16
-FIRST = 1000
+FIRST = 500
 """Jobs that wait when the first look at the memory is taken."""
+PATH = "here"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 LIST = RollCall(
@@ -82,8 +83,10 @@ class Scale:
 
     def result(self, seconds: float) -> Took:
         """Bytes for each of those who wait, beyond the first ones."""
-        (few, before), (most, after) = self._first or (0, 0), self._most
-        each = (after - before) / max(1, most - few)
+        (few, before), (most, after) = self._first or self._most, self._most
+        if most < 2 * few:
+            raise RuntimeError(f"only {most:,} waited at a time: let jobs take longer")
+        each = (after - before) / (most - few)
         return Took(each, seconds, time.process_time(), most, after)
 
 
@@ -123,10 +126,13 @@ def documents(count: int) -> Iterator[Document]:
 class Waiters:
     """The engine with ledger, webhooks or list, and with no files."""
 
-    def __init__(self, url: str, *, spacing: float, how: str, ledger: Path) -> None:
+    def __init__(
+        self, url: str, *, spacing: float, how: str, ledger: Path, together: int
+    ) -> None:
         self._url = url
         self._how = how
         self._ledger = ledger
+        self._together = together
         self._clock = SystemClock()
         self._left = 0
         self._callback: str | None = None
@@ -139,14 +145,14 @@ class Waiters:
         """Carry that many documents."""
         self._left = count
         async with AsyncExitStack() as stack:
-            dispatcher = await self._open(stack, count)
+            dispatcher = await self._open(stack)
             task = asyncio.create_task(dispatcher.run(()))
             took = await _watched(task, lambda: dispatcher.waiting)
         if self._left:
             raise RuntimeError(f"{self._left} documents were not done")
         return took
 
-    async def _open(self, stack: AsyncExitStack, count: int) -> Dispatcher:
+    async def _open(self, stack: AsyncExitStack) -> Dispatcher:
         store = await stack.enter_async_context(Store(self._ledger, self._clock))
         transport = await stack.enter_async_context(
             HttpTransport(
@@ -156,19 +162,18 @@ class Waiters:
                 auth=(("Authorization", "Bearer none"),),
             )
         )
-        dispatcher = self._dispatcher(store, transport, count)
+        dispatcher = self._dispatcher(store, transport)
         if self._how == "webhooks":
             inbox = Inbox(dispatcher.hear)
             inbox.admit("local", SECRET)
-            door = await stack.enter_async_context(Door(inbox.answer, token="t"))  # noqa: S106  # no secret
-            self._callback = f"{door.url}/t/local"
+            door = Door(inbox.answer, token=PATH)
+            await stack.enter_async_context(door)
+            self._callback = f"{door.url}/{PATH}/local"
         return dispatcher
 
-    def _dispatcher(
-        self, store: Store, transport: HttpTransport, count: int
-    ) -> Dispatcher:
+    def _dispatcher(self, store: Store, transport: HttpTransport) -> Dispatcher:
         provider, clock, luck = self._provider, self._clock, random.Random(1)
-        limits = Limits(width=WIDTH, jobs=count)
+        limits = Limits(width=WIDTH, jobs=self._together)
         gates = Gates(limits, clock, lambda *_: None)
         times, watch = Times(provider.pace, clock, luck), Watch[Work](clock)
         driver = Driver(
@@ -245,8 +250,10 @@ class Naive:
         await self._ask("PUT", f"/v1/jobs/{name}?mode=async", dict(document.params))
         ready.release()
         self._waiting += 1
-        while b"done" not in await self._ask("GET", f"/v1/jobs/{name}"):
+        reply = b""
+        while b"done" not in reply:
             await asyncio.sleep(self._spacing)
+            reply = await self._ask("GET", f"/v1/jobs/{name}")
         self._waiting -= 1
         await self._ask("GET", f"/v1/jobs/{name}/results/0")
 
@@ -255,13 +262,19 @@ class Naive:
             return await reply.read()
 
 
-def waited(url: str, *, how: str, count: int, spacing: float) -> Took:
-    """Carry in a process of its own; ``how`` is polls, list, webhooks or naive."""
+def waited(
+    url: str, *, how: str, count: int, spacing: float, together: int | None = None
+) -> Took:
+    """Carry in a process of its own, so many together at most.
+
+    ``how`` is polls, list, webhooks or naive.
+    """
     with tempfile.TemporaryDirectory() as room:
         ledger = Path(room, "ledger.sqlite")
-        stage(ledger, documents(count))
+        if how != "naive":
+            stage(ledger, documents(count))
         command = [sys.executable, "-m", "benchmarks.waiters", url, how]
-        command += [str(count), str(spacing), str(ledger)]
+        command += [str(count), str(spacing), str(together or count), str(ledger)]
         run = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, check=False
         )
@@ -277,13 +290,20 @@ def main() -> None:
     parser.add_argument("how", choices=["polls", "list", "webhooks", "naive"])
     parser.add_argument("count", type=int)
     parser.add_argument("spacing", type=float)
+    parser.add_argument("together", type=int)
     parser.add_argument("ledger", type=Path)
     given = parser.parse_args()
     url, spacing = given.url, given.spacing
     if given.how == "naive":
         work = Naive(url, spacing=spacing).carry(given.count)
     else:
-        waiters = Waiters(url, spacing=spacing, how=given.how, ledger=given.ledger)
+        waiters = Waiters(
+            url,
+            spacing=spacing,
+            how=given.how,
+            ledger=given.ledger,
+            together=given.together,
+        )
         work = waiters.carry(given.count)
     took = asyncio.run(work)
     print(json.dumps({name: getattr(took, name) for name in Took.__slots__}))
