@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import secrets
@@ -84,9 +85,8 @@ class Scale:
     def result(self, seconds: float) -> Took:
         """Bytes for each of those who wait, beyond the first ones."""
         (few, before), (most, after) = self._first or self._most, self._most
-        if most < 2 * few:
-            raise RuntimeError(f"only {most:,} waited at a time: let jobs take longer")
-        each = (after - before) / (most - few)
+        # Of so few, nothing can be said.
+        each = (after - before) / (most - few) if most >= 2 * few else math.nan
         return Took(each, seconds, time.process_time(), most, after)
 
 
