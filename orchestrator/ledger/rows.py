@@ -25,14 +25,15 @@ ON CONFLICT(id) DO UPDATE SET phase = excluded.phase,
   reserved = excluded.reserved
 """
 _LINKS = """
-INSERT OR IGNORE INTO job_document(job, position, document)
-SELECT value->>0, value->>1, value->>2 FROM json_each(?)
+INSERT INTO job_document(job, position, document)
+SELECT value->>0, value->>1, value->>2 FROM json_each(?) WHERE true
+ON CONFLICT DO NOTHING
 """
 _TAKEN = """
 UPDATE document SET job = taken.job FROM (
   SELECT value->>0 AS job, value->>2 AS id FROM json_each(?)
 ) AS taken WHERE document.id = taken.id AND document.state <> 'done'
-  AND (document.job IS NULL OR document.job = taken.job)
+  AND document.job IS NULL
 """
 _KNOWN = """
 UPDATE document SET state = 'open', failure = NULL, code = NULL FROM (
@@ -99,9 +100,11 @@ class Rows:
             getattr(self, name).extend(getattr(other, name))
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Run at most one statement for each kind of row (links take two)."""
+        """Run at most one statement for each kind of row (links take two).
+
+        Jobs come last: one that ends is summed up then, with its documents as they are.
+        """
         for sql, rows in (
-            (_JOBS, self.jobs),
             (_LINKS, self.links),
             (_TAKEN, self.links),
             (_HASHED, self.hashed),
@@ -110,6 +113,7 @@ class Rows:
             (_TRUSTED, self.trusted),
             (_EVENTS, self.events),
             (_WORDS, self.words),
+            (_JOBS, self.jobs),
         ):
             if rows:
                 connection.execute(sql, (record.text(rows),))

@@ -165,14 +165,17 @@ class View:
 
     def states(self) -> dict[State, int]:
         """Number of documents in each state."""
-        rows = self._db.execute("SELECT state, count(*) FROM document GROUP BY state")
+        rows = self._db.execute(
+            "SELECT state, sum(documents) FROM tally GROUP BY 1 HAVING sum(documents)"
+        )
         return {State(state): count for state, count in rows}
 
     def reasons(self) -> list[Reason]:
         """What stands against documents, by state and code; the most first."""
         rows = self._db.execute(
             "SELECT state, code, count(*), failure FROM document "
-            "WHERE state NOT IN ('done', 'open', 'gone') "
+            # The first condition is what the index is over.
+            "WHERE state <> 'done' AND state NOT IN ('open', 'gone') "
             "GROUP BY state, code ORDER BY count(*) DESC"
         ).fetchall()
         return [
@@ -188,7 +191,8 @@ class View:
 
     def _examples(self, state: str, code: str | None) -> tuple[str, ...]:
         rows = self._db.execute(
-            "SELECT id FROM document WHERE state = ? AND code IS ? ORDER BY n LIMIT ?",
+            "SELECT id FROM document WHERE state <> 'done' AND state = ? AND code IS ? "
+            "ORDER BY n LIMIT ?",
             (state, code, EXAMPLES),
         )
         return tuple(id_ for (id_,) in rows)
