@@ -152,7 +152,7 @@ def opened(
             passes.close()
             batch = stack.enter_context(_prepared(manifest, folder, options, hold=True))
             _reserve(batch, options, clock)
-        batch.stage.merge()
+        batch.merge(folder)
         mark_missing(folder.ledger)
         reopen(folder.ledger, options.retries, code=options.code)
         yield batch.merged(), folder
@@ -167,6 +167,7 @@ def _prepared(
         overwrite=options.overwrite,
         rehearsal=options.rehearsal,
         hold=hold,
+        keeps=True,
     )
 
 

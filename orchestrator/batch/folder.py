@@ -65,6 +65,11 @@ class BatchFolder:
         return self.path / "ledger.sqlite"
 
     @property
+    def inputs(self) -> Path:
+        """How the inputs stood when the manifest was last found valid."""
+        return self.path / "inputs.seen"
+
+    @property
     def service(self) -> Path:
         """Data of the private service."""
         return self.path / "service"

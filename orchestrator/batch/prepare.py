@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +16,10 @@ from orchestrator.batch.bills import bill_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.outputs import no_folder
 from orchestrator.batch.rehearsal import Rehearsal
+from orchestrator.batch.spare import Notes, still_valid
 from orchestrator.batch.wording import Words
 from orchestrator.errors import Fault, ManifestError, Place
+from orchestrator.ledger.kept import Kept
 from orchestrator.ledger.register import Register
 from orchestrator.ledger.stage import Diff, Share, Stage
 from orchestrator.manifest import Entry, Manifest
@@ -60,6 +62,18 @@ class Prepared:
     again: Again
     numbers: Register
     words: Words
+    notes: Notes | None = None
+
+    def merge(self, folder: BatchFolder) -> None:
+        """Write the documents into the ledger.
+
+        Raises:
+            MachineError: it cannot be written, or came or went meanwhile.
+        """
+        note = None
+        if self.notes is not None:
+            note = self.notes.written(folder, self.wishes, self.words.doubts)
+        self.stage.merge(note)
 
     def merged(self) -> Prepared:
         """The same batch beside the ledger as it is after the merge.
@@ -104,6 +118,7 @@ def prepared(
     objection: Objection | None = None,
     rehearsal: Rehearsal | None = None,
     hold: bool = False,
+    keeps: bool = False,
 ) -> Iterator[Prepared]:
     """Check a manifest whole, while its documents are staged.
 
@@ -115,6 +130,7 @@ def prepared(
             anything is asked.
         rehearsal: Where to rehearse, if that is meant.
         hold: Whether nobody else may take numbers of series meanwhile.
+        keeps: Whether it will be merged, and what it was is noted then.
 
     Raises:
         ManifestError: it has faults; all of them are in it.
@@ -122,58 +138,114 @@ def prepared(
     accounts = accounts_of(manifest.settings.accounts)
     if rehearsal is not None:
         accounts = {name: rehearsal.account(a) for name, a in accounts.items()}
-    checks = _Checks(manifest.settings, accounts, objection)
-    choices = _choices(accounts)
-    words = Words.of(manifest, accounts)
-    wishes: dict[Wish, Place] = {}
-    settings = manifest.settings
+    is_plain = rehearsal is None and objection is None
+    if is_sound := is_plain and folder.ledger.exists():
+        with _spared(manifest, folder, accounts, overwrite=overwrite) as spared:
+            if spared is not None:
+                yield spared
+                return
+    notes = Notes.begun(manifest, overwrite=overwrite) if is_plain and keeps else None
+    checks = _Checks(manifest.settings, accounts, objection, notes)
     with (
-        Stage(folder.ledger) as stage,
-        Register(
-            settings.numbers,
-            settings.name,
-            stage.is_made,
-            stage.is_numbered,
-            hold=hold,
-        ) as numbers,
+        nullcontext() if notes is None else closing(notes),
+        Stage(folder.ledger, sound=is_sound) as stage,
+        _register(manifest, stage, hold=hold) as numbers,
     ):
-        manifest.numbering = numbers
-        for entry in manifest.entries():
-            document = _decided(entry.document, choices, overwrite=overwrite)
-            document = words.put(document)
-            if rehearsal is not None:
-                document = rehearsal.document(document)
-            found = (*checks.of(document, stage), *words.lacks(document))
-            for path, message in found:
-                place, hint = _placed(entry, path)
-                manifest.fault(place, message, hint)
-            if checks.has_number(document):
-                bill = bill_of(document)
-                names = (bill.issuer, bill.number, bill.form, bill.content)
-                stage.bill(document.id, names, entry.place)
-            wishes.setdefault(_wish(document), entry.place)
-            stage.add(document)
-        for place, message in words.faults:
-            manifest.fault(place, message)
-        for place, message in stage.doubles():
-            manifest.fault(place, message, "an issuer never uses a number twice")
-        manifest.finish()
-        diff = stage.compare()
-        shares = stage.shares()
+        batch = _read(
+            Prepared(
+                settings=manifest.settings,
+                accounts=accounts,
+                stage=stage,
+                diff=Diff(0, 0, 0, 0, 0, {}),
+                shares=(),
+                wishes={},
+                manifest=manifest,
+                again=Again(),
+                numbers=numbers,
+                words=Words.of(manifest, accounts),
+                notes=notes,
+            ),
+            checks,
+            rehearsal,
+            overwrite=overwrite,
+        )
         free = [each.name for each in accounts.values() if each.settings.is_private]
         again = Again() if rehearsal is not None else Again(*stage.again(free))
+        yield replace(batch, again=again)
+
+
+@contextmanager
+def _spared(
+    manifest: Manifest,
+    folder: BatchFolder,
+    accounts: Mapping[str, Account],
+    *,
+    overwrite: bool,
+) -> Iterator[Prepared | None]:
+    """What a validation would find, where nothing changed since it was last done."""
+    with Kept(folder.ledger) as stage, _register(manifest, stage) as numbers:
+        valid = still_valid(stage.note, manifest, folder, overwrite=overwrite)
+        if valid is None:
+            yield None
+            return
+        manifest.spare(valid.used)
+        words = Words.of(manifest, accounts)
+        words.doubts.extend(valid.doubts)
         yield Prepared(
-            settings,
-            accounts,
-            stage,
-            diff,
-            shares,
-            wishes,
-            manifest,
-            again,
-            numbers,
-            words,
+            settings=manifest.settings,
+            accounts=accounts,
+            stage=stage,
+            diff=stage.compare(),
+            shares=stage.shares(),
+            wishes=valid.places(manifest),
+            manifest=manifest,
+            again=Again(*stage.again(())),
+            numbers=numbers,
+            words=words,
         )
+
+
+def _register(manifest: Manifest, stage: Stage, *, hold: bool = False) -> Register:
+    settings = manifest.settings
+    return Register(
+        settings.numbers, settings.name, stage.is_made, stage.is_numbered, hold=hold
+    )
+
+
+def _read(
+    batch: Prepared, checks: _Checks, rehearsal: Rehearsal | None, *, overwrite: bool
+) -> Prepared:
+    """Check and stage every document, and compare them with the ledger.
+
+    Raises:
+        ManifestError: there are faults; all of them are in it.
+    """
+    manifest, stage, words = batch.manifest, batch.stage, batch.words
+    choices = _choices(batch.accounts)
+    wishes: dict[Wish, Place] = {}
+    manifest.numbering = batch.numbers
+    for entry in manifest.entries():
+        document = _decided(entry.document, choices, overwrite=overwrite)
+        document = words.put(document)
+        if rehearsal is not None:
+            document = rehearsal.document(document)
+        found = (*checks.of(document, stage), *words.lacks(document))
+        for path, message in found:
+            place, hint = _placed(entry, path)
+            manifest.fault(place, message, hint)
+        if checks.has_number(document):
+            bill = bill_of(document)
+            names = (bill.issuer, bill.number, bill.form, bill.content)
+            stage.bill(document.id, names, entry.place)
+        wishes.setdefault(_wish(document), entry.place)
+        stage.add(document)
+    for place, message in words.faults:
+        manifest.fault(place, message)
+    for place, message in stage.doubles():
+        manifest.fault(place, message, "an issuer never uses a number twice")
+    manifest.finish()
+    manifest.seen = None
+    return replace(batch, diff=stage.compare(), shares=stage.shares(), wishes=wishes)
 
 
 def _choices(accounts: Mapping[str, Account]) -> Choices:
@@ -232,12 +304,14 @@ class _Checks:
         settings: BatchSettings,
         accounts: Mapping[str, Account],
         objection: Objection | None,
+        notes: Notes | None = None,
     ) -> None:
         self._accounts = accounts
         self._objection = objection
         self._folders = (settings.designs,) if settings.designs else ()
         self._designs: dict[str, Design | str] = {}
-        self._no_folder = lru_cache(maxsize=4096)(no_folder)
+        self._notes = notes
+        self._no_folder = lru_cache(maxsize=4096)(self._looked_at)
 
     def of(self, document: Document, stage: Stage) -> Iterator[tuple[str, str]]:
         """What is wrong: the path into the data, or nothing, and the message."""
@@ -291,6 +365,12 @@ class _Checks:
                 design = str(error)
             self._designs[ref] = design
         return design
+
+    def _looked_at(self, folder: str) -> str | None:
+        why = no_folder(folder)
+        if self._notes is not None:
+            self._notes.place(folder, why)
+        return why
 
     def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
         folder = os.path.dirname(document.output)  # noqa: PTH120  # as it is spelt

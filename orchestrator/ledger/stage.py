@@ -25,6 +25,9 @@ from orchestrator.ledger.schema import NOW, tables_in
 from orchestrator.model import Document, Operation, State
 from orchestrator.plan.deadlines import Flight
 
+NOTE = "valid"
+"""The word of the ledger under which a merge notes what it was made of."""
+
 _STAGE = """
 CREATE TABLE new(
   id TEXT PRIMARY KEY, n INTEGER, account TEXT, mode TEXT, large INTEGER,
@@ -150,12 +153,16 @@ WHERE old.outputs IS NOT NULL AND old.id NOT IN (SELECT id FROM new)
     old.spec->>'$.original.params.seller.name')
 """
 _TODO = """
-SELECT new.account, new.mode, count(*), sum(new.size), new.spec, max(new.size)
+SELECT new.account, new.mode, count(*), sum(new.size), new.id, max(new.size)
 FROM new LEFT JOIN ledger.document AS old ON old.id = new.id
 WHERE new.fate IN ('new', 'changed')
    OR old.state IN ('open', 'in_doubt', 'overdue', 'gone')
 GROUP BY new.account, new.mode
 ORDER BY new.account, instr('sync async presigned', new.mode)
+"""
+_IS_ALL = """
+SELECT (SELECT count(*) FROM new) = (SELECT count(*) FROM ledger.document)
+  - (SELECT count(*) FROM ledger.document WHERE state <> 'done' AND state = 'gone')
 """
 _AGAIN = """
 FROM new JOIN ledger.document AS old ON old.id = new.id
@@ -203,11 +210,16 @@ class Diff:
 
 
 class Stage:
-    """Documents of one manifest, on their way to a plan or to the ledger."""
+    """Documents of one manifest, on their way to a plan or to the ledger.
+
+    Args:
+        ledger: Where the ledger is, if there is one.
+        sound: Whether it was looked through just now.
+    """
 
     FLUSH = 500
 
-    def __init__(self, ledger: Path) -> None:
+    def __init__(self, ledger: Path, *, sound: bool = False) -> None:
         self._path = ledger
         self._exists = ledger.exists()
         # An empty name is a private temporary file: it spills instead of growing.
@@ -218,7 +230,7 @@ class Stage:
         self._db.executescript(_STAGE)
         self._buffer: list[tuple[Any, ...]] = []
         self._bills: list[tuple[str | int, ...]] = []
-        self._attach()
+        self._attach(sound=sound)
         self._db.execute("BEGIN")
 
     def __enter__(self) -> Self:
@@ -232,9 +244,10 @@ class Stage:
     ) -> None:
         self._db.close()
 
-    def _attach(self) -> None:
+    def _attach(self, *, sound: bool) -> None:
         if self._exists:
-            check_sound(self._path)
+            if not sound:
+                check_sound(self._path)
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
         else:
             self._db.execute("ATTACH ':memory:' AS ledger")
@@ -401,10 +414,18 @@ class Stage:
 
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""
+        return self._shares(_TODO)
+
+    def _shares(self, todo: str) -> list[Share]:
+        rows = self._db.execute(todo).fetchall()
         return [
-            Share(account, mode, count, size or 0, record.document(example))
-            for account, mode, count, size, example, _ in self._db.execute(_TODO)
+            Share(account, mode, count, size or 0, self._example(example))
+            for account, mode, count, size, example, _ in rows
         ]
+
+    def _example(self, id_: str) -> Document:
+        spec = self._db.execute("SELECT spec FROM new WHERE id = ?", (id_,))
+        return record.document(spec.fetchone()[0])
 
     def unsent(self) -> list[tuple[str, Operation, int]]:
         """Documents that have to be sent yet, by account and operation."""
@@ -436,8 +457,13 @@ class Stage:
         for spec, state in rows:
             yield record.document(spec), State(state), "gone"
 
-    def merge(self) -> None:
+    def merge(self, note: str | None = None) -> None:
         """Write the staged documents into the ledger, in one transaction.
+
+        Args:
+            note: What this merge is made of, in place of what is noted of the one
+                before. Left out where the ledger has other documents, too: what
+                becomes of those is for every merge to say.
 
         Raises:
             MachineError: the ledger cannot be written, or came or went meanwhile.
@@ -459,12 +485,18 @@ class Stage:
             self._decide()
             for statement in _MERGE:
                 self._db.execute(statement)
+            self._note(note)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise broken(self._path, error) from error
         self._exists = True
+
+    def _note(self, note: str | None) -> None:
+        self._db.execute("DELETE FROM ledger.meta WHERE key = ?", (NOTE,))
+        if note is not None and self._db.execute(_IS_ALL).fetchone()[0]:
+            self._db.execute("INSERT INTO ledger.meta VALUES(?, ?)", (NOTE, note))
 
 
 def _row(document: Document) -> tuple[Any, ...]:

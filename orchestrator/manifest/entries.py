@@ -13,6 +13,7 @@ from orchestrator.manifest.faults import Faults, Flawed, shown
 from orchestrator.manifest.formats import canonical
 from orchestrator.manifest.inputs import Inputs
 from orchestrator.manifest.pattern import Pattern, parse
+from orchestrator.manifest.seen import Seen
 from orchestrator.manifest.unique import Names
 from orchestrator.model import Document, Operation
 
@@ -49,12 +50,13 @@ class Builder:
         faults: Faults,
         names: Names,
         many: Callable[[Operation, str, str], bool],
+        seen: Seen | None = None,
     ) -> None:
         self._folder = folder
         self._faults = faults
         self._names = names
         self._many = many
-        self._inputs = Inputs(folder, faults)
+        self._inputs = Inputs(folder, faults, seen)
         self._count = 0
 
     def build(self, draft: Draft) -> Entry:

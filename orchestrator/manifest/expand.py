@@ -91,6 +91,8 @@ class Expander:
         series = draft.recipe.series
         if series is None:
             return draft
+        if self._common.seen is not None:
+            self._common.seen.spoil()  # others take numbers from it, too
         try:
             number = self._numbering.number(
                 series, draft.name, draft.params, draft.at()
@@ -116,8 +118,10 @@ class Expander:
             return
         params = merged(self._defaults, said.params or {})
         place = partial(_of_glob, at)
-        path = None
-        for path in matches(str(self._common.folder), said.glob):
+        path, found = None, matches(str(self._common.folder), said.glob)
+        if (seen := self._common.seen) is not None:
+            found = seen.globbed(said.glob, found)
+        for path in found:
             if not path.isprintable():
                 message = f"the file name {shown(path)} is not printable UTF-8"
                 self._faults.add(place(), message, "rename the file")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator.errors import Place
 from orchestrator.manifest.faults import Faults, near, shown
+from orchestrator.manifest.seen import Seen
 from orchestrator.model import Input
 
 _GUESSES = 20
@@ -19,10 +20,11 @@ _GUESSES = 20
 class Inputs:
     """Looks at inputs of one manifest; relative paths start at its folder."""
 
-    def __init__(self, folder: str, faults: Faults) -> None:
+    def __init__(self, folder: str, faults: Faults, seen: Seen | None = None) -> None:
         self._folder = folder
         self._faults = faults
         self._guesses = _GUESSES
+        self._seen = seen
 
     def see(self, path: str, where: Callable[[], Place]) -> Input | None:
         """A regular file that can be read; else a fault, and ``None``."""
@@ -40,6 +42,8 @@ class Inputs:
         if not is_allowed:
             self._faults.add(where(), f"the input {shown(path)} may not be read")
             return None
+        if self._seen is not None:
+            self._seen.input(full, found)
         return Input(full, found.st_size, found.st_mtime_ns, found.st_ino)
 
     def _missing(

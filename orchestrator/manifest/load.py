@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +20,9 @@ from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import FORMATS, yields_many
 from orchestrator.manifest.inputs import nearby
 from orchestrator.manifest.recipe import Common
+from orchestrator.manifest.seen import Seen, Stamp
 from orchestrator.manifest.series import Counting, Numbering
+from orchestrator.manifest.text import Readable
 from orchestrator.manifest.unique import Clash, Names
 from orchestrator.manifest.walk import LIST, Head, Walk, ends_with_documents
 from orchestrator.manifest.wording import wording_file
@@ -105,11 +109,13 @@ class Manifest:
         faults: What the pass found so far.
         numbering: What gives documents their numbers, where they get them from a
             series; without one they are only counted.
+        seen: What notes what a pass looks at, if somebody wants to know.
     """
 
     settings: BatchSettings
     faults: Faults
     numbering: Numbering
+    seen: Seen | None
 
     def __init__(self, path: Path, options: Options, *, stops: bool) -> None:
         self._path = path
@@ -118,8 +124,10 @@ class Manifest:
         self._names: Names | None = None
         self._used: set[tuple[str, Operation]] = set()
         self.numbering = Counting()
+        self.seen = None
         self._begin()
         with path.open("rb") as file:
+            self._stamp = Stamp.of(os.fstat(file.fileno()))
             self._head = Walk(file, str(path), self.faults).head(stops=stops)
         self._said = self._check_head(options.types)
         self.settings = self._settings(self._said)
@@ -136,18 +144,19 @@ class Manifest:
 
         What has a fault is noted and left out.
         """
-        self._begin()
-        for fault in self._first.kept:
-            self.faults.add(fault.place, fault.message, fault.hint)
+        self._begin(again=True)
         if self._names is not None:  # a pass that was left before its end
             self._names.close()
         self._names = names = Names()
         folder = str(self.settings.folder)
-        builder = Builder(folder, self.faults, names, self._options.many)
+        if self.seen is not None:
+            self.seen.begin()
+        many, seen = self._options.many, self.seen
+        builder = Builder(folder, self.faults, names, many, seen)
         self.numbering.begin()
         expander = Expander(self._common(), builder, self.faults, self.numbering)
         is_empty = True
-        with self._path.open("rb") as file:
+        with self._opened() as file:
             walk = Walk(file, str(self._path), self.faults)
             for item in walk.entries(last=self._stops):
                 is_empty = False
@@ -157,6 +166,17 @@ class Manifest:
                     yield entry
         if is_empty and LIST in self._head.keys and not self.faults:
             self.fault(self._place(LIST, key=True), "the list of documents is empty")
+
+    @contextmanager
+    def _opened(self) -> Iterator[Readable]:
+        with self._path.open("rb") as file:
+            if self.seen is None:
+                yield file
+                return
+            if Stamp.of(os.fstat(file.fileno())) != self._stamp:
+                self.seen.spoil()  # the settings are of another file
+            with self.seen.watched(file, self._path) as hashed:
+                yield hashed
 
     def documents(self, check: Check | None = None) -> Iterator[Document]:
         """The documents, in one new pass that ends with all faults.
@@ -210,9 +230,36 @@ class Manifest:
             self.fault(self._place(*fault.path, key=True), fault.message, fault.hint)
         self.faults.raise_any()
 
-    def _begin(self) -> None:
+    def spare(self, used: Collection[tuple[str, Operation]]) -> None:
+        """End a pass that is spared, since nothing changed since one that was good.
+
+        Args:
+            used: What documents asked of which accounts: see :attr:`used`.
+
+        Raises:
+            ManifestError: something is wrong all the same: a key is missing, say.
+        """
+        self._begin(again=True)
+        self._used = set(used)
+        self.finish()
+
+    @property
+    def used(self) -> Collection[tuple[str, Operation]]:
+        """What the documents of the last pass asked of which accounts."""
+        return self._used
+
+    def is_as_loaded(self) -> bool:
+        """Whether the file is still what the settings were read from."""
+        try:
+            return Stamp.of(self._path.stat()) == self._stamp
+        except OSError:
+            return False
+
+    def _begin(self, *, again: bool = False) -> None:
         self.faults = Faults()
         self._used = set()
+        for fault in self._first.kept if again else ():
+            self.faults.add(fault.place, fault.message, fault.hint)
 
     def _common(self) -> Common:
         return Common(
@@ -223,6 +270,7 @@ class Manifest:
             formats=self._options.formats,
             spot=self._head.spots.get("defaults"),
             environment=self._options.sources,
+            seen=self.seen,
         )
 
     def _place(self, *path: str | int, key: bool = False) -> Place:

@@ -1,0 +1,89 @@
+"""A manifest that is in its ledger already, as its last merge left it.
+
+Where nothing has changed since, there is nothing to stage, to compare or to merge: the
+ledger's own documents are the stage. What tells that nothing has changed is a note that
+is written with the merge itself, so it never speaks of another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from orchestrator.ledger.opening import telling
+from orchestrator.ledger.stage import NOTE, Diff, Share, Stage
+from orchestrator.model import State
+
+_NEW = """
+CREATE TEMP VIEW new AS
+SELECT id, n, account, mode, large, priority, size, request_hash, fingerprint, spec,
+  'same' AS fate
+FROM ledger.document WHERE state <> 'gone'
+"""
+_TODO = """
+SELECT account, mode, count(*), sum(size), id, max(size) FROM ledger.document
+WHERE state <> 'done' AND state IN ('open', 'in_doubt', 'overdue')
+GROUP BY account, mode
+ORDER BY account, instr('sync async presigned', mode)
+"""
+_STATES = """
+SELECT state, count(*) FROM ledger.document WHERE state <> 'done' GROUP BY state
+"""
+"""The index of states leaves out what is done: a ledger of which nearly all is done is
+not looked through.
+"""
+
+
+class Kept(Stage):
+    """The documents of a ledger, in the place of those of a manifest.
+
+    Args:
+        ledger: One that is there.
+
+    Raises:
+        MachineError: it is damaged, or cannot be opened.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        super().__init__(ledger)
+        with telling(ledger):
+            self._db.execute("DROP TABLE new")
+            self._db.execute(_NEW)
+
+    @property
+    def note(self) -> str | None:
+        """What was noted with the last merge."""
+        query = "SELECT value FROM ledger.meta WHERE key = ?"
+        row = self._db.execute(query, (NOTE,)).fetchone()
+        return str(row[0]) if row else None
+
+    def compare(self) -> Diff:
+        """Everything is the same."""
+        states = self.states()
+        documents = sum(states.values())
+        return Diff(documents, 0, 0, documents, 0, states)
+
+    def states(self) -> dict[str, int]:
+        """Documents of the manifest by their state in the ledger."""
+        states = dict(self._db.execute(_STATES))
+        every = self._db.execute("SELECT count(*) FROM ledger.document").fetchone()[0]
+        if done := every - sum(states.values()):
+            states[State.DONE] = done
+        states.pop(State.GONE, None)
+        return states
+
+    def shares(self) -> list[Share]:
+        """What is to be done, by account and mode."""
+        return self._shares(_TODO)
+
+    def again(
+        self,
+        free: Collection[str],  # noqa: ARG002  # nothing is billed again
+        *,
+        most: int = 10,  # noqa: ARG002
+    ) -> tuple[int, list[str]]:
+        """Nothing has changed."""
+        return 0, []
+
+    def merge(self, note: str | None = None) -> None:
+        """Nothing is to be merged."""
