@@ -1,53 +1,40 @@
 """Makes a batch as a run leaves it that was stopped when most of it was done.
 
-Documents go through the stage, as in a run. That they are done is written by a few
-statements for all of them, in rows that ``orchestrator verify`` finds nothing wrong
-with; their outputs are links to one file a folder.
+The manifest is read, checked and merged as by a run. That documents are done is written
+by a few statements for all of them, in rows that ``orchestrator verify`` finds nothing
+wrong with; their outputs are links to one file a folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.server import PDF
-from orchestrator.batch.api import load_manifest
+from orchestrator.batch.api import load_manifest, opened
 from orchestrator.batch.folder import BatchFolder, folder_of
-from orchestrator.batch.prepare import prepared
 from orchestrator.ledger.opening import connect, leaving
-from orchestrator.ledger.stage import Stage
-from orchestrator.model import Document
 
-KEY = "CANNED_KEY"
-"""Where the account's key is looked for; the server takes any."""
 _FOLDER = 1000
 _MANIFEST = """\
 version: 1
 providers:
-  canned: {{type: local, url: "{url}", key: "${{env:{key}}}", limits: {{width: 8}}}}
+  canned: {{type: local, url: "{url}", key: "${{file:key.txt}}", limits: {{width: 8}}}}
 defaults: {{provider: canned, mode: sync, output: "out/{{folder}}/{{id}}.{{ext}}"}}
 documents:
   - {{rows: documents.csv, key: id, input: input.txt}}
 """
-_JOBS = """
-INSERT INTO job(id, account, mode, phase, created, progress, updated)
-SELECT printf('%032x', n + 1), account, mode, 'ended', 1e9,
-  json_object('phase', 'ended', 'handle', printf('%032x', n + 1), 'cost', 1.0), 1e9
-FROM document WHERE n < :done ORDER BY n;
-"""
 _LINKS = """
 INSERT INTO job_document(job, position, document)
-SELECT printf('%032x', n + 1), 0, id FROM document WHERE n < :done ORDER BY n;
+SELECT printf('%032x', n + 1), 0, id FROM document WHERE n < :done ORDER BY n
 """
 _EVENTS = """
 INSERT INTO event(at, kind, account, job, document, detail)
 SELECT 1e9, kind, account, printf('%032x', n + 1), id, NULL
 FROM document, (SELECT value AS kind FROM json_each('["intent", "done", "advance"]'))
-WHERE n < :done ORDER BY n;
+WHERE n < :done ORDER BY n
 """
 _DONE = """
 UPDATE document SET state = 'done', job = printf('%032x', n + 1), updated = 1e9,
@@ -55,53 +42,36 @@ UPDATE document SET state = 'done', job = printf('%032x', n + 1), updated = 1e9,
     'path', spec->>'$.output', 'size', :size, 'sha256', :sha256))
 WHERE n < :done
 """
+_JOBS = """
+INSERT INTO job(id, account, mode, phase, created, progress, updated)
+SELECT printf('%032x', n + 1), account, mode, 'ended', 1e9,
+  json_object('phase', 'ended', 'handle', printf('%032x', n + 1), 'cost', 1.0), 1e9
+FROM document WHERE n < :done ORDER BY n
+"""
 
 
 def write(place: Path, documents: int, url: str) -> Path:
     """Write manifest, rows and input; the manifest's path."""
     (place / "input.txt").write_text("a tiny document\n")
+    (place / "key.txt").write_text("none")
     with (place / "documents.csv").open("w") as rows:
         rows.write("id,folder\n")
         rows.writelines(f"{_id(n)},{_sub(n)}\n" for n in range(documents))
     path = place / "many.yaml"
-    path.write_text(_MANIFEST.format(url=url, key=KEY))
+    path.write_text(_MANIFEST.format(url=url))
     return path
 
 
 def finish(manifest: Path, documents: int, done: int) -> BatchFolder:
     """Make the batch of a manifest, with its first documents done."""
+    _link(manifest.parent / "out", documents, 0)
+    with opened(load_manifest(manifest, environment={})):
+        pass
     folder = folder_of(manifest, None)
-    folder.make()
-    first = _first(manifest, folder)
     with leaving(folder.ledger):
-        with Stage(folder.ledger) as stage:
-            for each in _like(first, documents):
-                stage.add(each)
-            stage.compare()
-            stage.merge()
         _write(folder.ledger, done)
     _link(manifest.parent / "out", documents, done)
     return folder
-
-
-def _first(manifest: Path, folder: BatchFolder) -> Document:
-    """A document as a run plans it."""
-    rows = manifest.with_name("documents.csv")
-    whole = rows.read_bytes()
-    rows.write_bytes(b"\n".join(whole.split(b"\n", 2)[:2]))
-    try:
-        loaded = load_manifest(manifest, environment={KEY: "none"})
-        with prepared(loaded, folder) as batch:
-            return next(document for document, _, _ in batch.stage.documents())
-    finally:
-        rows.write_bytes(whole)
-
-
-def _like(first: Document, documents: int) -> Iterator[Document]:
-    out = Path(first.output).parents[1]
-    for n in range(documents):
-        output = f"{out}/{_sub(n)}/{_id(n)}.pdf"
-        yield replace(first, id=_id(n), output=output, n=n)
 
 
 def _write(ledger: Path, done: int) -> None:
@@ -110,16 +80,17 @@ def _write(ledger: Path, done: int) -> None:
     with closing(connect(ledger)) as db:
         db.execute("PRAGMA synchronous=OFF")
         db.execute("BEGIN IMMEDIATE")
+        # Jobs last: what has ended is summed up with its documents as they are.
         for statement in (_LINKS, _EVENTS, _DONE, _JOBS):
             db.execute(statement, bound)
         db.execute("COMMIT")
 
 
 def _link(out: Path, documents: int, done: int) -> None:
-    """Every output that is done; other folders are there, too."""
+    """Make every folder, and every output that is done."""
     for start in range(0, documents, _FOLDER):
         folder = out / _sub(start)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         ids = [_id(n) for n in range(start, min(start + _FOLDER, done))]
         if ids:
             (folder / f"{ids[0]}.pdf").write_bytes(PDF)

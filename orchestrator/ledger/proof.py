@@ -131,7 +131,7 @@ SELECT min(id), max(id), path FROM (
   FROM document, json_each(document.outputs) AS each WHERE state = 'done')
 GROUP BY path HAVING count(*) > 1
 """
-_SUMS: tuple[tuple[str, str], ...] = (
+_SUMS: tuple[tuple[str, str], ...] = (  # our own names
     (
         "documents by state",
         (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.ledger import record
+from orchestrator.ledger.missing import TURN
 from orchestrator.model import Job, Phase, Progress, Verdict
 
 AS_IT_WAS = -1.0
@@ -100,6 +101,7 @@ class Rows:
     trusted: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     words: list[tuple[Any, ...]] = field(default_factory=list)
+    turned: list[tuple[Any, ...]] = field(default_factory=list)
 
     def take(self, other: Rows) -> None:
         """Add the rows of another call."""
@@ -120,6 +122,7 @@ class Rows:
             (_TRUSTED, self.trusted),
             (_EVENTS, self.events),
             (_WORDS, self.words),
+            (TURN, self.turned),
             (_JOBS, self.jobs),
         ):
             if rows:

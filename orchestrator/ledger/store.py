@@ -31,7 +31,8 @@ from typing import Any, Self
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
 from orchestrator.ledger import bill, record
-from orchestrator.ledger.opening import broken, connect, identity
+from orchestrator.ledger.missing import Turned
+from orchestrator.ledger.opening import Vouched, broken, connect, identity
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
     Rows,
@@ -96,6 +97,7 @@ class Store:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ended = False
+        self._vouched: Vouched | None = None
         self._reading = threading.Lock()
         self.commits = 0
         self.rows = 0
@@ -126,6 +128,13 @@ class Store:
         # does not bear it that its connection is closed meanwhile.
         with self._reading:
             self._reader.close()
+
+    def vouch(self) -> None:
+        """Say that the file was found sound: only we write to it from now on.
+
+        So a run that is killed leaves a ledger that need not be looked through.
+        """
+        self._vouched = Vouched(self.path)
 
     # What the engine calls...
 
@@ -220,6 +229,10 @@ class Store:
         row = (self._clock.now(), kind, account, None, None, detail)
         self._queue.put((Rows(events=[row]), None))
 
+    def turn(self, documents: Sequence[Turned]) -> None:
+        """Write that outputs are gone, or back; written with the next commit."""
+        self._queue.put((Rows(turned=list(documents)), None))
+
     async def remember(self, key: str, value: str) -> None:
         """Write a word about the batch itself, in place of what was said before."""
         await self._write(Rows(words=[(key, value)]))
@@ -258,6 +271,8 @@ class Store:
         rows = Rows()
         for each, _ in group:
             rows.take(each)
+        if self._vouched is not None:
+            self._vouched.before()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             rows.write(self._connection)
@@ -272,6 +287,8 @@ class Store:
                 "is in flight may be billed. Put it back before you run again, or all "
                 "of it is sent anew"
             )
+        if self._vouched is not None:
+            self._vouched.after()
         self.commits += 1
         self.rows += len(rows.jobs)
         return None

@@ -347,39 +347,3 @@ def _reopen(connection: sqlite3.Connection, state: State, code: str | None) -> i
     )
     connection.execute("COMMIT")
     return cursor.rowcount
-
-
-def mark_missing(path: Path) -> list[str]:
-    """Mark documents that are done but whose output is gone or has another size.
-
-    Those whose outputs are back, with the disk that they lie on, are done again.
-
-    Returns:
-        Ids of those that were done until now.
-    """
-    connection = connect(path)
-    try:
-        ended = connection.execute(
-            "SELECT id, state, outputs FROM document WHERE state IN ('done', 'missing')"
-        )
-        turned = [
-            (State.MISSING if state == State.DONE else State.DONE, name)
-            for name, state, outputs in ended
-            if _are_there(outputs) is (state == State.MISSING)
-        ]
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("UPDATE document SET state = ? WHERE id = ?", turned)
-        connection.execute("COMMIT")
-    finally:
-        connection.close()
-    return [name for state, name in turned if state is State.MISSING]
-
-
-def _are_there(outputs: str | None) -> bool:
-    for each in record.outputs(outputs) if outputs else ():
-        try:
-            if Path(each.path).stat().st_size != each.size:
-                return False
-        except OSError:
-            return False
-    return True
