@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 import os
-import signal
+import resource
 import subprocess
 import sys
 import tempfile
@@ -30,10 +30,12 @@ LIMIT = 8
 GOAL = 2.0
 _PAGE = """
 import sqlite3, sys
+import orchestrator.batch.opening, orchestrator.cli.run
 db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
 db.execute("SELECT spec FROM document WHERE account = 'canned' AND large = 0 "
   "AND state = 'open' AND job IS NULL ORDER BY priority DESC, n LIMIT 500").fetchall()
 """
+"""What no resume can do without: the modules, the file, a page of what is open."""
 
 
 class Timed(Canned):
@@ -74,11 +76,15 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run: seconds to the first document and to the end, its peak in bytes."""
+    """One turn: seconds to the first document and to the end, on the clock.
+
+    ``used`` are the processor's seconds until the first document, ``peak`` is in bytes.
+    """
 
     first: float
-    whole: float
-    peak: int
+    used: float
+    whole: float = 0.0
+    peak: int = 0
 
 
 @contextmanager
@@ -102,36 +108,37 @@ class Bench:
     def __init__(self, server: Server, place: Path, documents: int) -> None:
         self._server = server
         self._manifest = write(place, documents, server.url)
-        began = time.monotonic()
         # Small batches have enough left for every run that is timed.
         done = documents - max(documents // 100, 1000)
         self._ledger = finish(self._manifest, documents, done).ledger
-        self.made = time.monotonic() - began
 
     def run(self, *, kill: bool = False) -> Sample:
         """Carry on a few documents; or be killed a moment after the first."""
         self._server.first()
         limit = () if kill else ("--limit", str(LIMIT))
         command = [*_ORCHESTRATOR, "run", str(self._manifest), *limit]
-        began, peak, first = time.monotonic(), 0, None
+        began, most, used, first = time.monotonic(), 0, 0.0, None
         with _started(command) as process:
             while process.poll() is None:
-                peak = max(peak, _peak(process.pid))
-                if kill and (first := first or self._server.first()):
-                    os.kill(process.pid, signal.SIGKILL)
+                most = max(most, peak(process.pid))
+                if first is None:
+                    used = _used(process.pid) or used
+                    first = self._server.first()
+                if kill and first:
+                    process.kill()
                 time.sleep(0.02)
         whole = time.monotonic() - began
-        if (first := first or self._server.first()) is None:
+        if first is None:
             raise RuntimeError("no document was sent")
-        return Sample(first - began, whole, peak)
+        return Sample(first - began, used, whole, most)
 
-    def status(self) -> float:
-        """Seconds that ``orchestrator status`` takes."""
-        return _seconds([*_ORCHESTRATOR, "status", str(self._manifest)])
+    def status(self) -> Sample:
+        """How long ``orchestrator status`` takes."""
+        return _whole([*_ORCHESTRATOR, "status", str(self._manifest)])
 
-    def bare(self) -> float:
-        """Seconds of an interpreter that only reads the first page of open rows."""
-        return _seconds([sys.executable, "-c", _PAGE, str(self._ledger)])
+    def bare(self) -> Sample:
+        """How long it takes to read the first page of open rows, and nothing else."""
+        return _whole([sys.executable, "-c", _PAGE, str(self._ledger)])
 
 
 _ORCHESTRATOR = (sys.executable, "-m", "orchestrator")
@@ -141,14 +148,29 @@ def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
-def _seconds(command: Sequence[str]) -> float:
-    began = time.monotonic()
+def _whole(command: Sequence[str]) -> Sample:
+    began, used = time.monotonic(), _children()
     with _started(command) as process:
         process.wait()
-    return time.monotonic() - began
+    return Sample(time.monotonic() - began, _children() - used)
 
 
-def _peak(pid: int) -> int:
+def _children() -> float:
+    """Processor seconds of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _used(pid: int) -> float:
+    """Processor seconds of a process so far; 0 once it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()
+    except OSError:
+        return 0.0
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak(pid: int) -> int:
     """Peak memory of a process in bytes so far; 0 once it has ended."""
     try:
         text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
@@ -172,44 +194,40 @@ def measure(
 
 def _at(bench: Bench, documents: int, rounds: int) -> list[Row]:
     bench.bare(), bench.status()  # what reads the file for the first time
-    bare, after_end, after_kill, status = [], [], [], []
+    samples: dict[str, list[Sample]] = {}
     for _ in range(rounds):
-        bare.append(bench.bare())
-        after_end.append(bench.run())
+        samples.setdefault("bare sqlite3", []).append(bench.bare())
+        samples.setdefault("after an end", []).append(bench.run())
         bench.run(kill=True)
-        after_kill.append(bench.run())
-        status.append(bench.status())
-    name = f"{documents:,} rows: "
-    whole = f"whole run of {LIMIT}: {median(each.whole for each in after_end):.1f} s"
-    made = f"batch made in {bench.made:.0f} s"
+        samples.setdefault("after SIGKILL", []).append(bench.run())
+        samples.setdefault("status", []).append(bench.status())
+    goals = {"after an end": GOAL, "after SIGKILL": GOAL, "status": 1.0}
+    bare = samples["bare sqlite3"]
     return [
-        _row(f"{name}bare sqlite3", bare, note=made),
-        _row(f"{name}after an end", after_end, bare, note=whole, goal=GOAL),
-        _row(f"{name}after SIGKILL", after_kill, bare, goal=GOAL),
-        _row(f"{name}status", status, bare, goal=1.0),
+        _row(f"{documents:,} rows: {name}", own, bare, goals.get(name))
+        for name, own in samples.items()
     ]
 
 
 def _row(
-    name: str,
-    own: Sequence[Sample | float],
-    bare: Sequence[float] = (),
-    *,
-    note: str = "",
-    goal: float | None = None,
+    name: str, own: Sequence[Sample], bare: Sequence[Sample], goal: float | None
 ) -> Row:
-    seconds = [each.first if isinstance(each, Sample) else each for each in own]
-    peaks = [each.peak for each in own if isinstance(each, Sample)]
-    pairs = zip(seconds, bare, strict=True) if bare else ()
-    ratios = [ours / theirs for ours, theirs in pairs]
+    seconds = [each.first for each in own]
+    used, whole = median(e.used for e in own), median(e.whole for e in own)
+    # Of the processor's time: others may take the clock's.
+    ratio = median(o.used / b.used for o, b in zip(own, bare, strict=True))
+    most = max(each.peak for each in own)
+    note = f"{used:.2f} s of processor"
     return Row(
         name,
         rate=median(seconds),
         low=min(seconds),
         high=max(seconds),
-        ratio=median(ratios) if ratios else None,
-        peak=max(peaks) if peaks else None,
-        note=note,
+        ratio=None if own is bare else ratio,
+        peak=most or None,
+        note=f"{note}; {LIMIT} documents and all outputs: {whole:.1f} s"
+        if whole
+        else note,
         unit="s",
         goal=f"≤ {goal:g} s" if goal else "",
         met=median(seconds) <= goal if goal else None,

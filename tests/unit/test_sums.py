@@ -92,7 +92,7 @@ async def test_a_ledger_without_sums_gets_them(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         kinds = "type = 'trigger' OR name IN ('charge', 'commitment', 'tally', "
         found = db.execute(
-            f"SELECT type, name FROM sqlite_master WHERE {kinds}"  # noqa: S608
+            f"SELECT type, name FROM sqlite_master WHERE {kinds}"
             "'charged', 'committed') ORDER BY type = 'table'"
         ).fetchall()
         for kind, name in found:
