@@ -22,7 +22,7 @@ from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
 from orchestrator.ledger.opening import broken, check_sound, connect, uri
 from orchestrator.ledger.schema import NOW, TABLES
-from orchestrator.model import Document, Operation, State
+from orchestrator.model import LARGE, Document, Mode, Operation, State
 from orchestrator.plan.deadlines import Flight
 
 NOTE = "valid"
@@ -30,10 +30,10 @@ NOTE = "valid"
 
 _STAGE = """
 CREATE TABLE new(
-  id TEXT PRIMARY KEY, n INTEGER, account TEXT, mode TEXT, large INTEGER,
-  priority INTEGER, size INTEGER, request_hash TEXT, fingerprint TEXT, spec TEXT,
-  fate TEXT NOT NULL DEFAULT 'new'
-) WITHOUT ROWID;
+  key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, n INTEGER, account TEXT,
+  mode TEXT, large INTEGER, priority INTEGER, size INTEGER, request_hash TEXT,
+  fingerprint TEXT, spec TEXT, fate TEXT NOT NULL DEFAULT 'new'
+);
 CREATE TABLE bill(
   issuer TEXT, number TEXT, form TEXT, content TEXT,
   id TEXT, file TEXT, line INTEGER, "column" INTEGER
@@ -227,9 +227,12 @@ class Stage:
             "", uri=True, isolation_level=None, check_same_thread=False
         )
         self._db.execute("PRAGMA synchronous=OFF")
+        # The index of a million ids, in whatever order they come.
+        self._db.execute("PRAGMA cache_size=-24000")
         self._db.executescript(_STAGE)
         self._buffer: list[tuple[Any, ...]] = []
         self._bills: list[tuple[str | int, ...]] = []
+        self._fresh: dict[tuple[str, Mode], list[Any]] = {}
         self._attach(sound=sound)
         self._db.execute("BEGIN")
 
@@ -257,9 +260,23 @@ class Stage:
 
     def add(self, document: Document) -> None:
         """Stage a document."""
-        self._buffer.append(_row(document))
+        row = _row(document)
+        self._buffer.append(row)
+        self._count(document, row)
         if len(self._buffer) >= self.FLUSH:
             self._flush()
+
+    def _count(self, document: Document, row: tuple[Any, ...]) -> None:
+        """Add a document to its share of what is to be done, if all of them are new."""
+        key, size = (document.provider, document.mode), row[6]
+        known = self._fresh.get(key)
+        if known is None:
+            self._fresh[key] = [1, size, document, size]
+            return
+        known[0] += 1
+        known[1] += size
+        if size > known[3]:
+            known[2], known[3] = document, size
 
     def _flush(self) -> None:
         self._db.executemany(
@@ -325,6 +342,9 @@ class Stage:
     def compare(self) -> Diff:
         """Say what is new, changed, the same and gone; changes nothing."""
         self._flush()
+        if not self._exists:
+            every = sum(share[0] for share in self._fresh.values())
+            return Diff(every, every, 0, 0, 0, {})
         self._decide()
         fates = dict(self._db.execute("SELECT fate, count(*) FROM new GROUP BY fate"))
         gone = self._db.execute(
@@ -416,7 +436,15 @@ class Stage:
 
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""
-        return self._shares(_TODO)
+        if self._exists:
+            return self._shares(_TODO)
+        modes = list(Mode)
+        every = sorted(self._fresh, key=lambda key: (key[0], modes.index(key[1])))
+        return [
+            Share(account, mode, count, size, example)
+            for account, mode in every
+            for count, size, example, _ in [self._fresh[account, mode]]
+        ]
 
     def _shares(self, todo: str) -> list[Share]:
         rows = self._db.execute(todo).fetchall()
@@ -502,14 +530,15 @@ class Stage:
 
 
 def _row(document: Document) -> tuple[Any, ...]:
+    size = document.size
     return (
         document.id,
         document.n,
         document.provider,
         document.mode,
-        int(document.is_large),
+        int(size >= LARGE),
         document.priority,
-        document.size,
+        size,
         record.request_hash(document),
         record.fingerprint(document.inputs),
         record.text(document),

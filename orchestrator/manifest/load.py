@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from orchestrator.errors import Place, UsageError
 from orchestrator.manifest import costs, schema
 from orchestrator.manifest.compose import find
-from orchestrator.manifest.entries import Builder, Entry
+from orchestrator.manifest.entries import Builder, Entry, Handle
 from orchestrator.manifest.expand import Expander
 from orchestrator.manifest.explain import explain
 from orchestrator.manifest.faults import Faults, listed, near, shown
@@ -109,12 +109,14 @@ class Manifest:
         faults: What the pass found so far.
         numbering: What gives documents their numbers, where they get them from a
             series; without one they are only counted.
+        handle: What decides how documents are handed over; without it, nobody does.
         seen: What notes what a pass looks at, if somebody wants to know.
     """
 
     settings: BatchSettings
     faults: Faults
     numbering: Numbering
+    handle: Handle | None
     seen: Seen | None
 
     def __init__(self, path: Path, options: Options, *, stops: bool) -> None:
@@ -124,6 +126,7 @@ class Manifest:
         self._names: Names | None = None
         self._used: set[tuple[str, Operation]] = set()
         self.numbering = Counting()
+        self.handle = None
         self.seen = None
         self._begin()
         with path.open("rb") as file:
@@ -151,8 +154,14 @@ class Manifest:
         folder = str(self.settings.folder)
         if self.seen is not None:
             self.seen.begin()
-        many, seen = self._options.many, self.seen
-        builder = Builder(folder, self.faults, names, many, seen)
+        builder = Builder(
+            folder,
+            self.faults,
+            names,
+            self._options.many,
+            seen=self.seen,
+            handle=self.handle,
+        )
         self.numbering.begin()
         expander = Expander(self._common(), builder, self.faults, self.numbering)
         is_empty = True

@@ -211,7 +211,8 @@ def test_numbers_of_a_series_are_always_looked_at(tmp_path: Path) -> None:
     path = tmp_path / "numbered.yaml"
     path.write_text(
         "version: 1\nproviders: {other: {type: local, url: 'http://h'}}\n"
-        "documents:\n  - {id: a, design: mine@1, provider: other, params: {issue_date: 2026-03-31}, "
+        "documents:\n  - {id: a, design: mine@1, provider: other, "
+        "params: {issue_date: 2026-03-31}, "
         "number: {series: s, format: 'R-{year}-{n}'}}\n"
     )
     merged(path)
