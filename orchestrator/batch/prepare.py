@@ -18,6 +18,7 @@ from orchestrator.batch.rehearsal import Rehearsal
 from orchestrator.batch.spare import Notes, still_valid
 from orchestrator.batch.wording import Words
 from orchestrator.errors import Fault, ManifestError, Place
+from orchestrator.ledger.fresh import Fresh
 from orchestrator.ledger.kept import Kept
 from orchestrator.ledger.register import Register
 from orchestrator.ledger.stage import Diff, Share, Stage
@@ -150,7 +151,7 @@ def prepared(
     checks = _Checks(manifest.settings, accounts, objection, notes)
     with (
         nullcontext() if notes is None else closing(notes),
-        Stage(folder.ledger, sound=is_sound) as stage,
+        _stage(folder, sound=is_sound, keeps=keeps) as stage,
         _register(manifest, stage, hold=hold) as numbers,
     ):
         batch = _read(
@@ -205,6 +206,13 @@ def _spared(
             numbers=numbers,
             words=words,
         )
+
+
+def _stage(folder: BatchFolder, *, sound: bool, keeps: bool) -> Stage:
+    """Where documents are staged: in their ledger, where that is to be made."""
+    if keeps and folder.path.is_dir() and not folder.ledger.exists():
+        return Fresh(folder.ledger)
+    return Stage(folder.ledger, sound=sound)
 
 
 def _register(manifest: Manifest, stage: Stage, *, hold: bool = False) -> Register:

@@ -46,7 +46,10 @@ class Kept(Stage):
 
     def __init__(self, ledger: Path) -> None:
         super().__init__(ledger)
-        with telling(ledger):
+        self._view()
+
+    def _view(self) -> None:
+        with telling(self._path):
             self._db.execute("DROP TABLE new")
             self._db.execute(_NEW)
 

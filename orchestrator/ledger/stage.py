@@ -25,6 +25,8 @@ from orchestrator.ledger.schema import NOW, TABLES
 from orchestrator.model import LARGE, Document, Mode, Operation, State
 from orchestrator.plan.deadlines import Flight
 
+CACHE = "PRAGMA cache_size=-24000"
+"""Room for the index of a million ids, in whatever order they come."""
 NOTE = "valid"
 """The word of the ledger under which a merge notes what it was made of."""
 
@@ -34,6 +36,8 @@ CREATE TABLE new(
   mode TEXT, large INTEGER, priority INTEGER, size INTEGER, request_hash TEXT,
   fingerprint TEXT, spec TEXT, fate TEXT NOT NULL DEFAULT 'new'
 );
+"""
+BILLS = """
 CREATE TABLE bill(
   issuer TEXT, number TEXT, form TEXT, content TEXT,
   id TEXT, file TEXT, line INTEGER, "column" INTEGER
@@ -218,18 +222,12 @@ class Stage:
     """
 
     FLUSH = 500
+    INTO = "new"
 
     def __init__(self, ledger: Path, *, sound: bool = False) -> None:
         self._path = ledger
         self._exists = ledger.exists()
-        # An empty name is a private temporary file: it spills instead of growing.
-        self._db = sqlite3.connect(
-            "", uri=True, isolation_level=None, check_same_thread=False
-        )
-        self._db.execute("PRAGMA synchronous=OFF")
-        # The index of a million ids, in whatever order they come.
-        self._db.execute("PRAGMA cache_size=-24000")
-        self._db.executescript(_STAGE)
+        self._db = self._open()
         self._buffer: list[tuple[Any, ...]] = []
         self._bills: list[tuple[str | int, ...]] = []
         self._fresh: dict[tuple[str, Mode], list[Any]] = {}
@@ -246,6 +244,16 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         self._db.close()
+
+    def _open(self) -> sqlite3.Connection:
+        # An empty name is a private temporary file: it spills instead of growing.
+        db = sqlite3.connect(
+            "", uri=True, isolation_level=None, check_same_thread=False
+        )
+        db.execute("PRAGMA synchronous=OFF")
+        db.execute(CACHE)
+        db.executescript(_STAGE + BILLS)
+        return db
 
     def _attach(self, *, sound: bool) -> None:
         if self._exists:
@@ -281,8 +289,9 @@ class Stage:
     def _flush(self) -> None:
         self._db.executemany(
             # Two of one id are a fault already, and are told as one.
-            "INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, "
-            "request_hash, fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT OR IGNORE INTO {self.INTO}(id, n, account, mode, large, "  # noqa: S608  # our own names
+            "priority, size, request_hash, fingerprint, spec) "
+            "VALUES(?,?,?,?,?,?,?,?,?,?)",
             self._buffer,
         )
         self._buffer.clear()
@@ -498,12 +507,7 @@ class Stage:
         Raises:
             MachineError: the ledger cannot be written, or came or went meanwhile.
         """
-        if self._path.exists() is not self._exists:
-            # What was compared is not what is there: nobody has agreed to that.
-            raise MachineError(
-                f"ledger {self._path}: it was {'removed' if self._exists else 'made'} "
-                "while the manifest was read; see to it and run the same command again"
-            )
+        refuse(self._path, exists=self._exists)
         connect(self._path).close()
         try:
             self._db.execute("COMMIT")
@@ -527,6 +531,19 @@ class Stage:
         self._db.execute("DELETE FROM ledger.meta WHERE key = ?", (NOTE,))
         if note is not None and self._db.execute(_IS_ALL).fetchone()[0]:
             self._db.execute("INSERT INTO ledger.meta VALUES(?, ?)", (NOTE, note))
+
+
+def refuse(path: Path, *, exists: bool) -> None:
+    """Go no further if a ledger came or went: nobody has agreed to that.
+
+    Raises:
+        MachineError: it did.
+    """
+    if path.exists() is not exists:
+        raise MachineError(
+            f"ledger {path}: it was {'removed' if exists else 'made'} "
+            "while the manifest was read; see to it and run the same command again"
+        )
 
 
 def _row(document: Document) -> tuple[Any, ...]:

@@ -42,6 +42,6 @@ def test_only_what_is_sure_is_told(pattern: str, expected: list[str] | None) -> 
         (name, False) for name in ("", ".", "..", "-a", "a/b", "a b", "ä", "a\n", "{n}")
     ],
 )
-def test_a_plain_id_is_a_name_as_it_is(name: str, expected: bool) -> None:
+def test_a_plain_id_is_a_name_as_it_is(name: str, *, expected: bool) -> None:
     """It can be no other path, and holds nothing that has a meaning."""
     assert is_plain(name) is expected

@@ -58,14 +58,14 @@ def merged(path: Path, options: RunOptions | None = None) -> bool:
     """Open a batch as a run does; whether its validation was spared."""
     manifest = load_manifest(path, environment=ENVIRONMENT)
     with opened(manifest, options=options) as (found, _):
-        return isinstance(found.stage, Kept)
+        return type(found.stage) is Kept
 
 
 def planned(path: Path) -> tuple[bool, Plan]:
     """Plan a batch; whether its validation was spared, and the plan."""
     manifest = load_manifest(path, environment=ENVIRONMENT)
     with prepared(manifest, folder_of(path, None)) as found:
-        return isinstance(found.stage, Kept), plan_of(found)
+        return type(found.stage) is Kept, plan_of(found)
 
 
 def execute(path: Path, statement: str) -> None:
