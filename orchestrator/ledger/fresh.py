@@ -42,7 +42,7 @@ class Fresh(Kept):
         MachineError: the file cannot be written, or a ledger was there until now.
     """
 
-    INTO = "main.document"
+    ADD = Stage.ADD.replace("INTO new(", "INTO main.document(")
 
     def __init__(self, ledger: Path) -> None:
         self._new = new_of(ledger)
@@ -134,3 +134,4 @@ class Fresh(Kept):
         self._db = self._open()
         self._attach(sound=True)
         self._view()
+        super().merge()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from orchestrator.ledger.opening import telling
+from orchestrator.ledger.opening import telling, uri
 from orchestrator.ledger.stage import NOTE, Diff, Share, Stage
 from orchestrator.model import State
 
@@ -88,5 +88,13 @@ class Kept(Stage):
         """Nothing has changed."""
         return 0, []
 
-    def merge(self, note: str | None = None) -> None:
-        """Nothing is to be merged."""
+    def merge(self, note: str | None = None) -> None:  # noqa: ARG002  # it has one
+        """Nothing is to be merged, but a run begins.
+
+        Whoever closes a ledger last empties its log, and may not be a mere reader.
+        """
+        with telling(self._path):
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
+            self._db.execute("DETACH ledger")
+            self._db.execute("ATTACH ? AS ledger", (uri(self._path, "rw"),))

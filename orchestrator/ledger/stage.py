@@ -222,7 +222,11 @@ class Stage:
     """
 
     FLUSH = 500
-    INTO = "new"
+    ADD = """
+    INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, request_hash,
+      fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)
+    """
+    """Two of one id are a fault already, and are told as one."""
 
     def __init__(self, ledger: Path, *, sound: bool = False) -> None:
         self._path = ledger
@@ -287,13 +291,7 @@ class Stage:
             known[2], known[3] = document, size
 
     def _flush(self) -> None:
-        self._db.executemany(
-            # Two of one id are a fault already, and are told as one.
-            f"INSERT OR IGNORE INTO {self.INTO}(id, n, account, mode, large, "  # noqa: S608  # our own names
-            "priority, size, request_hash, fingerprint, spec) "
-            "VALUES(?,?,?,?,?,?,?,?,?,?)",
-            self._buffer,
-        )
+        self._db.executemany(self.ADD, self._buffer)
         self._buffer.clear()
         self._db.executemany("INSERT INTO bill VALUES(?,?,?,?,?,?,?,?)", self._bills)
         self._bills.clear()
