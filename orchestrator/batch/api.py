@@ -133,8 +133,8 @@ def opened(
         stack.enter_context(telling(folder.ledger))
         stack.enter_context(leaving(folder.ledger))
         # Held first, where there is something to hold: the outputs of a run that is
-        # going on are no strangers' files. A faulty first manifest leaves no folder.
-        is_held = folder.path.is_dir()
+        # going on are no strangers' files.
+        is_held = folder.path.is_dir() or _is_made(folder, stack)
         if is_held:
             stack.enter_context(folder.held(clock))
         if options.rehearsal is None:
@@ -159,6 +159,18 @@ def opened(
             mark_missing(folder.ledger)
         reopen(folder.ledger, options.retries, code=options.code)
         yield batch.merged(), folder
+
+
+def _is_made(folder: BatchFolder, stack: ExitStack) -> bool:
+    """Make the folder of a batch, which goes again if there is no ledger at the end.
+
+    A faulty first manifest leaves none; where it cannot be made, faults come first.
+    """
+    with suppress(MachineError):
+        folder.make()
+        stack.callback(folder.unmake)
+        return True
+    return False
 
 
 def _prepared(

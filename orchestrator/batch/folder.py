@@ -102,6 +102,13 @@ class BatchFolder:
         except OSError as error:
             raise self._unusable(error) from error
 
+    def unmake(self) -> None:
+        """Remove a folder that was made for nothing, if nothing but a lock is in it."""
+        with suppress(OSError):
+            if {each.name for each in self.path.iterdir()} <= {"lock"}:
+                (self.path / "lock").unlink(missing_ok=True)
+                self.path.rmdir()
+
     @contextmanager
     def held(self, clock: Clock) -> Iterator[None]:
         """Hold the batch for as long as the context lasts.

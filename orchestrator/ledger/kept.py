@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from orchestrator.ledger.opening import telling
+from orchestrator.ledger.opening import telling, uri
 from orchestrator.ledger.stage import NOTE, Diff, Share, Stage
 from orchestrator.ledger.sums import UNSENT
 from orchestrator.model import Operation
@@ -51,7 +51,10 @@ class Kept(Stage):
 
     def __init__(self, ledger: Path) -> None:
         super().__init__(ledger)
-        with telling(ledger):
+        self._view()
+
+    def _view(self) -> None:
+        with telling(self._path):
             self._db.execute("DROP TABLE new")
             self._db.execute(_NEW)
 
@@ -90,5 +93,13 @@ class Kept(Stage):
         """Nothing has changed."""
         return 0, []
 
-    def merge(self, note: str | None = None) -> None:
-        """Nothing is to be merged."""
+    def merge(self, note: str | None = None) -> None:  # noqa: ARG002  # it has one
+        """Nothing is to be merged, but a run begins.
+
+        Whoever closes a ledger last empties its log, and may not be a mere reader.
+        """
+        with telling(self._path):
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
+            self._db.execute("DETACH ledger")
+            self._db.execute("ATTACH ? AS ledger", (uri(self._path, "rw"),))

@@ -178,18 +178,55 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
 
 def _create(path: Path) -> None:
     """Make an empty ledger; its name is given once it is complete and on disk."""
-    log = Path(f"{path}-wal")
-    if log.exists() and log.stat().st_size:
-        raise _damaged(path, "it is gone, and its write-ahead log is there")
-    new = path.with_name(f"{path.name}.new")
-    for end in ("", "-wal", "-shm"):
-        Path(f"{new}{end}").unlink(missing_ok=True)
-    with closing(_open(new, "rwc")) as connection:
+    drop_new(path)
+    with closing(_open(new_of(path), "rwc")) as connection:
         _use_wal(connection, path)
         connection.executescript(
             f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
         )
-    new.rename(path)
+    _rename(path)
+
+
+def new_of(path: Path) -> Path:
+    """What a ledger is called until it is complete."""
+    return path.with_name(f"{path.name}.new")
+
+
+def drop_new(path: Path) -> None:
+    """Remove a ledger that never got its name.
+
+    Raises:
+        MachineError: one that had it is gone, and what it wrote last is there.
+    """
+    log = Path(f"{path}-wal")
+    if not path.exists() and log.exists() and log.stat().st_size:
+        raise _damaged(path, "it is gone, and its write-ahead log is there")
+    for end in ("", "-wal", "-shm"):
+        Path(f"{new_of(path)}{end}").unlink(missing_ok=True)
+
+
+def give_name(path: Path) -> None:
+    """Give a new ledger, which nobody writes any more, its name; it is on disk then.
+
+    Raises:
+        MachineError: it cannot hold a write-ahead log.
+        sqlite3.Error: it cannot be written.
+    """
+    new = new_of(path)
+    with closing(_open(new, "rw")) as connection:
+        _use_wal(connection, path)
+    file = os.open(new, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        raise broken(path, error) from error
+    finally:
+        os.close(file)
+    _rename(path)
+
+
+def _rename(path: Path) -> None:
+    new_of(path).rename(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

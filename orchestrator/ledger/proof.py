@@ -144,7 +144,7 @@ _SUMS: tuple[tuple[str, str], ...] = (  # our own names
     (
         "what was charged",
         (
-            f"SELECT {CHARGED}, sum(documents) FROM ("
+            f"SELECT {CHARGED}, sum(documents) FROM ("  # noqa: S608  # names of columns
             f"SELECT {CHARGED}, documents FROM charged UNION ALL "
             f"SELECT {CHARGED}, -1 FROM charge "
             "WHERE phase = 'ended') "
@@ -154,7 +154,7 @@ _SUMS: tuple[tuple[str, str], ...] = (  # our own names
     (
         "what was reserved",
         (
-            f"SELECT {COMMITTED}, sum(jobs) FROM ("
+            f"SELECT {COMMITTED}, sum(jobs) FROM ("  # noqa: S608
             f"SELECT {COMMITTED}, jobs FROM committed UNION ALL "
             f"SELECT {COMMITTED}, -1 FROM commitment "
             "WHERE phase = 'ended') "

@@ -22,18 +22,22 @@ from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
 from orchestrator.ledger.opening import broken, check_sound, connect, uri
 from orchestrator.ledger.schema import NOW, tables_in
-from orchestrator.model import Document, Operation, State
+from orchestrator.model import LARGE, Document, Mode, Operation, State
 from orchestrator.plan.deadlines import Flight
 
+CACHE = "PRAGMA cache_size=-24000"
+"""Room for the index of a million ids, in whatever order they come."""
 NOTE = "valid"
 """The word of the ledger under which a merge notes what it was made of."""
 
 _STAGE = """
 CREATE TABLE new(
-  id TEXT PRIMARY KEY, n INTEGER, account TEXT, mode TEXT, large INTEGER,
-  priority INTEGER, size INTEGER, request_hash TEXT, fingerprint TEXT, spec TEXT,
-  fate TEXT NOT NULL DEFAULT 'new'
-) WITHOUT ROWID;
+  key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, n INTEGER, account TEXT,
+  mode TEXT, large INTEGER, priority INTEGER, size INTEGER, request_hash TEXT,
+  fingerprint TEXT, spec TEXT, fate TEXT NOT NULL DEFAULT 'new'
+);
+"""
+BILLS = """
 CREATE TABLE bill(
   issuer TEXT, number TEXT, form TEXT, content TEXT,
   id TEXT, file TEXT, line INTEGER, "column" INTEGER
@@ -218,18 +222,19 @@ class Stage:
     """
 
     FLUSH = 500
+    ADD = """
+    INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, request_hash,
+      fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)
+    """
+    """Two of one id are a fault already, and are told as one."""
 
     def __init__(self, ledger: Path, *, sound: bool = False) -> None:
         self._path = ledger
         self._exists = ledger.exists()
-        # An empty name is a private temporary file: it spills instead of growing.
-        self._db = sqlite3.connect(
-            "", uri=True, isolation_level=None, check_same_thread=False
-        )
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.executescript(_STAGE)
+        self._db = self._open()
         self._buffer: list[tuple[Any, ...]] = []
         self._bills: list[tuple[str | int, ...]] = []
+        self._fresh: dict[tuple[str, Mode], list[Any]] = {}
         self._attach(sound=sound)
         self._db.execute("BEGIN")
 
@@ -244,6 +249,16 @@ class Stage:
     ) -> None:
         self._db.close()
 
+    def _open(self) -> sqlite3.Connection:
+        # An empty name is a private temporary file: it spills instead of growing.
+        db = sqlite3.connect(
+            "", uri=True, isolation_level=None, check_same_thread=False
+        )
+        db.execute("PRAGMA synchronous=OFF")
+        db.execute(CACHE)
+        db.executescript(_STAGE + BILLS)
+        return db
+
     def _attach(self, *, sound: bool) -> None:
         if self._exists:
             if not sound:
@@ -255,17 +270,26 @@ class Stage:
 
     def add(self, document: Document) -> None:
         """Stage a document."""
-        self._buffer.append(_row(document))
+        row = _row(document)
+        self._buffer.append(row)
+        self._count(document, row)
         if len(self._buffer) >= self.FLUSH:
             self._flush()
 
+    def _count(self, document: Document, row: tuple[Any, ...]) -> None:
+        """Add a document to its share of what is to be done, if all of them are new."""
+        key, size = (document.provider, document.mode), row[6]
+        known = self._fresh.get(key)
+        if known is None:
+            self._fresh[key] = [1, size, document, size]
+            return
+        known[0] += 1
+        known[1] += size
+        if size > known[3]:
+            known[2], known[3] = document, size
+
     def _flush(self) -> None:
-        self._db.executemany(
-            # Two of one id are a fault already, and are told as one.
-            "INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, "
-            "request_hash, fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)",
-            self._buffer,
-        )
+        self._db.executemany(self.ADD, self._buffer)
         self._buffer.clear()
         self._db.executemany("INSERT INTO bill VALUES(?,?,?,?,?,?,?,?)", self._bills)
         self._bills.clear()
@@ -323,6 +347,9 @@ class Stage:
     def compare(self) -> Diff:
         """Say what is new, changed, the same and gone; changes nothing."""
         self._flush()
+        if not self._exists:
+            every = sum(share[0] for share in self._fresh.values())
+            return Diff(every, every, 0, 0, 0, {})
         self._decide()
         fates = dict(self._db.execute("SELECT fate, count(*) FROM new GROUP BY fate"))
         gone = self._db.execute(
@@ -414,7 +441,15 @@ class Stage:
 
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""
-        return self._shares(_TODO)
+        if self._exists:
+            return self._shares(_TODO)
+        modes = list(Mode)
+        every = sorted(self._fresh, key=lambda key: (key[0], modes.index(key[1])))
+        return [
+            Share(account, mode, count, size, example)
+            for account, mode in every
+            for count, size, example, _ in [self._fresh[account, mode]]
+        ]
 
     def _shares(self, todo: str) -> list[Share]:
         rows = self._db.execute(todo).fetchall()
@@ -468,12 +503,7 @@ class Stage:
         Raises:
             MachineError: the ledger cannot be written, or came or went meanwhile.
         """
-        if self._path.exists() is not self._exists:
-            # What was compared is not what is there: nobody has agreed to that.
-            raise MachineError(
-                f"ledger {self._path}: it was {'removed' if self._exists else 'made'} "
-                "while the manifest was read; see to it and run the same command again"
-            )
+        refuse(self._path, exists=self._exists)
         connect(self._path).close()
         try:
             self._db.execute("COMMIT")
@@ -499,15 +529,29 @@ class Stage:
             self._db.execute("INSERT INTO ledger.meta VALUES(?, ?)", (NOTE, note))
 
 
+def refuse(path: Path, *, exists: bool) -> None:
+    """Go no further if a ledger came or went: nobody has agreed to that.
+
+    Raises:
+        MachineError: it did.
+    """
+    if path.exists() is not exists:
+        raise MachineError(
+            f"ledger {path}: it was {'removed' if exists else 'made'} "
+            "while the manifest was read; see to it and run the same command again"
+        )
+
+
 def _row(document: Document) -> tuple[Any, ...]:
+    size = document.size
     return (
         document.id,
         document.n,
         document.provider,
         document.mode,
-        int(document.is_large),
+        int(size >= LARGE),
         document.priority,
-        document.size,
+        size,
         record.request_hash(document),
         record.fingerprint(document.inputs),
         record.text(document),

@@ -13,6 +13,8 @@ from orchestrator.manifest.faults import Faults, near, shown
 from orchestrator.manifest.seen import Seen
 from orchestrator.model import Input
 
+_KNOWN = 1_000
+"""Inputs that are not looked at again, if another document takes them, too."""
 _GUESSES = 20
 """Missing files for which the folder is searched for a name that is near."""
 
@@ -25,9 +27,12 @@ class Inputs:
         self._faults = faults
         self._guesses = _GUESSES
         self._seen = seen
+        self._known: dict[str, Input] = {}
 
     def see(self, path: str, where: Callable[[], Place]) -> Input | None:
         """A regular file that can be read; else a fault, and ``None``."""
+        if (known := self._known.get(path)) is not None:
+            return known
         full = normpath(path if path[:1] == "/" else f"{self._folder}/{path}")
         try:
             found = os.stat(full)  # noqa: PTH116  # a Path costs more than the call
@@ -44,7 +49,11 @@ class Inputs:
             return None
         if self._seen is not None:
             self._seen.input(full, found)
-        return Input(full, found.st_size, found.st_mtime_ns, found.st_ino)
+        seen = Input(full, found.st_size, found.st_mtime_ns, found.st_ino)
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known[path] = seen
+        return seen
 
     def _missing(
         self, path: str, full: str, error: OSError | ValueError, place: Place

@@ -13,13 +13,14 @@ from pydantic import ValidationError
 from orchestrator.errors import Place, UsageError
 from orchestrator.manifest import costs, schema
 from orchestrator.manifest.compose import find
-from orchestrator.manifest.entries import Builder, Entry
+from orchestrator.manifest.entries import Builder, Entry, Handle
 from orchestrator.manifest.expand import Expander
 from orchestrator.manifest.explain import explain
 from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import FORMATS, yields_many
 from orchestrator.manifest.inputs import nearby
 from orchestrator.manifest.recipe import Common
+from orchestrator.manifest.said import account, webhooks
 from orchestrator.manifest.seen import Seen, Stamp
 from orchestrator.manifest.series import Counting, Numbering
 from orchestrator.manifest.text import Readable
@@ -31,11 +32,8 @@ from orchestrator.settings import (
     NUMBERS,
     AccountSettings,
     BatchSettings,
-    HookSettings,
-    LimitSettings,
     SecretMissing,
     TheirDesign,
-    ThresholdSettings,
 )
 
 Check = Callable[[Document], Iterable[str]]
@@ -109,12 +107,14 @@ class Manifest:
         faults: What the pass found so far.
         numbering: What gives documents their numbers, where they get them from a
             series; without one they are only counted.
+        handle: What decides how documents are handed over; without it, nobody does.
         seen: What notes what a pass looks at, if somebody wants to know.
     """
 
     settings: BatchSettings
     faults: Faults
     numbering: Numbering
+    handle: Handle | None
     seen: Seen | None
 
     def __init__(self, path: Path, options: Options, *, stops: bool) -> None:
@@ -124,6 +124,7 @@ class Manifest:
         self._names: Names | None = None
         self._used: set[tuple[str, Operation]] = set()
         self.numbering = Counting()
+        self.handle = None
         self.seen = None
         self._begin()
         with path.open("rb") as file:
@@ -151,8 +152,14 @@ class Manifest:
         folder = str(self.settings.folder)
         if self.seen is not None:
             self.seen.begin()
-        many, seen = self._options.many, self.seen
-        builder = Builder(folder, self.faults, names, many, seen)
+        builder = Builder(
+            folder,
+            self.faults,
+            names,
+            self._options.many,
+            seen=self.seen,
+            handle=self.handle,
+        )
         self.numbering.begin()
         expander = Expander(self._common(), builder, self.faults, self.numbering)
         is_empty = True
@@ -328,7 +335,7 @@ class Manifest:
             message = f"the folder of designs {shown(said.designs)} is not there"
             self.fault(self._place("designs"), message, nearby(designs))
         accounts = {
-            name: replace(_account(name, each), designs=self._theirs(name, each))
+            name: replace(account(name, each), designs=self._theirs(name, each))
             for name, each in said.providers.items()
         }
         accounts.setdefault(LOCAL, AccountSettings(LOCAL, LOCAL))
@@ -339,7 +346,7 @@ class Manifest:
             name,
             accounts,
             designs,
-            _webhooks(said.webhooks, folder),
+            webhooks(said.webhooks, folder),
             folder / (said.numbers or NUMBERS),
             costs.budget(said.budget),
             costs.stop_at(said.stop_at),
@@ -378,36 +385,6 @@ class Manifest:
                         reference.resolve(environment, self.settings.folder)
                 except SecretMissing as error:
                     self.fault(self._place("providers", name, word), str(error))
-
-
-def _account(name: str, said: schema.Account) -> AccountSettings:
-    limits, modes = said.limits, said.modes
-    return AccountSettings(
-        name=name,
-        type=said.type,
-        url=said.url,
-        key=said.key,
-        secret=said.secret,
-        webhook_secret=said.webhook_secret,
-        limits=LimitSettings(
-            width=limits.width,
-            rate=limits.rate,
-            jobs=limits.jobs,
-            uploads=limits.uploads,
-            bytes_in_flight=limits.bytes_in_flight,
-        ),
-        thresholds=ThresholdSettings(
-            sync=modes.sync_up_to, asynchronous=modes.async_up_to
-        ),
-        prefer=modes.prefer,
-        price=said.price,
-        max_cost=said.max_cost or {},
-    )
-
-
-def _webhooks(said: schema.Webhooks, folder: Path) -> HookSettings:
-    inbox = folder / said.inbox if said.inbox else None
-    return HookSettings(said.url, said.listen, said.path, inbox)
 
 
 def _said_of(clash: Clash) -> tuple[str, str]:

@@ -60,6 +60,7 @@ class Names:
         self._base.executescript(_SCHEMA)
         self._base.execute("BEGIN")  # never ended: nobody else reads it
         self._files: dict[str, int] = {}
+        self._noted: set[str] = set()
         self._ids: list[tuple[int, int, str]] = []
         self._paths: list[tuple[int, int, str | None]] = []
 
@@ -71,13 +72,16 @@ class Names:
         self, place: Place, name: str, output: str | None, inputs: Iterable[str]
     ) -> None:
         """Note the names of one document."""
-        where = self._packed(place)
+        where, paths = self._packed(place), self._paths
         self._ids.append((hash(name), where, name))
         if output is not None:
-            self._paths.append((hash(folded(output)), where, output))
+            paths.append((hash(folded(output)), where, output))
         for path in inputs:
-            self._paths.append((hash(folded(path)), where, None))
-        if len(self._paths) >= _PAGE or len(self._ids) >= _PAGE:
+            # Who takes an input first is all that counts.
+            if path not in self._noted:
+                self._noted.add(path)
+                paths.append((hash(folded(path)), where, None))
+        if len(paths) >= _PAGE or len(self._ids) >= _PAGE:
             self._write()
 
     def clashes(self) -> Iterator[Clash]:
@@ -126,3 +130,5 @@ class Names:
             insert = f"INSERT INTO {table} VALUES (?, ?, ?)"  # noqa: S608  # our own names
             self._base.executemany(insert, page)
             page.clear()
+        if len(self._noted) > _PAGE:
+            self._noted.clear()
