@@ -19,7 +19,8 @@ from statistics import median
 
 from benchmarks.bare import bare
 from benchmarks.ours import ACCOUNT, Ours, stage
-from benchmarks.server import Server, serving
+from benchmarks.nginx import Nginx, serving
+from benchmarks.server import Server
 from benchmarks.table import Row, machine, show
 from orchestrator.model import Document, Input, Mode, Operation
 
@@ -65,7 +66,7 @@ class Bench:
     """Runs the cases, each in a folder of its own."""
 
     def __init__(
-        self, server: Server, room: Path, *, documents: int, width: int
+        self, server: Server | Nginx, room: Path, *, documents: int, width: int
     ) -> None:
         self._server = server
         self._room = room
