@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bare import bare
-from benchmarks.ours import ACCOUNT, Ours, stage
 from benchmarks.nginx import Nginx, serving
+from benchmarks.ours import ACCOUNT, Ours, stage
 from benchmarks.server import Server
 from benchmarks.table import Row, machine, show
 from orchestrator.model import Document, Input, Mode, Operation

@@ -94,7 +94,7 @@ def serving(prefix: Sequence[str] = ()) -> Iterator[Nginx | Server]:
     Raises:
         RuntimeError: it did not start.
     """
-    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    program = shutil.which("nginx", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
     if program is None:
         with server.serving(prefix) as fallback:
             yield fallback

@@ -73,6 +73,7 @@ class NoOutputs:
         sha256: str | None,  # noqa: ARG002
         target: str,  # noqa: ARG002
         document: int = 0,  # noqa: ARG002
+        alone: bool = False,  # noqa: ARG002
     ) -> Saved | Failure:
         """Take the bytes."""
         taken = 0

@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlencode
@@ -119,8 +120,8 @@ class HttpTransport:
         """
         if self._setting is None:
             raise RuntimeError("the transport is not open")
-        url = self._url(request)
-        headers = self._headers(request, url)
+        url, is_ours = self._url(request)
+        headers = self._headers(request, url, is_ours=is_ours)
         attempt = Attempt(before)
         return Exchange(
             self._setting, request, url=url, headers=headers, attempt=attempt
@@ -146,21 +147,25 @@ class HttpTransport:
             max_field_size=bounds.line,
         )
 
-    def _url(self, request: Request) -> URL:
+    def _url(self, request: Request) -> tuple[URL, bool]:
+        """Where a request goes, and whether that is the account's own origin."""
         text = request.url
-        if not _ABSOLUTE.match(text):
+        is_below = not _ABSOLUTE.match(text)
+        if is_below:
             text = f"{self._base}/{text.lstrip('/')}"
         if request.query:
-            joint = "&" if "?" in text else "?"
-            text += joint + urlencode(request.query, quote_via=quote)
+            text += ("&" if "?" in text else "?") + _encoded(request.query)
         url = _parse(text)
         if url is None:
             raise NotSent("bad_request", "not a URL that can be asked")
-        return url
+        # What follows our base and a slash cannot lead to another host.
+        return url, is_below or _origin(url) == self._origin
 
-    def _headers(self, request: Request, url: URL) -> CIMultiDict[str]:
+    def _headers(
+        self, request: Request, url: URL, *, is_ours: bool
+    ) -> CIMultiDict[str]:
         headers = CIMultiDict(request.headers)
-        if request.keyed and _origin(url) == self._origin:
+        if request.keyed and is_ours:
             headers.update(self._auth)
         if request.takes_file:
             # A length that is the file's own, and no work for nothing.
@@ -169,6 +174,11 @@ class HttpTransport:
             message = describe("bad_request", request.method, str(url.origin()), None)
             raise NotSent("bad_request", message)
         return headers
+
+
+@lru_cache(maxsize=64)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(query, quote_via=quote)
 
 
 def _parse(text: str) -> URL | None:
