@@ -145,7 +145,10 @@ class Ledger(Protocol):
         ...
 
     async def advance(self, job: Job, progress: Progress) -> None:
-        """Write where the job stands, with whatever handle it has now."""
+        """Write where the job stands, with whatever handle it has now.
+
+        That it has ended may be written later: nothing goes on by it.
+        """
         ...
 
     async def settle(

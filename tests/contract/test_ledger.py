@@ -236,6 +236,7 @@ async def test_edited_in_flight_is_settled_as_it_was_and_opens_again(
         await book.advance(job, Progress(Phase.ENDED))
         again = book.open_documents("a", large=False, after=None, limit=9)
         assert again == [replace(new, overwrite=True)], "its own output may be replaced"
+    async with batch.open() as book:
         assert book.open_jobs("a") == []
     assert batch.states() == {State.OPEN: 1}
 
