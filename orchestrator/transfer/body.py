@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -27,6 +28,7 @@ _AT_ONCE = 32 << 10
 """What is no longer finds room in the connection's buffer: nothing is waited for."""
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
 _SECRET = secrets.token_hex(16)
 _forms = count()
 """Boundaries are not to be guessed, so that no file can hold one."""
@@ -194,6 +196,8 @@ def quoted(name: str) -> str:
     Line ends and other control characters are percent-encoded, as browsers do; so is
     the semicolon, at which some parsers cut even inside quotes.
     """
+    if _PLAIN.fullmatch(name):
+        return name
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(
         f"%{ord(each):02X}" if each < " " or each in "\x7f;" else each

@@ -6,7 +6,7 @@ The pool is ours because the standard library's costs as much as the small file 
 writes (measured: 85 µs there and back, this one 10): a second kind of future, locks,
 and above all a thread woken for every call and the loop for every result. Here one
 thread is woken for all calls of a turn of the loop, another one only for what still
-waits a millisecond later (a slow disk), and what is finished by the time the loop comes
+waits 5 ms later (a slow disk), and what is finished by the time the loop comes
 to look is told in one go.
 """
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 MOST = 8
 """Threads of one loop; they spend their time in the disk's hands, not at a core."""
 
-PATIENCE = 0.001
+PATIENCE = 0.005
 """Seconds after which calls that nobody has taken get one more thread."""
 
 _Outcome = tuple[Any, BaseException | None]
