@@ -120,8 +120,8 @@ class HttpTransport:
         """
         if self._setting is None:
             raise RuntimeError("the transport is not open")
-        url, is_ours = self._url(request)
-        headers = self._headers(request, url, is_ours=is_ours)
+        url = self._url(request)
+        headers = self._headers(request, url)
         attempt = Attempt(before)
         return Exchange(
             self._setting, request, url=url, headers=headers, attempt=attempt
@@ -147,25 +147,20 @@ class HttpTransport:
             max_field_size=bounds.line,
         )
 
-    def _url(self, request: Request) -> tuple[URL, bool]:
-        """Where a request goes, and whether that is the account's own origin."""
+    def _url(self, request: Request) -> URL:
         text = request.url
-        is_below = not _ABSOLUTE.match(text)
-        if is_below:
+        if not _ABSOLUTE.match(text):
             text = f"{self._base}/{text.lstrip('/')}"
         if request.query:
             text += ("&" if "?" in text else "?") + _encoded(request.query)
         url = _parse(text)
         if url is None:
             raise NotSent("bad_request", "not a URL that can be asked")
-        # What follows our base and a slash cannot lead to another host.
-        return url, is_below or _origin(url) == self._origin
+        return url
 
-    def _headers(
-        self, request: Request, url: URL, *, is_ours: bool
-    ) -> CIMultiDict[str]:
+    def _headers(self, request: Request, url: URL) -> CIMultiDict[str]:
         headers = CIMultiDict(request.headers)
-        if request.keyed and is_ours:
+        if request.keyed and _origin(url) == self._origin:
             headers.update(self._auth)
         if request.takes_file:
             # A length that is the file's own, and no work for nothing.
