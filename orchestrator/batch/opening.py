@@ -307,7 +307,7 @@ class Opening:
     def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(documents: tuple[Document, ...]) -> Job:
             return Job(
-                id=secrets.token_hex(16),
+                id=job_id(self._clock.now()),
                 account=account,
                 mode=documents[0].mode,
                 documents=documents,
@@ -316,6 +316,15 @@ class Opening:
             )
 
         return make
+
+
+def job_id(now: float) -> str:
+    """A name for a job: the time in milliseconds, then chance, as in a UUID of kind 7.
+
+    What comes in order lies side by side in the ledger's indices, so a commit writes
+    fewer pages.
+    """
+    return f"{int(now * 1000):012x}{secrets.token_hex(10)}"
 
 
 def _log_at(path: Path) -> ExchangeLog:

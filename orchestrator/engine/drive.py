@@ -42,6 +42,7 @@ from orchestrator.engine.work import (
     billed,
     doubt,
     elsewhere,
+    is_alone,
     is_news,
     is_nowhere,
     redirected,
@@ -148,6 +149,9 @@ class Driver:
             return End(())
         outcome = None
         while outcome is None:
+            if not is_uploading(self._provider, work):
+                outcome = await self._stretch(work)
+                continue
             async with room_for(self._gates, self._provider, work):
                 outcome = await self._stretch(work)
         return outcome
@@ -295,6 +299,7 @@ class Driver:
             sha256=result.sha256,
             target=job.documents[result.document].target,
             document=result.document,
+            alone=is_alone(job, parsed),
         )
         kept = saved if isinstance(saved, Saved) else None
         results = list(parsed.results)

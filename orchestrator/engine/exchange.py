@@ -72,7 +72,7 @@ def parsed_by(
     provider: Provider, step: Step, job: Job, before: Progress, response: Response
 ) -> Progress:
     """Parse a reply; one that leads out of the flow says nothing that is known."""
-    before = replace(before, failure=None)
+    before = replace(before, failure=None) if before.failure else before
     parsed = step.parse(job, before, response)
     flow = provider.flows[job.mode]
     if parsed.failure or parsed.phase in flow or parsed.phase is Phase.ENDED:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from types import TracebackType
 
 from aiolimiter import AsyncLimiter
 
@@ -122,9 +123,21 @@ class Weight:
             self.used -= load
             self._admit()
 
+    def take_now(self, load: int) -> bool:
+        """Hold ``load`` bytes if that needs no waiting; see ``give``."""
+        if self._waiting or self.used + load > self.total:
+            return False
+        self.used += load
+        return True
+
+    def give(self, load: int) -> None:
+        """Give bytes back that ``take_now`` took."""
+        self.used -= load
+        if self._waiting:
+            self._admit()
+
     async def _take(self, load: int) -> None:
-        if not self._waiting and self.used + load <= self.total:
-            self.used += load
+        if self.take_now(load):
             return
         place = asyncio.get_running_loop().create_future()
         self._waiting.append((load, place))
@@ -170,17 +183,15 @@ class Gates:
         """Obey a Retry-After for every request of the account."""
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
-    @asynccontextmanager
-    async def passage(
+    def passage(
         self, load: int, *, is_large: bool, lane: str = ""
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Pass all gates with ``load`` bytes to send, and hold them.
 
         ``lane`` names one of the provider's own rates, which holds beside the
         account's.
         """
-        async with self.room(load, is_large=is_large), self._lane(lane):
-            yield
+        return _Passage(self, load, is_large=is_large, lane=lane)
 
     @asynccontextmanager
     async def room(self, load: int, *, is_large: bool) -> AsyncIterator[None]:
@@ -194,8 +205,8 @@ class Gates:
         else:
             yield
 
-    @asynccontextmanager
-    async def _lane(self, lane: str) -> AsyncIterator[None]:
+    async def enter(self, lane: str) -> None:
+        """Take a place on the wire, at the account's rate and that of a lane."""
         await self.width.acquire()
         try:
             # The rate comes last, so that a pause does not end in a burst; and a pause
@@ -206,10 +217,10 @@ class Gates:
                     if rate is not None:
                         await rate.acquire()
                 if self._pause_left() <= 0:
-                    break
-            yield
-        finally:
+                    return
+        except BaseException:
             self.width.release()
+            raise
 
     async def _sit_out(self) -> None:
         while (wait := self._pause_left()) > 0:
@@ -217,6 +228,49 @@ class Gates:
 
     def _pause_left(self) -> float:
         return self._paused_until - self._clock.monotonic()
+
+
+class _Passage:
+    """A passage through all gates, as a context.
+
+    Every request makes one: as nested generators they cost more than its parsing.
+    """
+
+    __slots__ = ("_gates", "_is_large", "_lane", "_load", "_room")
+
+    def __init__(self, gates: Gates, load: int, *, is_large: bool, lane: str) -> None:
+        self._gates = gates
+        self._load = load
+        self._is_large = is_large
+        self._lane = lane
+        self._room: AbstractAsyncContextManager[None] | None = None
+
+    async def __aenter__(self) -> None:
+        gates = self._gates
+        if self._is_large or not gates.bytes.take_now(self._load):
+            self._room = gates.room(self._load, is_large=self._is_large)
+            await self._room.__aenter__()
+        try:
+            await gates.enter(self._lane)
+        except BaseException:
+            await self._leave_room()
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._gates.width.release()
+        await self._leave_room()
+
+    async def _leave_room(self) -> None:
+        room, self._room = self._room, None
+        if room is None:
+            self._gates.bytes.give(self._load)
+        else:
+            await room.__aexit__(None, None, None)
 
 
 def _spaced(rate: float) -> AsyncLimiter:

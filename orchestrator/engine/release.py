@@ -129,4 +129,6 @@ async def release(
         work.progress = progress
         if progress.phase is not Phase.RELEASE:
             break
-    await ledger.advance(work.job, work.progress.at(Phase.ENDED))
+    ended = work.progress.phase is Phase.ENDED
+    progress = work.progress if ended else work.progress.at(Phase.ENDED)
+    await ledger.advance(work.job, progress)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 from orchestrator.clock import Clock
 from orchestrator.engine.age import Since
@@ -165,11 +166,20 @@ def spared(job: Job, progress: Progress) -> Progress:
     return replace(progress, results=results)
 
 
+_lasting = attrgetter(
+    *(e.name for e in fields(Progress) if e.name not in ("polls", "wait", "failure"))
+)
+
+
 def is_news(before: Progress, after: Progress) -> bool:
     """Whether a resume would go on differently."""
-    return replace(before, polls=0, wait=None, failure=None) != replace(
-        after, polls=0, wait=None, failure=None
-    )
+    return bool(_lasting(before) != _lasting(after))
+
+
+def is_alone(job: Job, progress: Progress) -> bool:
+    """Whether a job has one document with one result, that can be fetched again."""
+    is_single = len(progress.results) == len(job.documents) == 1
+    return is_single and progress.results[0].url is not None and not job.withdrawn
 
 
 def redirected(request: Request, response: Response) -> Request | None:

@@ -17,9 +17,10 @@ Turned = tuple[State, int, State]
 """What a document turns into, its key in the ledger, and what it was until now."""
 TURN = """
 UPDATE document SET state = turned.state FROM (
-  SELECT value->>0 AS state, value->>1 AS key, value->>2 AS before FROM json_each(?)
+  SELECT value->>0 AS state, value->>1 AS key, value->>2 AS before FROM json_each({})
 ) AS turned WHERE document.key = turned.key AND document.state = turned.before
 """
+"""With what stands for the rows, as JSON, in place of the braces."""
 _ENDED = """
 SELECT key, state, outputs FROM document
 WHERE key > ? AND state IN ('done', 'missing') ORDER BY key LIMIT ?
@@ -66,7 +67,7 @@ def mark_missing(path: Path) -> int:
         def write(page: Sequence[Turned]) -> None:
             nonlocal gone
             gone += sum(state is State.MISSING for state, *_ in page)
-            db.execute(TURN, (record.text(page),))
+            db.execute(TURN.format("?"), (record.text(page),))
 
         look(path, write, lambda: False)
     return gone
