@@ -26,7 +26,7 @@ from orchestrator.engine.exchange import (
     tell_gates,
     unlinked,
 )
-from orchestrator.engine.limits import Gates
+from orchestrator.engine.limits import Gates, Passage
 from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.release import Releases
@@ -191,9 +191,9 @@ class Driver:
             work.progress = before.failed(WITHDRAWN)
             return
         try:
-            async with passage(self._gates, request, has_room=work.has_room):
+            async with passage(self._gates, request, has_room=work.has_room) as wire:
                 if not unlinked(self._provider, work, self._clock):
-                    await self._exchange(work, step, request)
+                    await self._exchange(work, step, request, wire)
                     note_links(work, before, self._clock)
         except NotSent as error:
             await take_back(self._ledger, work, error.code)
@@ -211,7 +211,12 @@ class Driver:
             raise
 
     async def _exchange(
-        self, work: Work, step: Step, request: Request, hops: int = 0
+        self,
+        work: Work,
+        step: Step,
+        request: Request,
+        wire: Passage,
+        hops: int = 0,
     ) -> None:
         async def intend() -> None:
             work.intended = self._clock.now()
@@ -225,6 +230,8 @@ class Driver:
 
         hook = intend if request.repeat.may_cost else None
         async with self._transport.send(request, before=hook) as reply:
+            if not hops:
+                wire.heard(reply.response)
             onward = redirected(request, reply.response)
             if hops and onward is None and not reply.response.is_success:
                 # A storage's refusal is no word of the account: ask at home again.
@@ -234,7 +241,7 @@ class Driver:
                 await self._answered(work, step, request, reply)
                 return
         # A new request on the wire, and none of our headers with it.
-        await self._exchange(work, step, onward, hops + 1)
+        await self._exchange(work, step, onward, wire, hops + 1)
 
     async def _answered(
         self, work: Work, step: Step, request: Request, reply: Reply
@@ -266,7 +273,6 @@ class Driver:
         elif carries is None and is_news(work.progress, parsed):
             await self._ledger.advance(work.job, parsed)
             work.intended = None
-        self._gates.width.went_well()
         if carries is not None:
             parsed = await self._save(work.job, parsed, carries, reply)
             work.intended = None
@@ -312,7 +318,7 @@ class Driver:
         self, request: Request, before: Progress, error: Unanswered
     ) -> Progress:
         """Judge a lost reply by what repeating the request would do."""
-        self._gates.width.had_trouble()
+        self._gates.had_trouble()
         remedy = Remedy.LOOKUP if request.repeat.may_cost else Remedy.RETRY
         return before.failed(Failure(error.code, str(error), Blame.NETWORK, remedy))
 
@@ -327,7 +333,7 @@ class Driver:
         """Judge a reply whose head came, and whose body did not."""
         if work.progress.phase is not before.phase:
             # The head of the reply is durable: go on by its handle.
-            self._gates.width.had_trouble()
+            self._gates.had_trouble()
             return
         silent = self._after_silence(request, before, error)
         if silent.failure is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from orchestrator.clock import Clock
-from orchestrator.engine.limits import Gates
+from orchestrator.engine.limits import REFUSALS, Gates, Passage
 from orchestrator.engine.ports import Ledger
 from orchestrator.engine.work import Work, load_of
 from orchestrator.model import LARGE, Blame, Failure, Job, Phase, Progress, Remedy
@@ -16,9 +16,7 @@ from orchestrator.wire.flow import Provider, Step
 from orchestrator.wire.http import Request, Response
 
 
-def passage(
-    gates: Gates, request: Request, *, has_room: bool = False
-) -> AbstractAsyncContextManager[None]:
+def passage(gates: Gates, request: Request, *, has_room: bool = False) -> Passage:
     """A place on the wire for a request, within every limit.
 
     ``has_room`` says that room for its bytes is held already.
@@ -84,13 +82,14 @@ def parsed_by(
 
 
 def tell_gates(gates: Gates, failure: Failure) -> None:
-    """Narrow the gates, or close them for a while, as a refusal demands."""
+    """Close the gates for a while, or let nothing grow, as a failure demands.
+
+    What a refusal says of the limits, they have heard from the passage.
+    """
     if failure.retry_after:
         gates.pause(failure.retry_after)
-    if failure.status in (429, 503):
-        gates.width.was_refused(f"status {failure.status}")
-    elif failure.blame is Blame.SERVICE:
-        gates.width.had_trouble()
+    if failure.status not in REFUSALS and failure.blame is Blame.SERVICE:
+        gates.had_trouble()
 
 
 async def take_back(ledger: Ledger, work: Work, why: str) -> None:

@@ -95,6 +95,7 @@ class Meter:
             lane = self._lanes[name]
             self._spacing[lane] = max(self._spacing[lane], spacing(each))
         self._seats: list[Seat] = []
+        self._taken: Sequence[int] = ()
         self._blocked = 0
         self._mine = seat(slate.row, slate.mine)
         self._mine.busy = self._mine.hungry = 0.0
@@ -191,7 +192,7 @@ class Meter:
         self._blocked = 0
         self._mine.beat = now
         seats = self._slate.taken(now)
-        if len(seats) != len(self._seats) or self._mine.width > self._head.width:
+        if seats != self._taken:
             self._count(seats)
         return True
 
@@ -199,6 +200,7 @@ class Meter:
         self._slate.unlock()
 
     def _count(self, seats: Sequence[int]) -> None:
+        self._taken = seats
         self._seats = [seat(self._slate.row, n) for n in seats]
         widths = [each.width for each in self._seats if each.width]
         rates = [each.rate for each in self._seats if each.rate]

@@ -35,6 +35,8 @@ HOLD, LONGEST_HOLD = 0.1, 30.0
 """
 LATE = 0.002
 """Seconds that a timer may be late without a request being lost by it."""
+SLACK = 0.005
+"""The same where nothing was declared, and a burst of some may be tried."""
 
 
 class Rate(Block):
@@ -94,7 +96,7 @@ class Rate(Block):
         """Seconds until the next request may leave."""
         if now < self.held:
             return self.held - now
-        return self.next - LATE - now if self.pace else 0.0
+        return self.next - SLACK - now if self.pace else 0.0
 
     def leaves(self, now: float) -> None:
         """A request leaves."""
@@ -114,7 +116,7 @@ class Rate(Block):
                 self.since, self.count, self.is_beyond = now, 1.0, 1.0
         if self.gap:
             between, self.gap = max(between, self.gap), 0.0
-        self.next = max(now - LATE, self.next) + between
+        self.next = max(now - SLACK, self.next) + between
 
     def _paced(self) -> float:
         peak, clock, to = self.peak, self.clock, self._plateau()
@@ -182,7 +184,7 @@ class Rate(Block):
 
     def _hold(self, seconds: float, now: float, trip: float) -> None:
         self.hold, self.held = seconds, now + seconds
-        self.next, self.gap = self.held, min(1.0, 1.5 * trip + 2 * LATE)
+        self.next, self.gap = self.held, min(1.0, 1.5 * trip + SLACK)
 
     def has_grown(self) -> bool:
         """Whether the pace is a quarter above what was last told of it."""

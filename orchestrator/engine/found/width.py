@@ -121,7 +121,7 @@ class Width(Block):
         return sum(self.row[counts + n] for n in levels) < ENOUGH
 
     def turn(self) -> None:
-        """A refusal: what was taken before it counts half, and not more than so much."""
+        """A refusal: what was taken before it counts half, and only so much."""
         counts, above, kept = self.base + self.COUNTS, 0.0, 0.0
         for place in range(counts + LEVELS, counts, -1):
             above += self.row[place]
