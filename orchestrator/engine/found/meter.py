@@ -20,7 +20,7 @@ from orchestrator.engine.found.slate import (
     Slate,
     seat,
 )
-from orchestrator.engine.found.width import Width
+from orchestrator.engine.found.width import EASE, Width
 
 Changed = Callable[[str, float, str], None]
 """Told of a limit that was found: ``width`` or ``rate``, the figure, and why."""
@@ -162,6 +162,7 @@ class Meter:
         """Nothing leaves before ``until``."""
         self._locked(now)
         self._head.paused = max(self._head.paused, until)
+        self.width.ease = self._head.paused + EASE
         self._unlock()
 
     def had_trouble(self, now: float) -> None:
@@ -263,10 +264,7 @@ class Meter:
         """When a look is worth it although nobody gave a place back."""
         if len(self._seats) > 1:
             return POLL
-        width = self.width
-        if width.level >= self._head.width:
-            return math.inf
-        wakes = width.wakes(now)
+        wakes = self.width.wakes(now, self._head.width)
         return math.inf if wakes is None else wakes - now
 
     def _judge(self, place: Place, now: float) -> tuple[str, float] | None:

@@ -10,6 +10,8 @@ PROBE = 20.0
 """Seconds between two tries of the level above one that was refused."""
 TAKEN = 1.0
 """A refusal comes soon: what is on the wire for so many seconds was taken."""
+EASE = 1.0
+"""Seconds for which requests are kept apart after a pause."""
 LEVELS = 64
 """Levels at which what is taken is counted; those above count as the highest."""
 ENOUGH = 6.0
@@ -23,7 +25,7 @@ UNDO = 2.0
 class Width(Block):
     """The level that is known to be taken, and what may be tried above it."""
 
-    SIZE = 14 + LEVELS + 1
+    SIZE = 15 + LEVELS + 1
 
     level = Cell(0)
     """How many at once are known to be taken."""
@@ -51,7 +53,9 @@ class Width(Block):
     """When the last request left, ..."""
     gap = Cell(13)
     """...and how far apart they are, on the average."""
-    COUNTS = 14
+    ease = Cell(14)
+    """Until then requests are kept apart: a pause does not end in a burst."""
+    COUNTS = 15
     """From here on: how many requests were taken at each level of late."""
 
     def begin(self, now: float) -> None:
@@ -63,12 +67,13 @@ class Width(Block):
     def most(self, now: float, ceiling: int) -> int:
         """How many may be on the wire now."""
         level = int(self.level)
+        # Two at the same time are a burst, which a rate may refuse.
+        is_early = now - self.last < self.gap / 2
+        if is_early and now < self.ease:
+            return 0
         if level >= ceiling:
             return ceiling
-        if now < self.calm:
-            return level
-        if now - self.last < self.gap / 2:
-            # Two at the same time are a burst, which a rate may refuse.
+        if is_early or now < self.calm:
             return level
         if not self.is_settled:
             if self.top > level and now - self.top_since >= TAKEN:
@@ -77,18 +82,21 @@ class Width(Block):
             return min(ceiling, level + max(1, level // 4))
         return level + 1 if now >= self.probe else level
 
-    def wakes(self, now: float) -> float | None:
+    def wakes(self, now: float, ceiling: float) -> float | None:
         """When more may be on the wire although nobody hears of anything."""
         spaced = self.last + self.gap / 2
         if spaced > now:
-            return max(spaced, self.calm)
+            return spaced if now < self.ease else max(spaced, self.calm)
+        if self.level >= ceiling:
+            return None
         wakes = self.probe if self.is_settled else self.top_since + TAKEN
         wakes = max(wakes, self.calm)
         return wakes if wakes > now else None
 
     def leaves(self, level: int, now: float) -> None:
         """A request leaves as the ``level``-th on the wire."""
-        self.gap += (min(1.0, now - self.last) - self.gap) / 8
+        gap = self.gap or 1.0
+        self.gap = gap + (min(4 * gap, now - self.last) - gap) / 8
         self.last = now
         if level > self.top:
             self.top, self.top_since = level, now
