@@ -121,7 +121,7 @@ class Meter:
         try:
             number = self._lanes.get(lane, 0)
             wait = self._due(number) - now
-            wait = max(wait, self.rates[number].wait(now))
+            wait = max(wait, self.rates[number].wait(now), self.width.eased(now))
             if wait > 0:
                 return Later(wait)
             return self._seated(number, now)
@@ -149,7 +149,7 @@ class Meter:
         place.outcome = False
         self._locked(now)
         try:
-            if place.sent < self._head.verdict:
+            if place.sent <= self._head.verdict:
                 return
             told = self._judge(place, now)
         finally:

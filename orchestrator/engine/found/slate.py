@@ -64,6 +64,7 @@ def begin(row: Row, now: float) -> None:
     """A row that knows nothing and seats nobody."""
     for place in range(SIZE):
         row[place] = 0.0
+    Head(row).verdict = -1.0
     Width(row, WIDTH_AT).begin(now)
     for lane in range(LANES):
         Rate(row, LANES_AT + lane * Rate.SIZE).begin(now)

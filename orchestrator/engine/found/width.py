@@ -67,13 +67,10 @@ class Width(Block):
     def most(self, now: float, ceiling: int) -> int:
         """How many may be on the wire now."""
         level = int(self.level)
-        # Two at the same time are a burst, which a rate may refuse.
-        is_early = now - self.last < self.gap / 2
-        if is_early and now < self.ease:
-            return 0
         if level >= ceiling:
             return ceiling
-        if is_early or now < self.calm:
+        # Two at the same time are a burst, which a rate may refuse.
+        if now - self.last < self.gap / 2 or now < self.calm:
             return level
         if not self.is_settled:
             if self.top > level and now - self.top_since >= TAKEN:
@@ -82,20 +79,24 @@ class Width(Block):
             return min(ceiling, level + max(1, level // 4))
         return level + 1 if now >= self.probe else level
 
+    def eased(self, now: float) -> float:
+        """Seconds for which a request is kept apart from the one before it."""
+        return self.last + self.gap / 2 - now if now < self.ease else 0.0
+
     def wakes(self, now: float, ceiling: float) -> float | None:
         """When more may be on the wire although nobody hears of anything."""
-        spaced = self.last + self.gap / 2
-        if spaced > now:
-            return spaced if now < self.ease else max(spaced, self.calm)
         if self.level >= ceiling:
             return None
+        spaced = self.last + self.gap / 2
+        if spaced > now:
+            return max(spaced, self.calm)
         wakes = self.probe if self.is_settled else self.top_since + TAKEN
         wakes = max(wakes, self.calm)
         return wakes if wakes > now else None
 
     def leaves(self, level: int, now: float) -> None:
         """A request leaves as the ``level``-th on the wire."""
-        gap = self.gap or 1.0
+        gap = self.gap or 0.1
         self.gap = gap + (min(4 * gap, now - self.last) - gap) / 8
         self.last = now
         if level > self.top:
