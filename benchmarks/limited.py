@@ -14,9 +14,11 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.server import ROOT, answer
 
@@ -34,7 +36,9 @@ class Gatekeeper:
     def __init__(self) -> None:
         self.rate, self.room, self.latency = 0.0, 0, 0.1
         self.taken = self.refused = self.inside = self.most = 0
+        self.densest = 0
         self._tokens, self._since = 0.0, 0.0
+        self._recent: deque[float] = deque()
 
     def allow(self, rate: float, room: int, latency: float, now: float) -> None:
         """Change the limits."""
@@ -45,6 +49,10 @@ class Gatekeeper:
 
     def take(self, now: float) -> bool:
         """Whether one more request is allowed now."""
+        self._recent.append(now)
+        while self._recent[0] <= now - 1:
+            self._recent.popleft()
+        self.densest = max(self.densest, len(self._recent))
         self._tokens += (now - self._since) * self.rate
         self._tokens, self._since = min(self._tokens, self.rate), now
         is_full = bool(self.room) and self.inside >= self.room
@@ -59,7 +67,8 @@ class Gatekeeper:
 
     def counts(self) -> bytes:
         """What was counted, as a reply."""
-        told = {"taken": self.taken, "refused": self.refused, "most": self.most}
+        names = ("taken", "refused", "most", "densest")
+        told = {name: getattr(self, name) for name in names}
         body = json.dumps(told).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode() + body
@@ -113,11 +122,15 @@ class Limited(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a server counted since it was started."""
+    """What a server counted since it was started.
+
+    ``most`` is how many were inside at once, ``densest`` how many came in a second.
+    """
 
     taken: int
     refused: int
     most: int
+    densest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +172,7 @@ async def _serve(count: int) -> None:
     ports = []
     for _ in range(count):
         keeper = Gatekeeper()
-        server = await loop.create_server(lambda k=keeper: Limited(k), "127.0.0.1", 0)
+        server = await loop.create_server(partial(Limited, keeper), "127.0.0.1", 0)
         ports.append(server.sockets[0].getsockname()[1])
     print(*ports, flush=True)
     # Whoever started us holds the other end: when it is gone, so are we.

@@ -84,7 +84,7 @@ class Service:
 
     budget: Budget = field(default_factory=lambda: Bucket(ANY, ANY))
     room: int = ANY
-    latency: Latency = steady(0.1)
+    latency: Latency = field(default_factory=lambda: steady(0.1))
     trip: float = 0.003
     inside: int = 0
 
@@ -179,21 +179,26 @@ class Client:
             world.at(world.now + service.latency(world.luck), self._answer, place)
         else:
             world.refused.append(world.now)
-            world.at(world.now + back, self._hear, place, False)
+            world.at(world.now + back, self._refused, place)
 
     def _answer(self, place: Place) -> None:
         self.world.service.inside -= 1
         self.world.taken.append(self.world.now)
         back = self.world.service.trip / 2
-        self.world.at(self.world.now + back, self._hear, place, True)
+        self.world.at(self.world.now + back, self._taken, place)
 
-    def _hear(self, place: Place, was_taken: bool) -> None:  # noqa: FBT001  # an event
+    def _refused(self, place: Place) -> None:
         now = self.world.now
-        place.outcome = was_taken
-        if not was_taken:
-            self.meter.refused(place, now, "status 429")
-            if self._retry_after:
-                self.meter.pause(now + self._retry_after, now)
-        self.meter.give(place, now)
+        self.meter.refused(place, now, "status 429")
+        if self._retry_after:
+            self.meter.pause(now + self._retry_after, now)
+        self._give(place)
+
+    def _taken(self, place: Place) -> None:
+        place.outcome = True
+        self._give(place)
+
+    def _give(self, place: Place) -> None:
+        self.meter.give(place, self.world.now)
         if self._full:
             self._send(self._wakes)

@@ -35,8 +35,8 @@ STALE = 10.0
 """Seconds without a beat after which what a process had on the wire is over."""
 BLOCKED = 0.001
 """Seconds until a slate is tried again that somebody else holds."""
-PATIENCE = 200
-"""Tries after which whoever holds a slate is frozen: it is used without the lock."""
+PATIENCE = 0.2
+"""Seconds after which whoever holds a slate is frozen: it is used without the lock."""
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class Meter:
             self._spacing[lane] = max(self._spacing[lane], spacing(each))
         self._seats: list[Seat] = []
         self._taken: Sequence[int] = ()
-        self._blocked = 0
+        self._blocked = math.inf
         self._mine = seat(slate.row, slate.mine)
         self._mine.busy = self._mine.hungry = 0.0
         self._mine.width, self._mine.rate = max(1, width), rate or 0.0
@@ -186,11 +186,12 @@ class Meter:
 
     def _locked(self, now: float) -> bool:
         """Lock the slate, and look who is there; a frozen holder is not waited for."""
-        if not self._slate.lock():
-            self._blocked += 1
-            if self._blocked < PATIENCE:
+        if self._slate.lock():
+            self._blocked = math.inf
+        else:
+            self._blocked = min(self._blocked, now)
+            if now - self._blocked < PATIENCE:
                 return False
-        self._blocked = 0
         self._mine.beat = now
         seats = self._slate.taken(now)
         if seats != self._taken:
