@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.limits --seconds 35``: against servers that allow so many
 requests a second, so many at once, or both, and answer 429 beyond. The yardstick is an
-oracle: a plain loop that is told every limit, also when it changes. All cases go on at the same
-time, for three times so many seconds; in two of them the limit halves after a third
-of it, and doubles again after another.
+oracle: a plain loop that is told every limit, also when it changes. All cases go on at
+the same time, for three times so many seconds; in two of them the limit halves after a
+third of it, and doubles again after another.
 """
 
 from __future__ import annotations

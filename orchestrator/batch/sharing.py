@@ -17,11 +17,12 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from ctypes import sizeof
 from pathlib import Path
 
 from orchestrator.clock import Clock
-from orchestrator.engine.found.cells import Row
-from orchestrator.engine.found.slate import SEATS, SIZE, Head, begin, seat
+from orchestrator.engine.found.cells import clear
+from orchestrator.engine.found.slate import SEATS, Cells
 
 VERSION = 1
 """Of the cells: processes that disagree about them share nothing."""
@@ -67,7 +68,7 @@ class SharedSlate:
         self._stem = folder / f"{name}.{VERSION}"
         self._leases: dict[int, int] = {}
         self._fd = _open(self._stem)
-        self._memory: mmap.mmap | None = None
+        self._is_open = True
         try:
             self._join(now)
         except BaseException:
@@ -77,18 +78,16 @@ class SharedSlate:
     def _join(self, now: float) -> None:
         is_locked = self._locked_soon()
         try:
-            if os.fstat(self._fd).st_size < SIZE * 8:
-                os.ftruncate(self._fd, SIZE * 8)
-            self._memory = mmap.mmap(self._fd, SIZE * 8)
-            self._cells = memoryview(self._memory).cast("d")
-            self.row: Row = self._cells
+            size = sizeof(Cells)
+            if os.fstat(self._fd).st_size < size:
+                os.ftruncate(self._fd, size)
+            self.cells = Cells.from_buffer(mmap.mmap(self._fd, size))
             self.mine = self._sit()
             self._others = tuple(n for n in range(SEATS) if self._is_taken(n))
             if not self._others:
                 # What was found by those who are gone is stale.
-                begin(self.row, now)
-            self._head = Head(self.row)
-            seat(self.row, self.mine).busy = 0.0
+                self.cells.begin(now)
+            self._head = self.cells.head
             self._head.census += 1
             self._seen, self._next = self._head.census, now + CENSUS
         finally:
@@ -97,6 +96,8 @@ class SharedSlate:
 
     def lock(self) -> bool:
         """Keep others out for some microseconds; says whether that was possible."""
+        if not self._is_open:
+            return True
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -105,7 +106,8 @@ class SharedSlate:
 
     def unlock(self) -> None:
         """Let others in."""
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        if self._is_open:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def taken(self, now: float) -> Sequence[int]:
         """The seats that are taken, ours first; looked up once a second."""
@@ -116,16 +118,13 @@ class SharedSlate:
 
     def close(self) -> None:
         """Give the seat back."""
-        if self._memory is not None:
-            if hasattr(self, "_head"):
-                self._head.census += 1
-            if hasattr(self, "_cells"):
-                self._cells.release()
-            self._memory.close()
-            self._memory = None
+        if not self._is_open:
+            return
+        self._is_open = False
+        if hasattr(self, "_head"):
+            self._head.census += 1
         for fd in (*self._leases.values(), self._fd):
             os.close(fd)
-        self._leases.clear()
 
     def _locked_soon(self) -> bool:
         for _ in range(JOINING):
@@ -134,34 +133,33 @@ class SharedSlate:
             time.sleep(0.001)
         return False  # its holder is frozen: microseconds are all that it missed
 
-    def _lease(self, number: int, *, make: bool) -> int | None:
-        fd = self._leases.get(number)
-        if fd is None:
-            path = self._stem.with_name(f"{self._stem.name}.{number}")
-            if not make and not path.exists():
-                return None
-            fd = self._leases[number] = _open(path)
-        return fd
+    def _place(self, number: int) -> Path:
+        return self._stem.with_name(f"{self._stem.name}.{number}")
+
+    def _lease(self, number: int) -> int:
+        if number not in self._leases:
+            self._leases[number] = _open(self._place(number))
+        return self._leases[number]
 
     def _sit(self) -> int:
         for number in range(SEATS):
-            fd = self._lease(number, make=True)
-            with suppress(OSError):
-                fcntl.flock(fd or -1, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(BlockingIOError):
+                fcntl.flock(self._lease(number), fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return number
         raise OSError(f"{self._stem}: {SEATS} processes share this account already")
 
     def _is_taken(self, number: int) -> bool:
         """Whether somebody else has this seat; one that is free is cleared."""
-        if number == self.mine or (fd := self._lease(number, make=False)) is None:
+        if number == self.mine:
             return False
+        if number not in self._leases and not self._place(number).exists():
+            return False
+        fd = self._lease(number)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return True
-        free = seat(self.row, number)
-        for place in range(free.base, free.base + free.SIZE):
-            self.row[place] = 0.0
+        clear(self.cells.seats[number])
         fcntl.flock(fd, fcntl.LOCK_UN)
         return False
 

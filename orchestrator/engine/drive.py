@@ -17,6 +17,7 @@ from orchestrator.clock import Clock
 from orchestrator.engine import retry
 from orchestrator.engine.ending import Ending
 from orchestrator.engine.exchange import (
+    freeing,
     is_uploading,
     note_links,
     parsed_by,
@@ -238,7 +239,7 @@ class Driver:
                 work.progress = work.progress.failed(elsewhere(reply.response))
                 return
             if onward is None or hops >= HOPS:
-                await self._answered(work, step, request, reply)
+                await self._answered(work, step, request, freeing(reply, wire))
                 return
         # A new request on the wire, and none of our headers with it.
         await self._exchange(work, step, onward, wire, hops + 1)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.engine.limits import REFUSALS, Gates, Passage
-from orchestrator.engine.ports import Ledger
+from orchestrator.engine.ports import Ledger, Reply
 from orchestrator.engine.work import Work, load_of
 from orchestrator.model import LARGE, Blame, Failure, Job, Phase, Progress, Remedy
 from orchestrator.plan.deadlines import is_spent
@@ -23,6 +23,40 @@ def passage(gates: Gates, request: Request, *, has_room: bool = False) -> Passag
     """
     load = 0 if has_room else load_of(request)
     return gates.passage(load, is_large=load >= LARGE, lane=request.lane)
+
+
+class Freeing:
+    """A reply that gives its place on the wire back as soon as it is read.
+
+    What is done with it afterwards (commits, files) would keep others waiting.
+    """
+
+    def __init__(self, reply: Reply, wire: Passage) -> None:
+        self._reply = reply
+        self._wire = wire
+
+    @property
+    def response(self) -> Response:
+        """Status, headers and, unless it is streamed, the body."""
+        return self._reply.response
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the streamed body.
+
+        Raises:
+            Unanswered: it ended early or stalled.
+        """
+        async for chunk in self._reply.chunks():
+            yield chunk
+        self._wire.free()
+
+
+def freeing(reply: Reply, wire: Passage) -> Reply:
+    """The reply, with its place given back as soon as it is read."""
+    if reply.response.body or reply.response.status in (202, 204):
+        wire.free()
+        return reply
+    return Freeing(reply, wire)
 
 
 def is_uploading(provider: Provider, work: Work) -> bool:

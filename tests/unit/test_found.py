@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from orchestrator.engine.found.slate import SIZE, begin
+from orchestrator.engine.found.slate import Cells
 from tests.refusing import (
     Bucket,
     Budget,
@@ -160,8 +160,8 @@ def test_a_rate_that_was_declared_is_used() -> None:
 class Shared:
     """One slate for several clients in one process."""
 
-    def __init__(self, row: list[float], mine: int, seats: list[int]) -> None:
-        self.row = row
+    def __init__(self, cells: Cells, mine: int, seats: list[int]) -> None:
+        self.cells = cells
         self.mine = mine
         self._seats = seats
         seats.append(mine)
@@ -180,13 +180,13 @@ class Shared:
 
 def test_two_that_share_are_as_one() -> None:
     """What is allowed is used, fairly, within the smaller of their ceilings."""
-    row = [0.0] * SIZE
-    begin(row, 0.0)
+    cells = Cells()
+    cells.begin(0.0)
     seats: list[int] = []
     world = World(Service(Bucket(100, 100), latency=uneven(0.05)))
-    first = Client(world, slate=Shared(row, 0, seats), width=32)
+    first = Client(world, slate=Shared(cells, 0, seats), width=32)
     world.run(20)
-    second = Client(world, slate=Shared(row, 1, seats), width=6, rate=80)
+    second = Client(world, slate=Shared(cells, 1, seats), width=6, rate=80)
     world.run(100)
     assert second.most <= 6
     used, refused = world.use(40, 100)
@@ -200,13 +200,13 @@ def test_two_that_share_are_as_one() -> None:
 
 def test_places_are_dealt_fairly_and_never_twice() -> None:
     """One that came later gets its half, although no place was free."""
-    row = [0.0] * SIZE
-    begin(row, 0.0)
+    cells = Cells()
+    cells.begin(0.0)
     seats: list[int] = []
     world = World(Service(room=8, latency=uneven(0.1)))
-    first = Client(world, slate=Shared(row, 0, seats), width=8)
+    first = Client(world, slate=Shared(cells, 0, seats), width=8)
     world.run(10)
-    second = Client(world, slate=Shared(row, 1, seats), width=8)
+    second = Client(world, slate=Shared(cells, 1, seats), width=8)
     world.run(30)
     assert world.refused == []
     late = [len([t for t in each.sent if t > 12]) for each in (first, second)]
@@ -216,14 +216,14 @@ def test_places_are_dealt_fairly_and_never_twice() -> None:
 
 def test_who_is_frozen_is_waited_for_and_then_left_behind() -> None:
     """Its requests count for ten seconds without a sign of life."""
-    row = [0.0] * SIZE
-    begin(row, 0.0)
+    cells = Cells()
+    cells.begin(0.0)
     seats: list[int] = []
     world = World(Service(latency=steady(0.1)))
-    first = Client(world, slate=Shared(row, 0, seats), width=4)
+    first = Client(world, slate=Shared(cells, 0, seats), width=4)
     world.run(5)
     world._events.clear()  # it is frozen with four on the wire
-    second = Client(world, slate=Shared(row, 1, seats), width=4)
+    second = Client(world, slate=Shared(cells, 1, seats), width=4)
     world.run(14)
     assert second.sent == []
     assert first.meter.busy == 4

@@ -10,17 +10,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.engine.found.rate import LATE, Rate
-from orchestrator.engine.found.slate import (
-    LANES,
-    LANES_AT,
-    WIDTH_AT,
-    Head,
-    Seat,
-    Slate,
-    seat,
-)
-from orchestrator.engine.found.width import EASE, Width
+from orchestrator.engine.found.rate import LATE
+from orchestrator.engine.found.slate import LANES, Seat, Slate
+from orchestrator.engine.found.width import EASE
 
 Changed = Callable[[str, float, str], None]
 """Told of a limit that was found: ``width`` or ``rate``, the figure, and why."""
@@ -84,9 +76,10 @@ class Meter:
     ) -> None:
         self._slate = slate
         self._changed = changed
-        self._head = Head(slate.row)
-        self.width = Width(slate.row, WIDTH_AT)
-        self.rates = [Rate(slate.row, LANES_AT + n * Rate.SIZE) for n in range(LANES)]
+        self._cells = slate.cells
+        self._head = self._cells.head
+        self.width = self._cells.width
+        self.rates = list(self._cells.lanes)
         # The plain lane first; those that there is no room for share the last.
         names = ["", *sorted(set(rates) - {""})]
         self._lanes = {name: min(n, LANES - 1) for n, name in enumerate(names)}
@@ -94,10 +87,10 @@ class Meter:
         for name, each in rates.items():
             lane = self._lanes[name]
             self._spacing[lane] = max(self._spacing[lane], spacing(each))
-        self._seats: list[Seat] = []
+        self._others: list[Seat] = []
         self._taken: Sequence[int] = ()
         self._blocked = math.inf
-        self._mine = seat(slate.row, slate.mine)
+        self._mine = self._cells.seats[slate.mine]
         self._mine.busy = self._mine.hungry = 0.0
         self._mine.width, self._mine.rate = max(1, width), rate or 0.0
         self._mine.beat = now
@@ -203,9 +196,10 @@ class Meter:
 
     def _count(self, seats: Sequence[int]) -> None:
         self._taken = seats
-        self._seats = [seat(self._slate.row, n) for n in seats]
-        widths = [each.width for each in self._seats if each.width]
-        rates = [each.rate for each in self._seats if each.rate]
+        seated = [self._cells.seats[n] for n in seats]
+        self._others = [self._cells.seats[n] for n in seats if n != self._slate.mine]
+        widths = [each.width for each in seated if each.width]
+        rates = [each.rate for each in seated if each.rate]
         self._head.width = min(widths, default=1.0)
         self._head.rate = min(rates, default=0.0)
 
@@ -243,27 +237,26 @@ class Meter:
             self._changed("rate", rate.pace, "went well")
 
     def _busy(self, now: float) -> int:
-        mine, busy = self._mine, self._mine.busy
-        for each in self._seats:
-            if each.base != mine.base and now - each.beat < STALE:
+        busy = self._mine.busy
+        for each in self._others:
+            if now - each.beat < STALE:
                 busy += each.busy
         return int(busy)
 
     def _gives_way(self, now: float) -> bool:
         """Whether somebody waits who has less than we, or was served longer ago."""
-        if len(self._seats) < 2:
+        if not self._others:
             return False
         mine, was_served = self._mine, self._head.served == self._slate.mine
         return any(
             now - each.hungry < HUNGRY
             and (each.busy < mine.busy or (each.busy == mine.busy and was_served))
-            for each in self._seats
-            if each.base != mine.base
+            for each in self._others
         )
 
     def _look(self, now: float) -> float:
         """When a look is worth it although nobody gave a place back."""
-        if len(self._seats) > 1:
+        if self._others:
             return POLL
         wakes = self.width.wakes(now, self._head.width)
         return math.inf if wakes is None else wakes - now

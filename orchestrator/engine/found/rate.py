@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from ctypes import Structure
 
-from orchestrator.engine.found.cells import Block, Cell
+from orchestrator.engine.found.cells import cells, clear
 
 BELOW = 0.05
 """By which share a pace starts below the rate that was measured."""
@@ -39,57 +40,55 @@ SLACK = 0.005
 """The same where nothing was declared, and a burst of some may be tried."""
 
 
-class Rate(Block):
+@cells()
+class Rate(Structure):
     """The pace of requests, what was measured, and when the next one may leave."""
 
-    SIZE = 22
-
-    pace = Cell(0)
+    pace: float
     """Requests a second; 0 = as they come."""
-    peak = Cell(1)
+    peak: float
     """The rate that was measured."""
-    clock = Cell(2)
+    clock: float
     """Seconds for which the pace was the bound since then."""
-    is_search = Cell(3)
+    is_search: float
     """Whether it was measured badly."""
-    next = Cell(4)
+    next: float
     """When the next request may leave."""
-    since = Cell(5)
+    since: float
     """Since when is counted, ..."""
-    count = Cell(6)
+    count: float
     """...requests that left since then and were not refused."""
-    hold = Cell(7)
+    hold: float
     """Seconds for which nothing was sent after the last refusal, ..."""
-    held = Cell(8)
+    held: float
     """...and until when."""
-    gap = Cell(9)
+    gap: float
     """Seconds between the first two after it: time to hear of another refusal."""
-    calm = Cell(10)
+    calm: float
     """Until then the pace does not grow: the service answers with errors."""
-    noted = Cell(11)
+    noted: float
     """The pace that was last told of."""
-    due = Cell(12)
+    due: float
     """When the next request may leave by the declared rate of the lane."""
-    trust = Cell(13)
+    trust: float
     """How far the pace that was refused counts beside what was measured, 0 to 1: all
     of it where a service counts in windows, nothing where it lets bursts through."""
-    is_beyond = Cell(14)
+    is_beyond: float
     """Whether the pace went so far that counting began anew."""
-    cut = Cell(15)
+    cut: float
     """When the pace was cut, and what it was before."""
-    old_pace = Cell(16)
-    old_peak = Cell(17)
-    old_clock = Cell(18)
-    was_search = Cell(19)
-    last_count = Cell(20)
+    old_pace: float
+    old_peak: float
+    old_clock: float
+    was_search: float
+    last_count: float
     """What was counted before the last refusal, ..."""
-    last_span = Cell(21)
+    last_span: float
     """...and in how many seconds."""
 
     def begin(self, now: float) -> None:
         """Know nothing."""
-        for place in range(self.SIZE):
-            self.row[self.base + place] = 0.0
+        clear(self)
         self.since, self.trust, self.cut = now, 0.5, now - UNDO
 
     def wait(self, now: float) -> float:

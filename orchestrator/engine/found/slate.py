@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ctypes import Array, Structure
 from typing import Protocol
 
-from orchestrator.engine.found.cells import Block, Cell, Row
+from orchestrator.engine.found.cells import cells, clear
 from orchestrator.engine.found.rate import Rate
 from orchestrator.engine.found.width import Width
 
@@ -15,72 +16,72 @@ SEATS = 32
 """Processes that can share an account."""
 
 
-class Head(Block):
+@cells()
+class Head(Structure):
     """What concerns all requests of an account."""
 
-    SIZE = 8
-
-    paused = Cell(0)
+    paused: float
     """Until when nothing is sent, because a reply asked for that."""
-    verdict = Cell(1)
+    verdict: float
     """When a refusal was judged last: those of older requests are no news."""
-    width = Cell(2)
+    width: float
     """The smallest ceiling of requests at once."""
-    rate = Cell(3)
+    rate: float
     """The smallest ceiling of requests a second; 0 = none."""
-    next = Cell(4)
+    next: float
     """When the next request may leave by that."""
-    served = Cell(5)
+    served: float
     """The seat that took the last place."""
-    census = Cell(6)
+    census: float
     """Counts who came and went."""
-    noted = Cell(7)
+    noted: float
     """The width that was last told of."""
 
 
-class Seat(Block):
+@cells()
+class Seat(Structure):
     """One process that uses an account."""
 
-    SIZE = 6
-
-    busy = Cell(0)
+    busy: float
     """Its requests on the wire."""
-    hungry = Cell(1)
+    hungry: float
     """When it last found no place."""
-    beat = Cell(2)
+    beat: float
     """When it was last seen to run."""
-    width = Cell(3)
+    width: float
     """The ceilings that it was told."""
-    rate = Cell(4)
+    rate: float
 
 
-WIDTH_AT = Head.SIZE
-LANES_AT = WIDTH_AT + Width.SIZE
-SEATS_AT = LANES_AT + LANES * Rate.SIZE
-SIZE = SEATS_AT + SEATS * Seat.SIZE
+class Cells(Structure):
+    """All that is known of an account."""
 
+    _fields_ = (
+        ("head", Head),
+        ("width", Width),
+        ("lanes", Rate * LANES),
+        ("seats", Seat * SEATS),
+    )
+    head: Head
+    width: Width
+    lanes: Array[Rate]
+    seats: Array[Seat]
 
-def begin(row: Row, now: float) -> None:
-    """A row that knows nothing and seats nobody."""
-    for place in range(SIZE):
-        row[place] = 0.0
-    Head(row).verdict = -1.0
-    Width(row, WIDTH_AT).begin(now)
-    for lane in range(LANES):
-        Rate(row, LANES_AT + lane * Rate.SIZE).begin(now)
-
-
-def seat(row: Row, number: int) -> Seat:
-    """A seat of a row."""
-    return Seat(row, SEATS_AT + number * Seat.SIZE)
+    def begin(self, now: float) -> None:
+        """Know nothing, and seat nobody."""
+        clear(self)
+        self.head.verdict = -1.0
+        self.width.begin(now)
+        for lane in self.lanes:
+            lane.begin(now)
 
 
 class Slate(Protocol):
-    """A row of ``SIZE`` numbers, and a seat at it."""
+    """The cells of an account, and a seat at it."""
 
     @property
-    def row(self) -> Row:
-        """The numbers."""
+    def cells(self) -> Cells:
+        """What is known."""
         ...
 
     @property
@@ -105,9 +106,9 @@ class OwnSlate:
     """The slate of a process that shares nothing."""
 
     def __init__(self, now: float) -> None:
-        self.row: Row = [0.0] * SIZE
+        self.cells = Cells()
         self.mine = 0
-        begin(self.row, now)
+        self.cells.begin(now)
 
     def lock(self) -> bool:
         """Nobody else is there."""

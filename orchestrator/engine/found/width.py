@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.engine.found.cells import Block, Cell
+from ctypes import Array, Structure, c_double
+
+from orchestrator.engine.found.cells import cells, clear
 
 START = 8
 """Levels that are tried at once: what providers declare when nobody says."""
@@ -22,46 +24,44 @@ UNDO = 2.0
 """Seconds within which a verdict may turn out to have been the wrong one."""
 
 
-class Width(Block):
+@cells(counts=LEVELS + 1)
+class Width(Structure):
     """The level that is known to be taken, and what may be tried above it."""
 
-    SIZE = 15 + LEVELS + 1
-
-    level = Cell(0)
+    level: float
     """How many at once are known to be taken."""
-    is_settled = Cell(1)
+    is_settled: float
     """Whether the level above was refused."""
-    probe = Cell(2)
+    probe: float
     """When the level above may be tried again."""
-    cut = Cell(3)
+    cut: float
     """When the level was last lowered."""
-    step = Cell(4)
+    step: float
     """By how much it is lowered next."""
-    bar = Cell(5)
+    bar: float
     """The level that was refused last."""
-    top = Cell(7)
+    top: float
     """The highest level that was tried since the last refusal, ..."""
-    top_since = Cell(8)
+    top_since: float
     """...and since when it is on the wire."""
-    old_level = Cell(9)
+    old_level: float
     """The level before it was lowered, ..."""
-    was_settled = Cell(10)
+    was_settled: float
     """...and whether it was settled then."""
-    calm = Cell(11)
+    calm: float
     """Until then nothing new is tried: the service answers with errors."""
-    last = Cell(12)
+    last: float
     """When the last request left, ..."""
-    gap = Cell(13)
+    gap: float
     """...and how far apart they are, on the average."""
-    ease = Cell(14)
+    ease: float
     """Until then requests are kept apart: a pause does not end in a burst."""
-    COUNTS = 15
-    """From here on: how many requests were taken at each level of late."""
+    counts: Array[c_double]
+    """How many requests were taken at each level of late."""
 
     def begin(self, now: float) -> None:
         """Know nothing."""
-        for place in range(self.SIZE):
-            self.row[self.base + place] = 0.0
+        clear(self)
         self.level, self.step, self.cut = START, 1.0, now - PROBE
 
     def most(self, now: float, ceiling: int) -> int:
@@ -106,7 +106,7 @@ class Width(Block):
 
     def took(self, level: int, sent: float) -> bool:
         """The service took a request; says whether the level rose."""
-        self.row[self.base + self.COUNTS + min(level, LEVELS)] += 1.0
+        self.counts[min(level, LEVELS)] += 1.0
         if sent >= self.cut:
             self.step = 1.0
         if level <= self.level:
@@ -125,17 +125,15 @@ class Width(Block):
             return True  # as the last time
         if not is_paced and level >= self.level and self.step == 1:
             return True  # the width is all that holds requests back
-        counts = self.base + self.COUNTS
-        levels = range(min(level, LEVELS), LEVELS + 1)
-        return sum(self.row[counts + n] for n in levels) < ENOUGH
+        return sum(self.counts[min(level, LEVELS) :]) < ENOUGH
 
     def turn(self) -> None:
         """A refusal: what was taken before it counts half, and only so much."""
-        counts, above, kept = self.base + self.COUNTS, 0.0, 0.0
-        for place in range(counts + LEVELS, counts, -1):
-            above += self.row[place]
-            now_kept = min(KEPT, above) / 2
-            self.row[place], kept = now_kept - kept, now_kept
+        above, kept = 0.0, 0.0
+        for level in range(LEVELS, 0, -1):
+            above += self.counts[level]
+            more = min(KEPT, above) / 2
+            self.counts[level], kept = more - kept, more
         self.top = 0.0
 
     def refused(self, level: int, now: float) -> None:
