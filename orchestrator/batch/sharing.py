@@ -29,8 +29,8 @@ VERSION = 1
 CENSUS = 1.0
 """Seconds between two looks at who is still there."""
 PLACES = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108  # see ``folder_of``
-JOINING = 500
-"""Milliseconds for which one who joins waits for the lock."""
+JOINING = 0.5
+"""Seconds for which one who joins waits for the lock."""
 
 
 def folder_of(user: int, places: Sequence[Path] = PLACES) -> Path | None:
@@ -127,11 +127,12 @@ class SharedSlate:
             os.close(fd)
 
     def _locked_soon(self) -> bool:
-        for _ in range(JOINING):
-            if self.lock():
-                return True
+        until = time.monotonic() + JOINING
+        while not self.lock():
+            if time.monotonic() > until:
+                return False  # its holder is frozen, within some microseconds of work
             time.sleep(0.001)
-        return False  # its holder is frozen: microseconds are all that it missed
+        return True
 
     def _place(self, number: int) -> Path:
         return self._stem.with_name(f"{self._stem.name}.{number}")

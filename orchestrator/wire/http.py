@@ -16,7 +16,6 @@ import msgspec
 
 from orchestrator.model import Input
 
-
 _LEFT = re.compile(r";\s*r=0\s*;\s*t=(\d+)")
 
 

@@ -31,20 +31,20 @@ BUDGETS: dict[str, Callable[[float], Budget]] = {
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.2])
-@pytest.mark.parametrize("rate", [50.0, 200.0])
+@pytest.mark.parametrize("rate", [20.0, 60.0])
 @pytest.mark.parametrize("kind", sorted(BUDGETS))
 def test_a_rate_is_found(kind: str, rate: float, seconds: float) -> None:
     """However the service counts, and however long it takes."""
     world = World(Service(BUDGETS[kind](rate), latency=uneven(seconds)))
     Client(world)
-    world.run(90)
-    used, refused = world.use(30, 90)
+    world.run(80)
+    used, refused = world.use(30, 80)
     assert used >= 0.95 * rate
     assert refused < 0.01
 
 
 @pytest.mark.parametrize("latency", [steady(0.2), uneven(0.2)])
-@pytest.mark.parametrize("room", [1, 4, 8, 16, 50])
+@pytest.mark.parametrize("room", [1, 4, 8, 24])
 def test_a_width_is_found(room: int, latency: Callable[..., float]) -> None:
     """By trying one more, seldom."""
     world = World(Service(room=room, latency=latency))
@@ -68,7 +68,7 @@ def test_both_are_found(room: int, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bucket", "windows"])
-@pytest.mark.parametrize("rate", [50.0, 200.0])
+@pytest.mark.parametrize("rate", [40.0, 80.0])
 def test_a_rate_that_changes_is_found_again(kind: str, rate: float) -> None:
     """Within half a minute, in both directions."""
     world = World(Service(BUDGETS[kind](rate), latency=uneven(0.1)))
@@ -95,7 +95,7 @@ def _change(world: World, rate: float) -> None:
 
 
 @pytest.mark.parametrize("latency", [steady(0.2), uneven(0.2)])
-@pytest.mark.parametrize("room", [8, 32])
+@pytest.mark.parametrize("room", [8, 20])
 def test_a_width_that_changes_is_found_again(
     room: int, latency: Callable[..., float]
 ) -> None:

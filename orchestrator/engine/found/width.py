@@ -97,7 +97,7 @@ class Width(Structure):
     def leaves(self, level: int, now: float) -> None:
         """A request leaves as the ``level``-th on the wire."""
         gap = self.gap or 0.1
-        self.gap = gap + (min(4 * gap, now - self.last) - gap) / 8
+        self.gap = max(0.001, gap + (min(4 * gap, now - self.last) - gap) / 8)
         self.last = now
         if level > self.top:
             self.top, self.top_since = level, now
