@@ -176,8 +176,9 @@ class Watched:
 
     def between(self, begin: float, end: float) -> tuple[float, float]:
         """Requests taken a second, and the share that was refused."""
-        marks = [each for each in self.marks or () if begin <= each[0] <= end]
-        (first, before), (last, after) = marks[0], marks[-1]
+        marks = self.marks or []
+        first, before = min(marks, key=lambda mark: abs(mark[0] - begin))
+        last, after = min(marks, key=lambda mark: abs(mark[0] - end))
         taken, refused = after.taken - before.taken, after.refused - before.refused
         return taken / (last - first), refused / max(1, taken + refused)
 

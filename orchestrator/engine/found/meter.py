@@ -35,12 +35,14 @@ PATIENCE = 0.2
 class Place:
     """A request on the wire: its lane, as the how-manieth it left, and when.
 
+    ``is_close`` is whether it left right after another one.
     ``outcome`` is whether the service took it, as soon as that is known.
     """
 
     lane: int
     level: int
     sent: float
+    is_close: bool = False
     outcome: bool | None = None
 
 
@@ -220,10 +222,10 @@ class Meter:
         self._mine.hungry = 0.0
         self._mine.busy += 1
         self._head.served = self._slate.mine
-        level = busy + 1
+        level, is_close = busy + 1, self.width.is_close(now)
         self.width.leaves(level, now)
         self._space(lane, now)
-        return Place(lane, level, now)
+        return Place(lane, level, now, is_close)
 
     def _space(self, lane: int, now: float) -> None:
         rate = self.rates[lane]
@@ -264,7 +266,9 @@ class Meter:
     def _judge(self, place: Place, now: float) -> tuple[str, float] | None:
         self._head.verdict = now
         width, rate = self.width, self.rates[place.lane]
-        if width.is_blamed(place.level, is_paced=rate.pace > 0):
+        # Two that left together were a burst: a rate may refuse that.
+        is_burst = place.is_close and place.level <= width.level and not rate.pace
+        if not is_burst and width.is_blamed(place.level, is_paced=rate.pace > 0):
             width.refused(place.level, now)
             rate.undo(now)
             self._head.noted = width.level

@@ -79,6 +79,10 @@ class Width(Structure):
             return min(ceiling, level + max(1, level // 4))
         return level + 1 if now >= self.probe else level
 
+    def is_close(self, now: float) -> bool:
+        """Whether a request that leaves now does so right after another one."""
+        return now - self.last < self.gap / 4
+
     def eased(self, now: float) -> float:
         """Seconds for which a request is kept apart from the one before it."""
         return self.last + self.gap / 2 - now if now < self.ease else 0.0
