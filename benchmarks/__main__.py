@@ -9,6 +9,7 @@ from benchmarks.whole import Measure, main, short
 
 ALL: Mapping[str, Measure] = {
     "engine": short("engine", documents=500, rounds=3),
+    "limits": short("limits", seconds=35.0),
     "manifest": short("manifest", documents=10_000, rounds=3, smallest=1000),
     "resume": short("resume", sizes=(10_000, 50_000), rounds=1),
     "growth": short("growth", sizes=(300, 3000, 30_000), rounds=1),

@@ -181,7 +181,7 @@ class Ours:
         feed: Feed,
         limits: Limits,
     ) -> Dispatcher:
-        gates = Gates(limits, self._clock, lambda _limit, _why: None)
+        gates = Gates(limits, self._clock, lambda *_: None)
         driver = Driver(
             PROVIDER,
             transport=transport,

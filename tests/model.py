@@ -303,7 +303,7 @@ class World:
             ),
             ledger=Heard(self.book, effect),
             outputs=self.outputs,
-            gates=Gates(Limits(), self.clock, lambda _limit, _why: None),
+            gates=Gates(Limits(), self.clock, lambda *_: None),
             clock=self.clock,
             luck=random.Random(7),
             trusted=self.book.is_trusted("a"),

@@ -180,7 +180,7 @@ class World:
         wire = Guarded(
             ScriptedTransport(always=[("*", self.service.answer)], effect=knife), knife
         )
-        gates = Gates(LIMITS, self.clock, lambda _limit, _why: None)
+        gates = Gates(LIMITS, self.clock, lambda *_: None)
         driver = Driver(
             provider,
             transport=wire,
