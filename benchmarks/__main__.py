@@ -13,6 +13,7 @@ ALL: Mapping[str, Measure] = {
     "manifest": short("manifest", documents=10_000, rounds=3, smallest=1000),
     "resume": short("resume", sizes=(10_000, 50_000), rounds=1),
     "growth": short("growth", sizes=(300, 3000, 30_000), rounds=1),
+    "waiting": short("waiting", jobs=5000, seconds=20.0),
 }
 """What is measured, in this order; each a few minutes at most.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -117,7 +118,7 @@ class Listed:
         self._taken = 0
 
 
-def stage(ledger: Path, documents: Sequence[Document]) -> None:
+def stage(ledger: Path, documents: Iterable[Document]) -> None:
     """Write the documents into a new ledger, as a run does before it starts."""
     with Stage(ledger) as staged:
         for each in documents:

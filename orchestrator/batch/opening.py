@@ -25,9 +25,11 @@ from orchestrator.engine.budget import Till
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.ending import apart
+from orchestrator.engine.expect import Times
 from orchestrator.engine.limits import Changed, Gates
 from orchestrator.engine.release import TOGETHER
 from orchestrator.engine.roll import Roll
+from orchestrator.engine.shelf import Shelf
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
 from orchestrator.errors import AccountError, MachineError, UsageError
@@ -246,8 +248,9 @@ class Opening:
         watch = Watch[Work](
             self._clock, lambda work: urgency(work.job, work.progress, kept)
         )
+        times = Times(provider.pace, self._clock, self._luck)
         return Dispatcher(
-            self._driver(account, transport, outputs, gates),
+            self._driver(account, transport, outputs, gates, times),
             feed=feed,
             watch=watch,
             gates=gates,
@@ -261,9 +264,10 @@ class Opening:
                 gates=gates,
                 watch=watch,
                 clock=self._clock,
-                luck=self._luck,
+                times=times,
             ),
             till=till,
+            shelf=Shelf(feed.documents),
         )
 
     def _driver(
@@ -272,6 +276,7 @@ class Opening:
         transport: HttpTransport,
         outputs: FileOutputs,
         gates: Gates,
+        times: Times,
     ) -> Driver:
         return Driver(
             account.provider,
@@ -284,6 +289,7 @@ class Opening:
             trusted=self._store.is_trusted(account.name),
             listens=self._listens(account),
             together=TOGETHER,
+            times=times,
         )
 
     def _gates(self, account: Account, endpoint: Endpoint) -> Gates:

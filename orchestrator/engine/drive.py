@@ -27,6 +27,7 @@ from orchestrator.engine.exchange import (
     tell_gates,
     unlinked,
 )
+from orchestrator.engine.expect import Times
 from orchestrator.engine.limits import Gates, Passage
 from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
@@ -103,6 +104,7 @@ class Driver:
         trusted: bool = False,
         listens: bool = False,
         together: int = 1,
+        times: Times | None = None,
     ) -> None:
         self._provider = provider
         self._transport = transport
@@ -111,6 +113,7 @@ class Driver:
         self._gates = gates
         self._clock = clock
         self._luck = luck
+        self._times = times or Times(provider.pace, clock, luck)
         self._lookup = Lookup(
             provider,
             transport=transport,
@@ -155,6 +158,8 @@ class Driver:
                 continue
             async with room_for(self._gates, self._provider, work):
                 outcome = await self._stretch(work)
+        if isinstance(outcome, End):
+            self._times.left(work)
         return outcome
 
     async def finish(self) -> None:
@@ -267,6 +272,7 @@ class Driver:
         before = work.progress
         if before.phase is Phase.POLL:
             await self._lookup.polled(work, reply.response)
+            self._times.answered(work, parsed.phase)
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
@@ -383,7 +389,7 @@ class Driver:
             why = f"not finished after {pace.deadline:.0f} s; asked again next time"
             failure = Failure("overdue", why, Blame.SERVICE, Remedy.OVERDUE)
             return await self._ending.settle(work, State.OVERDUE, failure)
-        return Wait(pace.wait(work.progress.polls, self._luck.random()))
+        return self._times.wait(work)
 
     async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
         settle = self._ending.settle

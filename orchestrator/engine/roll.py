@@ -9,11 +9,11 @@ time, a job is polled whatever a list would say.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection
 from dataclasses import replace
 
 from orchestrator.clock import Clock
+from orchestrator.engine.expect import Times
 from orchestrator.engine.limits import REFUSALS, Gates
 from orchestrator.engine.ports import Transport
 from orchestrator.engine.watch import Place, Watch
@@ -41,7 +41,7 @@ class Roll:
         gates: Gates,
         watch: Watch[Work],
         clock: Clock,
-        luck: random.Random,
+        times: Times,
     ) -> None:
         self._roll = provider.roll
         self._pace = provider.pace
@@ -49,7 +49,7 @@ class Roll:
         self._gates = gates
         self._watch = watch
         self._clock = clock
-        self._luck = luck
+        self._times = times
         self._between = max(1.0, provider.pace.floor)
         self._calling = False
         self._next = clock.monotonic()
@@ -99,11 +99,11 @@ class Roll:
     def _spare(self, place: Place[Work]) -> bool:
         """Let a job wait as after its own poll, unless it went on meanwhile."""
         work = place.work
-        polls = work.progress.polls + 1
-        wait = self._pace.wait(polls, self._luck.random())
-        if self._watch.put_off(place, wait) is place:
+        if not self._watch.holds(place):
             return False
-        work.progress = replace(work.progress, polls=polls)
+        work.progress = replace(work.progress, polls=work.progress.polls + 1)
+        wait = self._times.again(work)
+        self._watch.park(work, wait.seconds, wait.turn)
         return True
 
     async def _pending(self, roll: RollCall, works: list[Work]) -> Collection[str]:

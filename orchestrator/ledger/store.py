@@ -376,6 +376,21 @@ class Store:
             )
         return found
 
+    def documents(self, jobs: Sequence[str]) -> dict[str, tuple[Document, ...]]:
+        """The documents of jobs, each in its place.
+
+        Raises:
+            MachineError: the ledger cannot be read, or does not know them any more.
+        """
+        try:
+            carried = self._carried(jobs)
+        except sqlite3.Error as error:
+            raise broken(self.path, error) from error
+        found = {job: documents for job, (documents, *_) in carried.items()}
+        if gone := [job for job, documents in found.items() if not documents]:
+            raise MachineError(f"ledger {self.path}: it has lost the job {gone[0]}")
+        return found
+
     def has_jobs(self, account: str) -> bool:
         """Whether an account was ever asked for anything."""
         row = self._reader.execute(

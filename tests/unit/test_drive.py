@@ -572,7 +572,7 @@ async def test_cancelled_before_the_first_byte(
 
 async def test_overdue_is_kept_and_asked_again() -> None:
     """Never called failed; the next run polls at once and takes what is there."""
-    provider = replace(local.provider, pace=Pace(first=10, factor=1, deadline=25))
+    provider = replace(local.provider, pace=Pace(first=10, deadline=25))
     scene = Scene(
         ("PUT *", said(202, "queued")),
         *(("GET *", said(200, "running")) for _ in range(3)),
