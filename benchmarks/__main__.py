@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from benchmarks.whole import Measure, main, short
 
 ALL: Mapping[str, Measure] = {
+    "startup": short("startup", rounds=5),
     "engine": short("engine", documents=500, rounds=3),
     "manifest": short("manifest", documents=10_000, rounds=3, smallest=1000),
 }
