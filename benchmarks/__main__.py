@@ -11,6 +11,7 @@ ALL: Mapping[str, Measure] = {
     "startup": short("startup", rounds=5),
     "engine": short("engine", documents=500, rounds=3),
     "manifest": short("manifest", documents=10_000, rounds=3, smallest=1000),
+    "peers": short("peers", documents=100, rounds=1, kills=3),
 }
 """What is measured, in this order; each a few minutes at most.
 

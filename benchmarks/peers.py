@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.peering.contest import Contest, Outcome, Peer
+from benchmarks.peering.copies import copied
 from benchmarks.table import Row, UnavailableError, machine, show
 from tests.acceptance.command import service
 
@@ -77,7 +78,8 @@ def measure(
             each.name: contest.run(each, kills=kills, seed=seed) for each in every
         }
     rows = [_row(name, free, documents) for name in killed]
-    return rows + [_killed(name, killed[name], documents, kills) for name in killed]
+    rows += [_killed(name, killed[name], documents, kills) for name in killed]
+    return [*rows, *copied(documents, kills, width)]
 
 
 def _row(name: str, free: dict[str, list[Outcome]], documents: int) -> Row:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -65,7 +66,8 @@ class Contest:
         # Each is killed at some moment of the work, spread over all of it.
         marks = [len(self._names) * (n + 1) // (kills + 1) for n in range(kills)]
         for mark in (*marks, None):
-            code, most = _started(peer, folder, mark, luck.uniform(0, 0.1))
+            due = None if mark is None else partial(_has_made, folder, mark)
+            code, most = started(peer, folder, due, luck.uniform(0, 0.1))
             peak = max(peak, most)
             codes.append(code)
         seconds = time.perf_counter() - began
@@ -107,17 +109,17 @@ def _is_whole(path: Path) -> bool:
     return content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
 
 
-def _started(
-    peer: Peer, folder: Path, mark: int | None, later: float
+def started(
+    peer: Peer, folder: Path, due: Callable[[], bool] | None, later: float = 0
 ) -> tuple[int, int]:
     """Start it once; its exit code, and its peak of memory in bytes.
 
-    With ``mark``, it is killed a moment after so many results are there.
+    With ``due``, it is killed so many seconds after that came true.
     """
     process = subprocess.Popen(
         peer.command,
         cwd=folder,
-        env=environment(),
+        env=surroundings(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -126,7 +128,7 @@ def _started(
     try:
         while process.poll() is None:
             peak = max(peak, _memory(process.pid))
-            if mark is not None and _made(folder) >= mark:
+            if due is not None and due():
                 time.sleep(later)
                 break
             time.sleep(EVERY)
@@ -136,8 +138,15 @@ def _started(
     return process.wait(), peak
 
 
-def _made(folder: Path) -> int:
-    return sum(1 for each in os.scandir(folder / "out") if each.name.endswith(".pdf"))
+def surroundings() -> dict[str, str]:
+    """The environment of a peer, without what it says of a user's AWS account."""
+    known = environment().items()
+    return {name: value for name, value in known if not name.startswith("AWS_")}
+
+
+def _has_made(folder: Path, mark: int) -> bool:
+    names = (each.name for each in os.scandir(folder / "out"))
+    return sum(name.endswith(".pdf") for name in names) >= mark
 
 
 def _memory(pid: int) -> int:
