@@ -31,11 +31,15 @@ def peers(url: str, width: int) -> Iterator[Peer]:
     """All that this machine has; the yardstick first."""
     said = (url, str(width))
     yield Peer(GATHER, (sys.executable, str(HERE / "gather.py"), *said))
-    if shutil.which("curl") and shutil.which("xargs"):
+    if not shutil.which("curl") or not shutil.which("xargs"):
+        _left_out(XARGS, "no curl or no xargs here")
+    else:
         each = f"xargs -P {width} -I{{}} sh '{HERE}/each.sh' {{}} {url}"
         pipe = f"ls in | sed 's/[.]txt$//' | {each}"
         yield Peer(XARGS, ("sh", "-c", pipe))
-    if find_spec("convertapi"):
+    if not find_spec("convertapi"):
+        _left_out(CLIENT, "needs the extra `bench`")
+    else:
         yield Peer(CLIENT, (sys.executable, str(HERE / "pool.py"), *said))
 
     def manifest(folder: Path) -> None:
@@ -51,6 +55,10 @@ def peers(url: str, width: int) -> Iterator[Peer]:
 
     command = (sys.executable, "-m", "orchestrator", "run", "batch.yaml")
     yield Peer(OURS, command, manifest)
+
+
+def _left_out(name: str, why: str) -> None:
+    print(f"  {name}: left out, {why}", file=sys.stderr)
 
 
 def measure(
