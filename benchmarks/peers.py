@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from math import nan
 from pathlib import Path
 from statistics import median
 
@@ -122,6 +123,7 @@ def _killed(name: str, found: Outcome, documents: int, kills: int) -> Row:
         low=twice,
         high=twice,
         unit="twice",
+        ratio=nan,
         goal="0" if is_ours else "",
         met=is_kept if is_ours else None,
         note=f"{twice} paid twice, {found.missing} missing, {found.cut} cut short; "

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from math import nan
 from pathlib import Path
 
 from benchmarks.peering.contest import Peer, started, surroundings
@@ -90,6 +91,7 @@ def _rows(room: Path, kills: int, width: int) -> list[Row]:
             low=0,
             high=0,
             unit="twice",
+            ratio=nan,
             note=f"nothing to pay, {missing} missing, {cut} cut short",
         ),
     ]
