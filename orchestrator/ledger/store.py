@@ -239,8 +239,12 @@ class Store:
         self._note(Rows(events=[row]))
 
     def turn(self, documents: Sequence[Turned]) -> None:
-        """Write that outputs are gone, or back; written with the next commit."""
-        self._queue.put((Rows(turned=list(documents)), None))
+        """Write that outputs are gone, or back; written with the next commit.
+
+        Called from any thread.
+        """
+        if self._writer is not None:
+            self._writer.note_from_thread(Rows(turned=list(documents)))
 
     async def remember(self, key: str, value: str) -> None:
         """Write a word about the batch itself, in place of what was said before."""
