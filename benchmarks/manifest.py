@@ -120,11 +120,13 @@ RUNS = ("first run", "next run, unchanged")
 class Sample:
     """One turn; memory in bytes, ``idle`` being the peak before the work.
 
+    ``spent`` is its processor time, which says more on a machine that is busy.
     ``after`` is how long after its validation a run had its first document, in seconds.
     """
 
     documents: int
     seconds: float
+    spent: float
     peak: int
     idle: int
     after: float = 0.0
@@ -159,10 +161,11 @@ def sample(work: str, path: Path) -> Sample:
 
 def _work(name: str, path: Path) -> None:
     idle = _peak()
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     documents, more = WORK[name][0](path)
     seconds = time.perf_counter() - began
-    figures = {"documents": documents, "seconds": seconds, **more}
+    spent = time.process_time() - spent
+    figures = {"documents": documents, "seconds": seconds, "spent": spent, **more}
     print(json.dumps({**figures, "peak": _peak(), "idle": idle}))
 
 
@@ -212,7 +215,8 @@ def _row(name: str, samples: dict[str, list[Sample]], documents: int) -> Row:
     grown = median(each.peak - each.idle for each in own) / 1e6
     peak = max(each.peak for each in own)
     title = f"{documents:,} documents: {name}"
-    note = f"grown by {grown:.0f} MB, {median(e.seconds for e in own):.1f} s"
+    seconds, spent = median(e.seconds for e in own), median(e.spent for e in own)
+    note = f"grown by {grown:.0f} MB, {seconds:.1f} s ({spent:.1f} s of processor)"
     if name in RUNS:
         return _of_run(
             Row(title, 0, 0, 0, peak=peak, note=note, unit="s"), own, samples

@@ -222,7 +222,7 @@ class Expander:
         paths = []
         for pattern in inputs:
             path = draft.fill(pattern, "input")
-            if climbs(path, pattern):
+            if (".." in path or path[:1] == "/") and climbs(path, pattern):
                 message = f"the input {shown(path)} leaves the folder of its pattern"
                 raise self._faults.flaw(draft.at(), message)
             paths.append(path)
