@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _OF_OUR_PAGE = frozenset({"E_GLYPH", "E_PAYMENT_CODE"})
 _STEPS = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 Objection = Callable[[Document], str | None]
+_Wish = tuple[str, Operation, str, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,8 @@ def _read(
         ManifestError: there are faults; all of them are in it.
     """
     manifest, stage, words = batch.manifest, batch.stage, batch.words
-    wishes: dict[tuple[str, Operation, str, str, str | None], Place] = {}
+    wishes: dict[_Wish, Place] = {}
+    wish: _Wish = ("", Operation.CONVERT, "", "", None)
     manifest.numbering = batch.numbers
     manifest.handle = _handle(batch.accounts, overwrite=overwrite)
     for entry in manifest.entries():
@@ -242,17 +244,18 @@ def _read(
             place, hint = _placed(entry, path)
             manifest.fault(place, message, hint)
         if document.design is not None:
-            for path, message in words.lacks(document):
-                place, hint = _placed(entry, path)
-                manifest.fault(place, message, hint)
-            if checks.has_number(document):
-                bill = bill_of(document)
-                names = (bill.issuer, bill.number, bill.form, bill.content)
-                stage.bill(document.id, names, entry.place)
-        source, target = document.source, document.target
-        wish = (document.provider, document.operation, source, target, document.design)
-        if wish not in wishes:
-            wishes[wish] = entry.place
+            _check_generated(batch, checks, entry, document)
+        asked, source, target = document.operation, document.source, document.target
+        if (
+            document.provider is not wish[0]
+            or asked is not wish[1]
+            or source is not wish[2]
+            or target is not wish[3]
+            or document.design is not wish[4]
+        ):
+            wish = (document.provider, asked, source, target, document.design)
+            if wish not in wishes:
+                wishes[wish] = entry.place
         stage.add(document)
     for place, message in words.faults:
         manifest.fault(place, message)
@@ -269,6 +272,19 @@ def _read(
             for (account, operation, source, target, design), at in wishes.items()
         },
     )
+
+
+def _check_generated(
+    batch: Prepared, checks: _Checks, entry: Entry, document: Document
+) -> None:
+    """Check what only documents of a design have."""
+    for path, message in batch.words.lacks(document):
+        place, hint = _placed(entry, path)
+        batch.manifest.fault(place, message, hint)
+    if checks.has_number(document):
+        bill = bill_of(document)
+        names = (bill.issuer, bill.number, bill.form, bill.content)
+        batch.stage.bill(document.id, names, entry.place)
 
 
 def _handle(accounts: Mapping[str, Account], *, overwrite: bool) -> Handle:

@@ -91,7 +91,7 @@ class Notes:
     seen: Seen
     circumstances: str
     folders: set[str]
-    _others: tuple[Sequence[SeenFile], str]
+    _others: tuple[Sequence[SeenFile] | None, str]
 
     @classmethod
     def begun(cls, manifest: Manifest, *, overwrite: bool) -> Notes:
@@ -112,7 +112,7 @@ class Notes:
         """The note for the ledger, or ``None``; the inputs are beside it by then."""
         wordings, designs = self._others
         is_same = designs == _designs(self.manifest.settings)
-        if not (self.seen.is_repeatable and is_same):
+        if wordings is None or not (self.seen.is_repeatable and is_same):
             return None
         valid = Valid(
             secrets.token_hex(16),
@@ -164,23 +164,29 @@ def still_valid(
     return valid if is_same else None
 
 
-def _wordings(settings: BatchSettings) -> list[SeenFile]:
-    """Files that say what an account's own designs want."""
+def _wordings(settings: BatchSettings) -> list[SeenFile] | None:
+    """Files that say what an account's own designs want, if they can be read."""
     names = {
         each.file
         for account in settings.accounts.values()
         for each in account.designs.values()
         if each.file
     }
-    return [SeenFile.of(settings.folder / name) for name in sorted(names)]
+    try:
+        return [SeenFile.of(settings.folder / name) for name in sorted(names)]
+    except OSError:
+        return None
 
 
 def _designs(settings: BatchSettings) -> str:
     """A digest of every file in the folder of the batch's own designs."""
     digest = sha256()
-    for path in _files(settings.designs) if settings.designs else ():
-        digest.update(f"{path}\0{path.stat().st_size}\0".encode(errors="replace"))
-        digest.update(path.read_bytes())
+    try:
+        for path in _files(settings.designs) if settings.designs else ():
+            text = path.read_bytes()
+            digest.update(f"{path}\0{len(text)}\0".encode(errors="replace") + text)
+    except OSError:
+        return secrets.token_hex()  # like nothing before
     return digest.hexdigest()
 
 
@@ -195,9 +201,12 @@ def _program() -> str:
     """A digest of how the program's files stand: other code may judge otherwise."""
     root = Path(orchestrator.__file__).parent
     digest = sha256()
-    for path in _files(root):
-        found = path.stat()
-        digest.update(f"{path}\0{found.st_size} {found.st_mtime_ns}\0".encode())
+    try:
+        for path in _files(root):
+            found = path.stat()
+            digest.update(f"{path}\0{found.st_size} {found.st_mtime_ns}\0".encode())
+    except OSError:
+        return secrets.token_hex()
     return digest.hexdigest()
 
 
@@ -205,6 +214,6 @@ def _files(root: Path) -> list[Path]:
     return sorted(
         Path(folder, name)
         for folder, _, names in os.walk(root, followlinks=True)
+        if not folder.endswith("__pycache__")
         for name in names
-        if not name.endswith(".pyc")
     )

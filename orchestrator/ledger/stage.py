@@ -37,6 +37,7 @@ CREATE TABLE new(
   fingerprint TEXT, spec TEXT, fate TEXT NOT NULL DEFAULT 'new'
 );
 """
+_NOBODY = Document("", Operation.CONVERT, "", "", "", "")
 BILLS = """
 CREATE TABLE bill(
   issuer TEXT, number TEXT, form TEXT, content TEXT,
@@ -235,6 +236,7 @@ class Stage:
         self._buffer: list[tuple[Any, ...]] = []
         self._bills: list[tuple[str | int, ...]] = []
         self._fresh: dict[tuple[str, Mode], list[Any]] = {}
+        self._share: list[Any] = [0, 0, _NOBODY, 0]
         self._attach(sound=sound)
         self._db.execute("BEGIN")
 
@@ -278,11 +280,11 @@ class Stage:
 
     def _count(self, document: Document, row: tuple[Any, ...]) -> None:
         """Add a document to its share of what is to be done, if all of them are new."""
-        key, size = (document.provider, document.mode), row[6]
-        known = self._fresh.get(key)
-        if known is None:
-            self._fresh[key] = [1, size, document, size]
-            return
+        size, known = row[6], self._share
+        example = known[2]
+        if document.mode is not example.mode or document.provider != example.provider:
+            key = (document.provider, document.mode)
+            self._share = known = self._fresh.setdefault(key, [0, 0, document, size])
         known[0] += 1
         known[1] += size
         if size > known[3]:

@@ -125,6 +125,11 @@ class Composer:
         """Compose a node that is judged by itself."""
         self.is_flawed = False
         self._borrowed = 0
+        if type(event) is MappingStartEvent and event.tag is None is event.anchor:
+            before = self._count
+            self._count += 1
+            value, spot = self._group(event)
+            return Node(value, spot, self._count - before)
         return self.node(event)
 
     def node(self, event: Event) -> Node:

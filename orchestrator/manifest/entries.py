@@ -37,6 +37,7 @@ class Handling(NamedTuple):
 Handle = Callable[[str, int, Operation, Mode | None], Handling]
 """Decides that by account, bytes to be sent, operation, and the mode that is asked."""
 _UNDECIDED = Handling()
+_NO_RECIPE: Recipe | None = None
 _KINDS = 1_000
 _Around = tuple[Recipe, Sequence[str] | None]
 
@@ -77,6 +78,7 @@ class Builder:
         self._inputs = Inputs(folder, faults, seen)
         self._handle = handle or (lambda *_: _UNDECIDED)
         self._around: dict[tuple[int, str | None], _Around] = {}
+        self._size, self._recipe, self._handling = -1, _NO_RECIPE, _UNDECIDED
         self._count = 0
 
     def build(self, draft: Draft) -> Entry:
@@ -102,9 +104,12 @@ class Builder:
             raise Flawed
         self._count += 1
         size = seen[0].size if len(seen) == 1 else sum([each.size for each in seen])
-        mode, reason, overwrite = self._handle(
-            recipe.provider, size, recipe.operation, recipe.asked
-        )
+        if size != self._size or recipe is not self._recipe:
+            self._size, self._recipe = size, recipe
+            self._handling = self._handle(
+                recipe.provider, size, recipe.operation, recipe.asked
+            )
+        mode, reason, overwrite = self._handling
         document = Document(
             id=name,
             operation=recipe.operation,

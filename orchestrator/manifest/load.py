@@ -20,7 +20,7 @@ from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import FORMATS, yields_many
 from orchestrator.manifest.inputs import nearby
 from orchestrator.manifest.recipe import Common
-from orchestrator.manifest.said import account, webhooks
+from orchestrator.manifest.said import account_of, webhooks_of
 from orchestrator.manifest.seen import Seen, Stamp
 from orchestrator.manifest.series import Counting, Numbering
 from orchestrator.manifest.text import Readable
@@ -162,14 +162,17 @@ class Manifest:
         )
         self.numbering.begin()
         expander = Expander(self._common(), builder, self.faults, self.numbering)
-        is_empty = True
+        is_empty, provider, operation = True, None, None
         with self._opened() as file:
             walk = Walk(file, str(self._path), self.faults)
             for item in walk.entries(last=self._stops):
                 is_empty = False
                 for entry in expander.expand(item):
                     document = entry.document
-                    self._used.add((document.provider, document.operation))
+                    of, asked = document.provider, document.operation
+                    if of is not provider or asked is not operation:
+                        provider, operation = of, asked
+                        self._used.add((of, asked))
                     yield entry
         if is_empty and LIST in self._head.keys and not self.faults:
             self.fault(self._place(LIST, key=True), "the list of documents is empty")
@@ -335,7 +338,7 @@ class Manifest:
             message = f"the folder of designs {shown(said.designs)} is not there"
             self.fault(self._place("designs"), message, nearby(designs))
         accounts = {
-            name: replace(account(name, each), designs=self._theirs(name, each))
+            name: replace(account_of(name, each), designs=self._theirs(name, each))
             for name, each in said.providers.items()
         }
         accounts.setdefault(LOCAL, AccountSettings(LOCAL, LOCAL))
@@ -346,7 +349,7 @@ class Manifest:
             name,
             accounts,
             designs,
-            webhooks(said.webhooks, folder),
+            webhooks_of(said.webhooks, folder),
             folder / (said.numbers or NUMBERS),
             costs.budget(said.budget),
             costs.stop_at(said.stop_at),

@@ -13,7 +13,7 @@ from orchestrator.settings import (
 )
 
 
-def account(name: str, said: schema.Account) -> AccountSettings:
+def account_of(name: str, said: schema.Account) -> AccountSettings:
     """An account, but for its designs."""
     limits, modes = said.limits, said.modes
     return AccountSettings(
@@ -39,7 +39,7 @@ def account(name: str, said: schema.Account) -> AccountSettings:
     )
 
 
-def webhooks(said: schema.Webhooks, folder: Path) -> HookSettings:
+def webhooks_of(said: schema.Webhooks, folder: Path) -> HookSettings:
     """Where webhooks come in; paths start at a folder."""
     inbox = folder / said.inbox if said.inbox else None
     return HookSettings(said.url, said.listen, said.path, inbox)

@@ -24,6 +24,7 @@ SELECT place, text FROM {table} WHERE hash IN (
 ORDER BY hash, text IS NULL, rowid
 """
 _COLUMN_BITS, _LINE_BITS = 14, 34
+_LAST_COLUMN = (1 << _COLUMN_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,10 @@ class Names:
 
     def _packed(self, place: Place) -> int:
         """A place as one number; columns far to the right are cut."""
-        file = self._files.setdefault(place.file, len(self._files))
-        column = min(place.column, (1 << _COLUMN_BITS) - 1)
+        file = self._files.get(place.file)
+        if file is None:
+            file = self._files[place.file] = len(self._files)
+        column = min(place.column, _LAST_COLUMN)
         return ((file << _LINE_BITS | place.line) << _COLUMN_BITS) | column
 
     def _unpacked(self, packed: int) -> Place:
