@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.engine import retry
+from orchestrator.engine.download import going_on, note_growth, off
 from orchestrator.engine.ending import Ending
 from orchestrator.engine.exchange import (
     is_uploading,
@@ -57,6 +58,7 @@ from orchestrator.model import (
     Saved,
     State,
 )
+from orchestrator.wire import ranges
 from orchestrator.wire.flow import Provider, Step
 from orchestrator.wire.http import Repeat, Request
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, is_unsent
@@ -190,6 +192,7 @@ class Driver:
         if work.job.withdrawn and request.repeat.may_cost:
             work.progress = before.failed(WITHDRAWN)
             return
+        request = await going_on(self._outputs, work, request)
         try:
             async with passage(self._gates, request, has_room=work.has_room):
                 if not unlinked(self._provider, work, self._clock):
@@ -239,9 +242,12 @@ class Driver:
     async def _answered(
         self, work: Work, step: Step, request: Request, reply: Reply
     ) -> None:
-        parsed = parsed_by(
-            self._provider, step, work.job, work.progress, reply.response
-        )
+        if ranges.is_off(request, reply.response):
+            work.anew = True
+            work.progress = work.progress.failed(off(reply.response))
+            return
+        whole = ranges.whole(request, reply.response)
+        parsed = parsed_by(self._provider, step, work.job, work.progress, whole)
         if parsed.failure is not None:
             await self._refused(work, request, parsed)
             return
@@ -251,6 +257,7 @@ class Driver:
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
+            await note_growth(self._outputs, work, request)
             self._cut(work, request, before, error, reply.response.status)
 
     async def _take(
@@ -268,7 +275,7 @@ class Driver:
             work.intended = None
         self._gates.width.went_well()
         if carries is not None:
-            parsed = await self._save(work.job, parsed, carries, reply)
+            parsed = await self._save(work.job, parsed, carries, request, reply)
             work.intended = None
         if parsed.failure is not None:
             # What came is not what was asked for: that counts as a try.
@@ -277,7 +284,7 @@ class Driver:
             work.reached(parsed)
 
     async def _save(
-        self, job: Job, parsed: Progress, index: int, reply: Reply
+        self, job: Job, parsed: Progress, index: int, request: Request, reply: Reply
     ) -> Progress:
         result = parsed.results[index]
         saved = await self._outputs.receive(
@@ -288,6 +295,8 @@ class Driver:
             sha256=result.sha256,
             target=job.documents[result.document].target,
             document=result.document,
+            start=ranges.starts_at(request, reply.response),
+            tag=ranges.tag_of(reply.response),
         )
         kept = saved if isinstance(saved, Saved) else None
         results = list(parsed.results)

@@ -22,6 +22,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.wire.http import Request, Response
+from orchestrator.wire.ranges import Begun
 
 BeforeSend = Callable[[], Awaitable[None]]
 
@@ -79,15 +80,37 @@ class Outputs(Protocol):
         sha256: str | None,
         target: str,
         document: int = 0,
+        start: int = 0,
+        tag: str | None = None,
     ) -> Saved | Failure:
         """Write a part file, hash it, check it as a document, fsync it.
 
         ``index`` counts the results of the job; ``document`` says for which of the
         job's documents it is, so that the part lies where its final name will be.
+        ``start`` is the place of the first chunk, where what was begun goes on, and
+        ``tag`` what tells these bytes from others under the same address.
 
         Raises:
             Unanswered: the chunks ended early or stalled.
             MachineError: the disk is full, the folder read-only, ....
+        """
+        ...
+
+    async def begun(
+        self,
+        job: Job,
+        index: int,
+        *,
+        size: int | None,
+        sha256: str | None,
+        document: int = 0,
+    ) -> Begun | None:
+        """What is here of a result that was cut, and can be gone on with.
+
+        ``size`` and ``sha256`` are what the provider declares, as for ``receive``.
+
+        Raises:
+            MachineError: what is here cannot be read.
         """
         ...
 

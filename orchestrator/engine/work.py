@@ -18,8 +18,9 @@ from orchestrator.model import (
     Saved,
     Verdict,
 )
-from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
+from orchestrator.wire.http import Form, Raw, Request, Response
 from orchestrator.wire.outcome import NotSent
+from orchestrator.wire.ranges import is_download, range_headers
 
 NOWHERE = Failure(
     "cut_reply",
@@ -58,8 +59,9 @@ class Work:
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
     last word of a webhook about it; ``linked`` is when its links to upload to were
     asked for; ``floor`` are the tries before the first of several questions of one
-    lookup; ``has_room`` says that room to send all of its inputs is held; ``met`` and
-    ``doubted`` say since when this run knows the job, and its intent.
+    lookup; ``has_room`` says that room to send all of its inputs is held; ``anew`` that
+    its next download is a whole one, whatever was begun; ``met`` and ``doubted`` say
+    since when this run knows the job, and its intent.
     """
 
     job: Job
@@ -71,6 +73,7 @@ class Work:
     echo: Echo | None = None
     linked: float | None = None
     has_room: bool = False
+    anew: bool = False
     met: Since | None = None
     doubted: Since | None = None
 
@@ -96,6 +99,7 @@ class Work:
         self.progress = progress
         self.attempts = 0
         self.waited = 0.0
+        self.anew = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +175,14 @@ def redirected(request: Request, response: Response) -> Request | None:
 
     The place may be anybody's: the account's key and headers stay behind.
     """
-    is_download = request.repeat is Repeat.SAFE and request.takes_file
     place = response.headers.get("location", "")
-    if not is_download or response.status not in (301, 302, 303, 307, 308):
+    if not is_download(request) or response.status not in (301, 302, 303, 307, 308):
         return None
     if not place.lower().startswith(("https://", "http://")):
         return None
-    return replace(request, url=place, query=(), headers=(), keyed=False)
+    return replace(
+        request, url=place, query=(), headers=range_headers(request), keyed=False
+    )
 
 
 def is_nowhere(progress: Progress) -> bool:

@@ -93,6 +93,7 @@ class Exchange:
         self._outgoing: Outgoing | None = None
         self._reply: ClientResponse | None = None
         self._received = 0
+        self._cut: BaseException | None = None
         self._code = ""
         self._began = 0.0
 
@@ -171,7 +172,9 @@ class Exchange:
         return b"".join(pieces)[:limit]
 
     async def _piece(self) -> bytes:
-        """About 1 MiB of the body; empty at its end."""
+        """About 1 MiB of the body; empty at its end. What came before a cut counts."""
+        if self._cut is not None:
+            raise self._cut
         if self._reply is None:
             return b""
         pieces: list[bytes] = []
@@ -181,11 +184,11 @@ class Exchange:
                 pieces.append(piece)
                 size += len(piece)
         except Exception as caught:  # noqa: BLE001  # judged, without its chain
-            error = self._judge(caught)
-        else:
-            self._received += size
-            return b"".join(pieces)
-        raise error
+            self._cut = self._judge(caught)
+        if self._cut is not None and not pieces:
+            raise self._cut
+        self._received += size
+        return b"".join(pieces)
 
     def _judge(self, error: BaseException) -> BaseException:
         """What an exception of any kind says about the request."""

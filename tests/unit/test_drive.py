@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.engine import retry
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.ending import apart
 from orchestrator.engine.limits import Gates
@@ -358,6 +359,68 @@ async def test_a_result_that_is_always_cut_is_kept_for_the_next_run() -> None:
     )
     assert await scene.state() == (State.OVERDUE, "cut")
     assert scene.ledger.open_jobs("a")[0][1].phase is Phase.FETCH
+
+
+TAGGED = {"etag": f'"{SHA256}"'}
+FETCHING = Progress(Phase.FETCH, handle=ID, results=(Result("a", "/r"),))
+CUT = Unanswered("cut", "cut")
+
+
+def asked(scene: Scene) -> list[dict[str, str]]:
+    """What each download asked for."""
+    return [dict(each.headers) for each in scene.transport.requests if each.url == "/r"]
+
+
+async def test_a_cut_download_asks_for_what_is_missing() -> None:
+    """A try that brought something is none of those that are counted."""
+    pieces = [PDF[n : n + 1] for n in range(len(PDF))]
+    assert len(pieces) > retry.NETWORK.attempts
+    script: list[Turn] = [("GET /r", Canned(200, TAGGED, file=(pieces[0],), cut=CUT))]
+    for n, piece in enumerate(pieces[1:], 1):
+        given = {**TAGGED, "content-range": f"bytes {n}-{len(PDF) - 1}/{len(PDF)}"}
+        is_last = n == len(PDF) - 1
+        reply = Canned(206, given, file=(piece,), cut=None if is_last else CUT)
+        script.append(("GET /r", reply))
+    scene = Scene(*script, ("DELETE *", Canned(204)), mode=Mode.ASYNC)
+    scene.work.progress = FETCHING
+    assert await scene.state() == (State.DONE, "")
+    assert scene.outputs.files == {"/out/d.pdf": PDF}
+    assert asked(scene)[2] == {"Range": "bytes=2-", "If-Range": f'"{SHA256}"'}
+
+
+@pytest.mark.parametrize(
+    "reply", [Canned(416), Canned(206, {"content-range": "bytes 1-2/9"}, file=(b"x",))]
+)
+async def test_a_rest_that_does_not_fit_is_fetched_whole(reply: Canned) -> None:
+    """A service that has another file now, or cannot tell parts."""
+    scene = Scene(
+        ("GET /r", Canned(200, TAGGED, file=(PDF[:4],), cut=CUT)),
+        ("GET /r", reply),
+        ("GET /r", Canned(200, TAGGED, file=(PDF,))),
+        ("DELETE *", Canned(204)),
+        mode=Mode.ASYNC,
+    )
+    scene.work.progress = FETCHING
+    assert await scene.state() == (State.DONE, "")
+    assert scene.outputs.files == {"/out/d.pdf": PDF}
+    assert [each.get("Range") for each in asked(scene)] == [None, "bytes=4-", None]
+
+
+async def test_a_range_goes_along_with_a_redirect() -> None:
+    """The key does not."""
+    scene = Scene(
+        ("GET /r", Canned(200, TAGGED, file=(PDF[:4],), cut=CUT)),
+        ("GET /r", Canned(307, {"location": "https://store/r"})),
+        ("GET https://store/r", Canned(200, TAGGED, file=(PDF,))),
+        ("DELETE *", Canned(204)),
+        mode=Mode.ASYNC,
+    )
+    scene.work.progress = FETCHING
+    assert await scene.state() == (State.DONE, "")
+    assert scene.outputs.files == {"/out/d.pdf": PDF}
+    onward = scene.transport.requests[2]
+    assert onward.headers == (("Range", "bytes=4-"), ("If-Range", f'"{SHA256}"'))
+    assert not onward.keyed
 
 
 async def test_a_result_that_is_never_right_fails() -> None:
