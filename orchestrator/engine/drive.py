@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.engine import retry
+from orchestrator.engine.beside import SideBySide, goes_beside
 from orchestrator.engine.download import going_on, note_growth, off
 from orchestrator.engine.ending import Ending
 from orchestrator.engine.exchange import (
@@ -126,6 +127,9 @@ class Driver:
             clock=clock,
             together=together,
         )
+        self._beside = SideBySide(
+            self._turn, transport=transport, gates=gates, clock=clock
+        )
         after = Phase.RELEASE if provider.release else Phase.ENDED
         spares = provider.spares_failures
         self._ending = Ending(ledger, outputs, after=after, spares=spares)
@@ -169,8 +173,10 @@ class Driver:
             elif work.progress.phase is Phase.FETCH and work.progress.has_saved():
                 if ended := await self._finish(work):
                     return ended
+            elif beside := goes_beside(work, step := self._step(work)):
+                await self._beside.run(work, beside)
             else:
-                await self._turn(work, self._step(work))
+                await self._turn(work, step)
             if outcome := await self._judge(work):
                 return outcome
         return None

@@ -15,6 +15,7 @@ from typing import Protocol
 from orchestrator.model import (
     Document,
     Failure,
+    Input,
     Job,
     Output,
     Progress,
@@ -63,6 +64,14 @@ class Transport(Protocol):
 
         A cancellation that provably prevented the request from arriving carries a
         note: see ``outcome.is_unsent``.
+        """
+        ...
+
+    async def read_over(self, given: Input) -> None:
+        """Read a file whole that is sent in parts: compare it with the plan, hash it.
+
+        Raises:
+            SourceChanged: it is gone or differs from the plan.
         """
         ...
 

@@ -208,7 +208,7 @@ def load_of(request: Request) -> int:
     """Bytes of inputs that a request carries."""
     body = request.body
     if isinstance(body, Raw):
-        return body.input.size
+        return body.size
     if isinstance(body, Form):
         return sum(each.input.size for each in body.parts if hasattr(each, "input"))
     return 0

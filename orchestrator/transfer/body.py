@@ -112,9 +112,10 @@ def _describe(body: Body, on_hash: OnHash | None) -> OpenBody | None:
         case Json(value):
             text = encode_json(value)
             return OpenBody("application/json", [text], len(text))
-        case Raw(given, content_type):
-            source = Source(given, on_hash)
-            return OpenBody(content_type, [source], given.size, [source])
+        case Raw(given, content_type, part):
+            # A part tells no hash of the file: that is read apart.
+            source = Source(given, on_hash if part is None else None, part)
+            return OpenBody(content_type, [source], body.size, [source])
         case Form(parts):
             return _describe_form(parts, on_hash)
 
@@ -259,7 +260,7 @@ async def _joined(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 def inputs_of(body: Body) -> list[Input]:
     """The files that a body names."""
     match body:
-        case Raw(given, _):
+        case Raw(given):
             return [given]
         case Form(parts):
             return [each.input for each in parts if isinstance(each, FilePart)]

@@ -24,10 +24,20 @@ OnHash = Callable[[Input, str], None]
 
 
 class Source:
-    """One input file, readable once."""
+    """One input file, or a part of it (first byte, bytes), readable once.
 
-    def __init__(self, given: Input, on_hash: OnHash | None = None) -> None:
+    Only what is hashed as a whole is hashed at all.
+    """
+
+    def __init__(
+        self,
+        given: Input,
+        on_hash: OnHash | None = None,
+        part: tuple[int, int] | None = None,
+    ) -> None:
         self.input = given
+        self._begin, size = part or (0, given.size)
+        self._end = self._begin + size
         self._on_hash = on_hash
         self._fd = -1
         self._opened: os.stat_result | None = None
@@ -62,12 +72,12 @@ class Source:
             SourceChanged: the file changed since it was opened, or cannot be read.
         """
         await self.open()
-        offset = 0
-        while offset < self.input.size:
+        offset = self._begin
+        while offset < self._end:
             piece = self._early or await self._next(offset)
             self._early = b""
             offset += len(piece)
-            more = offset < self.input.size
+            more = offset < self._end
             self._pending = threads.start(self._read, offset) if more else None
             if not more:
                 self._tell_hash()
@@ -96,8 +106,8 @@ class Source:
         except OSError as error:
             raise self._unreadable(error) from None
         self._compare(self._opened)
-        if 0 < self.input.size <= EARLY:
-            self._early = self._read(0)
+        if 0 < self._end - self._begin <= EARLY:
+            self._early = self._read(self._begin)
 
     def _probe(self) -> None:
         try:
@@ -108,15 +118,28 @@ class Source:
 
     def _read(self, offset: int) -> bytes:
         try:
-            piece = os.pread(self._fd, min(PIECE, self.input.size - offset), offset)
+            piece = os.pread(self._fd, min(PIECE, self._end - offset), offset)
             now = os.fstat(self._fd)
         except OSError as error:
             raise self._unreadable(error) from None
         before = self._opened
         if not piece or before is None or _stamp(now) != _stamp(before):
             raise SourceChanged(f"{self.input.path}: changed while it was being sent")
-        self._hash.update(piece)
+        if self._on_hash is not None:
+            self._hash.update(piece)
         return piece
+
+    async def read_over(self) -> None:
+        """Read and hash the file as if it was sent, with no piece kept.
+
+        Raises:
+            SourceChanged: it is not what the plan saw, or cannot be read.
+        """
+        try:
+            async for _ in self.pieces():
+                pass
+        finally:
+            await self.close()
 
     def _compare(self, found: os.stat_result) -> None:
         planned = self.input
