@@ -75,7 +75,8 @@ class SideBySide:
     def _widen(self, sending: _Sending, group: asyncio.TaskGroup) -> None:
         """Open another lane, if there is a place at this moment."""
         width = self._gates.width
-        has_place = width.busy + 1 < int(width.limit)
+        # A lane may not be on the wire yet.
+        has_place = max(width.busy, sending.lanes) + 1 < int(width.limit)
         if sending.waiting and sending.lanes < AT_ONCE and has_place:
             sending.lanes += 1
             group.create_task(self._lane(sending))
