@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+
+class UnavailableError(Exception):
+    """This machine lacks what a benchmark needs: what, and how to get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +37,44 @@ class Row:
 
 def show(rows: Sequence[Row], title: str = "") -> None:
     """Print rows as one table; a goal that was missed is marked."""
-    wide = max(len(each.name) for each in rows)
+    for line in plain(rows, title):
+        print(line)
+
+
+def plain(rows: Sequence[Row], title: str = "") -> Iterator[str]:
+    """Lines of a table for a terminal, without trailing spaces."""
+    wide = max((len(each) for each in (title, *(row.name for row in rows))), default=0)
     head = f"{title:{wide}}  {'figure':>9}  {'lowest…highest':>19}  {'unit':6}"
-    print(f"{head}  {'ratio':>6}  {'peak':>7}  {'goal':12}")
-    for each in rows:
-        print(_line(each, wide).rstrip())
+    yield f"{head}  {'ratio':>6}  {'peak':>7}  {'goal':12}".rstrip()
+    for row in rows:
+        name, figure, span, unit, ratio, peak, goal, note = _cells(row)
+        figures = f"{figure:>9}  {span:>19}  {unit:6}  {ratio:>6}  {peak:>7}"
+        yield f"{name:{wide}}  {figures}  {goal:12}  {note}".rstrip()
 
 
-def _line(row: Row, wide: int) -> str:
-    span = f"{_figure(row.low)}…{_figure(row.high)}"
-    ratio = "1" if row.ratio is None else f"{row.ratio:.2f}"
-    peak = "" if row.peak is None else f"{row.peak / 1e6:.0f} MB"
-    kept = "" if row.met is None else ("met" if row.met else "MISSED")
-    goal = f"{row.goal} {kept}".strip()
-    figures = f"{_figure(row.rate):>9}  {span:>19}  {row.unit:6}"
-    return f"{row.name:{wide}}  {figures}  {ratio:>6}  {peak:>7}  {goal:12}  {row.note}"
+def markdown(rows: Sequence[Row], title: str = "") -> Iterator[str]:
+    """Lines of the same table as docs/performance.md has it."""
+    yield f"| {title} | figure | lowest…highest | unit | ratio | peak | goal | |"
+    yield "| --- | ---: | ---: | --- | ---: | ---: | --- | --- |"
+    for row in rows:
+        yield "| " + " | ".join(each.replace("|", "\\|") for each in _cells(row)) + " |"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    """Name, figure, span, unit, ratio, peak, goal and note as words."""
+    return (
+        row.name,
+        _figure(row.rate),
+        f"{_figure(row.low)}…{_figure(row.high)}",
+        row.unit,
+        "1" if row.ratio is None else f"{row.ratio:.2f}",
+        "" if row.peak is None else f"{row.peak / 1e6:.0f} MB",
+        f"{row.goal} {_KEPT[row.met]}".strip(),
+        row.note,
+    )
+
+
+_KEPT = {None: "", True: "met", False: "MISSED"}
 
 
 def _figure(number: float) -> str:

@@ -310,6 +310,8 @@ class Job:
         reserved: Units that it may cost at most, as far as that was declared.
         withdrawn: Places of documents that are no longer its own: they are done, or
             the user decided about them. What still comes for them is let go.
+        unwanted: Whether every document that waits for it was edited or removed since
+            it was made: it is carried if it was accepted, and never sent again.
     """
 
     id: str
@@ -319,6 +321,7 @@ class Job:
     created: float
     callback: str | None = None
     withdrawn: frozenset[int] = frozenset()
+    unwanted: bool = False
     reserved: Decimal = Decimal(0)
 
     def own(self) -> Iterator[tuple[int, Document]]:

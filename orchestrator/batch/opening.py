@@ -92,6 +92,7 @@ class Opening:
         stack: AsyncExitStack,
         spending: Spending,
         say: Say,
+        service: PrivateService | None = None,
     ) -> None:
         self._batch = batch
         self._folder = folder
@@ -104,6 +105,7 @@ class Opening:
         self._spending = spending
         self._allowance = Allowance(options.limit)
         self._watches: list[Dispatcher] = []
+        self._service = service
         self._home: Endpoint | None = None
         self._door = ""
         said = options.hooks(batch.settings.webhooks)
@@ -130,8 +132,8 @@ class Opening:
         await self._hooks.open(self._stack, accounts, self._folder)
         private = None
         is_rehearsed = self._options.rehearsal is not None
-        if is_rehearsed or any(each.settings.is_private for each in accounts):
-            private = self._home = await self._private()
+        if self._service is not None:
+            private = self._home = await self._private(self._service)
         opened = []
         for account in accounts:
             if private and account.settings.is_private:
@@ -168,8 +170,8 @@ class Opening:
         secret = secret_of(account, settings.secret, self._environment, folder)
         return Endpoint(url, key, secret, self._hooks.callback(account))
 
-    async def _private(self) -> Endpoint:
-        """Start the private service, and a receiver for its webhooks.
+    async def _private(self, service: PrivateService) -> Endpoint:
+        """Enter the private service, with a receiver for its webhooks.
 
         In a rehearsal it calls as the vendors would, so that what their webhooks are
         good for is rehearsed, too.
@@ -178,20 +180,11 @@ class Opening:
         token = secrets.token_urlsafe(24)
         door = await self._stack.enter_async_context(Door(inbox.answer, token=token))
         self._door = f"{door.url}/{token}"
-        designs = self._batch.settings.designs
-        arguments = ("--designs", str(designs)) if designs else ()
-        is_rehearsed = self._options.rehearsal is not None
         if self._options.rehearsal is not None:
-            arguments = (*arguments, *self._options.rehearsal.arguments)
+            service.webhook = f"{self._door}/reportflow"
             for each in SPOKEN - {"local"}:
                 inbox.admit(each)
-        service = await self._stack.enter_async_context(
-            PrivateService(
-                self._folder.service,
-                arguments=arguments,
-                webhook=f"{self._door}/reportflow" if is_rehearsed else None,
-            )
-        )
+        await self._stack.enter_async_context(service)
         keeper = asyncio.create_task(_keep_alive(service))
         self._stack.callback(keeper.cancel)
         inbox.admit("local", service.webhook_secret)

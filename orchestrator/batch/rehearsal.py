@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from orchestrator.batch.accounts import Account
@@ -18,10 +18,12 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.clock import Clock
 from orchestrator.errors import AccountError, MachineError, UsageError
 from orchestrator.model import Document
-from orchestrator.transfer.client import HttpTransport
 from orchestrator.wire.flow import Pace, Provider
 from orchestrator.wire.http import Repeat, Request
 from orchestrator.wire.outcome import NotSent, Unanswered
+
+if TYPE_CHECKING:
+    from orchestrator.transfer.client import HttpTransport
 
 SPOKEN = frozenset({"local", "compdf", "convertapi", "reportflow"})
 """Providers whose API the embedded service speaks."""
@@ -148,6 +150,8 @@ def _remove(path: Path) -> None:
 
 async def tab_of(url: str, key: str, clock: Clock) -> Tab | None:
     """What a private service counted; ``None`` if it does not say."""
+    from orchestrator.transfer.client import HttpTransport  # noqa: PLC0415  # slow
+
     auth = (("Authorization", f"Bearer {key}"),)
     async with HttpTransport(url, clock=clock, auth=auth) as transport:
         bill = await _ask(transport, "/v1/bill")

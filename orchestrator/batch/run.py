@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.batch.accounts import Account
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
@@ -21,6 +22,7 @@ from orchestrator.ledger.store import Store
 from orchestrator.model import Blame, Failure, Remedy, State, Verdict
 from orchestrator.report.summary import stranded_lines
 from orchestrator.settings import Bound, StopSettings
+from orchestrator.transfer.private import PrivateService
 
 if TYPE_CHECKING:
     from orchestrator.batch.opening import Opened
@@ -166,7 +168,9 @@ class Run:
             self.say(line)
         if not accounts:
             return
-        # HTTP takes a third of a second: not for a run that sends nothing.
+        service = await self._service(accounts, stack)
+        # HTTP takes its time to import: not for a run that sends nothing, and while
+        # the private service imports its own.
         from orchestrator.batch.opening import Opening  # noqa: PLC0415
 
         self._stop_at = self._batch.settings.stop_at
@@ -185,6 +189,7 @@ class Run:
             stack=stack,
             spending=spending,
             say=self.say,
+            service=service,
         )
         self._opened = await opening.open(accounts, self._tell)
         for each in self._opened:
@@ -198,6 +203,20 @@ class Run:
             await self._ask_again(store, each)
         if self._options.rehearsal is not None:
             self.tab = await opening.tab()
+
+    async def _service(
+        self, accounts: Sequence[Account], stack: AsyncExitStack
+    ) -> PrivateService | None:
+        """Launch the private service, if anybody needs it; it is entered later."""
+        rehearsal, designs = self._options.rehearsal, self._batch.settings.designs
+        if not rehearsal and not any(each.settings.is_private for each in accounts):
+            return None
+        said = ("--designs", str(designs)) if designs else ()
+        arguments = (*said, *rehearsal.arguments) if rehearsal else said
+        service = PrivateService(self._folder.service, arguments=arguments)
+        stack.push_async_callback(service.leave)
+        await service.launch()
+        return service
 
     def _names(self, store: Store) -> list[str]:
         """Accounts with something to do: a run without work starts no service."""

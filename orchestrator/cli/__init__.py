@@ -5,6 +5,7 @@ Every way to end is mapped to an exit code here, and nowhere else.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 import traceback
@@ -14,6 +15,7 @@ from typing import cast
 import click
 
 from orchestrator.errors import Exit, OrchestratorError, plain
+from orchestrator.imports import many
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": (
@@ -95,7 +97,8 @@ class _Lazy(click.Group):
         if known is None:
             return super().get_command(ctx, cmd_name)
         module, name = known[0].split(":")
-        return cast("click.Command", getattr(importlib.import_module(module), name))
+        with many():
+            return cast("click.Command", getattr(importlib.import_module(module), name))
 
     def format_commands(
         self,
@@ -119,7 +122,9 @@ def app() -> None:
 
 def main() -> None:
     """Run the command and end the process with its exit code."""
-    sys.exit(int(call(sys.argv[1:])))
+    ended = int(call(sys.argv[1:]))
+    gc.freeze()  # whoever leaves does not tidy up
+    sys.exit(ended)
 
 
 def call(arguments: Sequence[str]) -> Exit:

@@ -33,7 +33,9 @@ from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.release import Releases
 from orchestrator.engine.work import (
+    BEFORE,
     NOWHERE,
+    UNWANTED,
     WITHDRAWN,
     AccountStopped,
     End,
@@ -187,11 +189,8 @@ class Driver:
     # One turn...
 
     async def _turn(self, work: Work, step: Step) -> None:
-        if is_nowhere(work.progress):
-            work.progress = work.progress.failed(NOWHERE)
-            return
-        if blocked := self._ending.blocked(work):
-            work.progress = work.progress.failed(blocked)
+        if barred := self._barred(work):
+            work.progress = work.progress.failed(barred)
             return
         request = step.build(work.job, work.progress)
         before = work.progress
@@ -218,6 +217,14 @@ class Driver:
             if is_unsent(error):
                 await asyncio.shield(take_back(self._ledger, work, "cancelled"))
             raise
+
+    def _barred(self, work: Work) -> Failure | None:
+        """Why the next request of a job cannot be sent, or must not be."""
+        if is_nowhere(work.progress):
+            return NOWHERE
+        if work.job.unwanted and work.progress.phase in BEFORE:
+            return UNWANTED
+        return self._ending.blocked(work)
 
     async def _exchange(
         self, work: Work, step: Step, request: Request, hops: int = 0
@@ -383,6 +390,10 @@ class Driver:
 
     async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
         settle = self._ending.settle
+        if failure == UNWANTED:
+            await settle(work, State.FAILED, failure)
+            # Nobody asked for what ended here: there is nothing to tell.
+            return End(())
         if failure.remedy is Remedy.LOOKUP:
             can_ask = work.intended is not None and self._lookup.can_ask(work)
             return (can_ask and self._retry(work, failure)) or await settle(

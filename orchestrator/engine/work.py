@@ -35,6 +35,12 @@ WITHDRAWN = Failure(
     Blame.SERVICE,
     Remedy.DOUBT,
 )
+UNWANTED = Failure(
+    "unwanted",
+    "it was never accepted, and the manifest asks for its documents differently now",
+    Blame.DOCUMENT,
+    Remedy.FAIL,
+)
 
 
 BEFORE = (Phase.SUBMIT, Phase.UPLOAD, Phase.EXECUTE)

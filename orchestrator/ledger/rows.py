@@ -43,17 +43,23 @@ UPDATE document SET state = 'open', failure = NULL, code = NULL FROM (
 """What became of the request is known by now: it is in flight, or was never sent."""
 _SETTLED = """
 UPDATE document SET
-  state = CASE WHEN stale AND new.state <> 'in_doubt' THEN 'open' ELSE new.state END,
-  job = CASE WHEN stale AND new.state <> 'in_doubt' THEN NULL ELSE document.job END,
-  spec = CASE WHEN stale AND new.state <> 'in_doubt' AND new.outputs IS NOT NULL
+  state = CASE
+    WHEN new.state = 'in_doubt' OR stale = 0 THEN new.state
+    WHEN stale = 1 THEN 'open'
+    WHEN stale = 2 AND new.state <> 'failed' THEN new.state
+    ELSE 'gone' END,
+  job = CASE WHEN stale & 1 AND new.state <> 'in_doubt' THEN NULL ELSE document.job END,
+  spec = CASE WHEN stale & 1 AND new.state <> 'in_doubt' AND new.outputs IS NOT NULL
               AND document.spec->>'$.output' = new.output
          THEN json_set(document.spec, '$.overwrite', json('true'))
          ELSE document.spec END,
   outputs = CASE WHEN document.spec->>'$.output' <> new.output THEN NULL
             ELSE coalesce(new.outputs, document.outputs) END,
-  failure = CASE WHEN stale AND new.state <> 'in_doubt' THEN NULL ELSE new.failure END,
-  code = CASE WHEN stale AND new.state <> 'in_doubt' THEN NULL ELSE new.code END,
-  made_by = new.made_by, updated = new.at, stale = stale AND new.state = 'in_doubt'
+  failure = CASE WHEN stale & 1 AND new.state <> 'in_doubt' THEN NULL
+            ELSE new.failure END,
+  code = CASE WHEN stale & 1 AND new.state <> 'in_doubt' THEN NULL ELSE new.code END,
+  made_by = new.made_by, updated = new.at,
+  stale = CASE WHEN new.state = 'in_doubt' THEN stale ELSE 0 END
 FROM (
   SELECT value->>0 AS id, value->>1 AS state, value->>2 AS outputs,
          value->>3 AS failure, value->>4 AS code, value->>5 AS made_by,
@@ -61,6 +67,7 @@ FROM (
   FROM json_each(?)
 ) AS new WHERE document.id = new.id AND document.job = new.job
 """
+"""``stale`` of a document in flight: 1 = edited since, 2 = removed, 3 = both."""
 _EVENTS = """
 INSERT INTO event(at, kind, account, job, document, detail)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5

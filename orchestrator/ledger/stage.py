@@ -95,16 +95,22 @@ UPDATE ledger.document AS old SET n = new.n, priority = new.priority,
   failure = CASE WHEN old.state = 'gone' THEN NULL ELSE old.failure END,
   code = CASE WHEN old.state = 'gone' THEN NULL ELSE old.code END,
   job = CASE WHEN old.state = 'gone' THEN NULL ELSE old.job END,
-  state = CASE WHEN old.state = 'gone' THEN 'open' ELSE old.state END
+  state = CASE WHEN old.state = 'gone' THEN 'open' ELSE old.state END,
+  stale = old.stale & 1
 FROM new WHERE old.id = new.id AND new.fate IN ('same', 'touched')
   AND (old.spec <> new.spec OR old.fingerprint <> new.fingerprint
-       OR old.state = 'gone')
+       OR old.state = 'gone' OR old.stale > 1)
 """
 _LEAVE = """
 UPDATE ledger.document SET state = 'gone'
 WHERE state IN ('open', 'failed') AND id NOT IN (SELECT id FROM new)
   AND (state = 'failed' OR job IS NULL
        OR job NOT IN (SELECT id FROM ledger.job WHERE phase <> 'ended'))
+"""
+_UNWANT = """
+UPDATE ledger.document SET stale = stale | 2
+WHERE state IN ('open', 'in_doubt', 'overdue') AND job IS NOT NULL
+  AND id NOT IN (SELECT id FROM new)
 """
 _TOUCHED = """
 SELECT id, spec FROM new WHERE fate = 'touched' AND id > ? ORDER BY id LIMIT ?
@@ -168,6 +174,7 @@ _MERGE = (
     _INSERT,
     _REFRESH,
     _LEAVE,
+    _UNWANT,
 )
 """In this order; a job that was never sent is not sent for what nobody wants now."""
 

@@ -65,7 +65,7 @@ AND (created, id) > (?, ?) ORDER BY created, id LIMIT ?
 _CARRIED = """
 SELECT link.job, coalesce(link.spec, document.spec),
   document.job IS NOT link.job OR document.code IS 'given_up'
-  OR document.state = 'done'
+  OR document.state = 'done', document.stale
 FROM job_document AS link JOIN document ON document.id = link.document
 WHERE link.job IN (SELECT value FROM json_each(?)) ORDER BY link.job, position
 """
@@ -76,7 +76,7 @@ _PAGE = 1000
 
 Left = tuple[Job, Progress, float | None]
 """A job that a former run left, where it stands, and when its intent was written."""
-_Carried = tuple[tuple[Document, ...], frozenset[int]]
+_Carried = tuple[tuple[Document, ...], frozenset[int], frozenset[int]]
 _Entry = tuple[Rows, asyncio.Future[None] | None]
 
 
@@ -342,20 +342,31 @@ class Store:
         carried = self._carried([row[0] for row in rows])
         found: list[Left] = []
         for id_, mode, created, callback, progress, intended, reserved in rows:
-            documents, gone = carried[id_]
+            documents, gone, stale = carried[id_]
             job = Job(id_, account, Mode(mode), documents, created, callback)
-            job = replace(job, withdrawn=gone, reserved=bill.exact(reserved))
+            own = frozenset(range(len(documents))) - gone
+            job = replace(
+                job,
+                withdrawn=gone,
+                unwanted=bool(own) and own <= stale,
+                reserved=bill.exact(reserved),
+            )
             found.append((job, record.progress(progress), intended))
         return found
 
     def _carried(self, jobs: Sequence[str]) -> dict[str, _Carried]:
-        """The documents of jobs, and the places of those that are not theirs now."""
+        """The documents of jobs; places of those not theirs now, and of stale ones."""
         rows = self._page(_CARRIED, record.text(jobs))
-        found: dict[str, _Carried] = dict.fromkeys(jobs, ((), frozenset()))
-        for job, spec, is_gone in rows:
-            documents, gone = found[job]
-            gone = gone | {len(documents)} if is_gone else gone
-            found[job] = ((*documents, record.document(spec)), gone)
+        nothing: frozenset[int] = frozenset()
+        found: dict[str, _Carried] = dict.fromkeys(jobs, ((), nothing, nothing))
+        for job, spec, is_gone, is_stale in rows:
+            documents, gone, stale = found[job]
+            here = frozenset({len(documents)})
+            found[job] = (
+                (*documents, record.document(spec)),
+                gone | here if is_gone else gone,
+                stale | here if is_stale else stale,
+            )
         return found
 
     def has_jobs(self, account: str) -> bool:

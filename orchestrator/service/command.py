@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from importlib.metadata import version
 from logging.handlers import RotatingFileHandler
@@ -15,6 +16,7 @@ from typing import Any
 import click
 
 from orchestrator.errors import MachineError, UsageError
+from orchestrator.imports import many
 from orchestrator.service import private
 from orchestrator.service.faults.script import NOTHING, Script
 from orchestrator.service.held import new_key, new_webhook_secret, secret_file
@@ -176,6 +178,8 @@ def _public(options: dict[str, Any], log_file: Path | None) -> None:
 
 
 def _private(options: dict[str, Any], log_file: Path | None) -> None:
+    # The parent may start us before it has anything to say.
+    _serving()
     secrets = private.begin()
     settings = replace(
         _settings(options, keys=(secrets.key,), webhook_secret=secrets.webhook_secret),
@@ -192,13 +196,17 @@ def _private(options: dict[str, Any], log_file: Path | None) -> None:
 async def _run(
     settings: ServiceSettings, ready: Any, signals: tuple[signal.Signals, ...]
 ) -> None:
-    from orchestrator.service.run import serve  # noqa: PLC0415  # slow; help is not
-
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in signals:
         loop.add_signal_handler(each, stop.set)
-    await serve(settings, ready=ready, stop=stop)
+    await _serving()(settings, ready=ready, stop=stop)
+
+
+def _serving() -> Callable[..., Awaitable[None]]:
+    with many():
+        from orchestrator.service.run import serve  # noqa: PLC0415  # slow; help is not
+    return serve
 
 
 def _settings(

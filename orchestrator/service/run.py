@@ -17,6 +17,7 @@ from aiohttp import web
 
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
+from orchestrator.service import designing
 from orchestrator.service.address import objection
 from orchestrator.service.app import AccessLog, make_app
 from orchestrator.service.database import Database, OtherVersion
@@ -231,7 +232,6 @@ def make_depot(
 
 def make_renderer(settings: ServiceSettings) -> Renderer:
     """The renderer of a real service."""
-    from orchestrator import designs  # noqa: PLC0415  # slow
     from orchestrator.service.render.rendering import (  # noqa: PLC0415  # slow
         Rendering,
         RenderSettings,
@@ -243,7 +243,7 @@ def make_renderer(settings: ServiceSettings) -> Renderer:
             workers=settings.workers or None,
             designs=(settings.designs,) if settings.designs else (),
         ),
-        designs.find,
+        designing.find,
     )
 
 

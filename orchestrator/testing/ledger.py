@@ -114,7 +114,9 @@ class MemoryLedger:
             for place, each in enumerate(entries)
             if each.state is State.DONE or each.job != job.id
         )
-        return replace(job, withdrawn=gone)
+        own = [each for place, each in enumerate(entries) if place not in gone]
+        edited = [each.later is not None for each in own]
+        return replace(job, withdrawn=gone, unwanted=bool(own) and all(edited))
 
     def open_documents(
         self, account: str, *, large: bool, after: tuple[int, int] | None, limit: int

@@ -61,7 +61,7 @@ class PrivateService:
             patience: Seconds until it has to listen.
             farewell: Seconds until it has to be gone, once its input is closed.
             webhook: Where it tells of jobs in APIs that are not told with each job;
-                a secret, since its path is one.
+                a secret, since its path is one. May be set until it is entered.
         """
         # -P: what lies in the current folder is not imported.
         own = [sys.executable, "-P", "-m", "orchestrator", "serve", "--private"]
@@ -69,7 +69,7 @@ class PrivateService:
         self._environment = environment
         self._patience = patience
         self._farewell = farewell
-        self._webhook = webhook
+        self.webhook = webhook
         self.key = secrets.token_urlsafe(32)
         self.webhook_secret = (
             "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -87,14 +87,29 @@ class PrivateService:
         await self._start()
         return self
 
+    async def launch(self) -> None:
+        """Start the process without waiting for it: it has much to import.
+
+        It does nothing before it is entered; ``leave`` ends one that never is.
+
+        Raises:
+            MachineError: it cannot be started.
+        """
+        self._process = await self._launched()
+
+    async def leave(self) -> None:
+        """End it, if it was started."""
+        process, self._process = self._process, None
+        if process is not None:
+            await self._leave(process)
+
     async def revive(self) -> None:
         """Start it again after it died: same address, same secrets, same jobs.
 
         Raises:
             MachineError: it cannot be started.
         """
-        if self._process is not None:
-            await self._leave(self._process)
+        await self.leave()
         self.died.clear()
         try:
             await self._start()
@@ -102,7 +117,7 @@ class PrivateService:
             self.died.set()
             raise
 
-    async def _start(self) -> None:
+    async def _launched(self) -> Process:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -116,8 +131,12 @@ class PrivateService:
         except OSError as error:
             message = f"the private service cannot be started: {error.strerror}"
             raise MachineError(message) from error
-        self._process = process
         self._tasks = [asyncio.create_task(self._listen(process))]
+        return process
+
+    async def _start(self) -> None:
+        process = self._process or await self._launched()
+        self._process = process
         try:
             self.url = await self._greet(process)
         except BaseException:
@@ -132,14 +151,12 @@ class PrivateService:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            await self._leave(process)
+        await self.leave()
 
     def last_words(self) -> str:
         """The end of what it wrote to its error output, without its secrets."""
         text = self._tail.decode("utf-8", "replace").strip()
-        for secret in (self.key, self.webhook_secret, self._webhook):
+        for secret in (self.key, self.webhook_secret, self.webhook):
             text = text.replace(secret or self.key, "…")
         return text
 
@@ -173,8 +190,8 @@ class PrivateService:
             # A revived service is found where it was.
             "port": urlsplit(self.url).port or 0,
         }
-        if self._webhook is not None:
-            said["webhook"] = self._webhook
+        if self.webhook is not None:
+            said["webhook"] = self.webhook
         with suppress(ConnectionError):  # an early end shows at its output
             process.stdin.write(msgspec.json.encode(said) + b"\n")
             await process.stdin.drain()

@@ -241,6 +241,30 @@ async def test_absence_within_the_settle_time_proves_nothing_yet() -> None:
     assert again == ["intend submit", "not_sent absent", "intend submit"]
 
 
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_what_nobody_wants_now_is_not_sent_again(*, is_sent: bool) -> None:
+    """Its documents were edited or removed while nobody knew whether it had arrived."""
+    scene = Scene(("GET *", GONE), ("GET *", GONE)) if is_sent else Scene()
+    scene.work.job = replace(scene.work.job, unwanted=True)
+    scene.work.intended = scene.clock.now() if is_sent else None
+    assert await scene.carry() == ()
+    assert not [each for each in scene.transport.lines if each.startswith("PUT")]
+    assert scene.journal[-1] == "settle failed"
+    assert scene.work.progress.cost == 0.0
+
+
+async def test_what_nobody_wants_now_is_carried_if_it_arrived() -> None:
+    """It is paid for."""
+    scene = Scene(
+        ("GET *", DONE),
+        ("GET */results/0", Canned(200, {}, file=(PDF,))),
+        ("DELETE *", Canned(204)),
+    )
+    scene.work.job = replace(scene.work.job, unwanted=True)
+    scene.work.intended = scene.clock.now()
+    assert await scene.state() == (State.DONE, "")
+
+
 @pytest.mark.parametrize(
     ("absence", "trusted", "state"),
     [

@@ -10,14 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.work import WITHDRAWN, doubt
+from orchestrator.engine.work import UNWANTED, WITHDRAWN, doubt
 from orchestrator.errors import MachineError
 from orchestrator.ledger.decide import Decider, Decision
 from orchestrator.ledger.proof import Proof
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
 from orchestrator.ledger.view import View
-from orchestrator.model import Document, Mode, Phase, Progress, State, Verdict
+from orchestrator.model import (
+    Document,
+    Mode,
+    Output,
+    Phase,
+    Progress,
+    State,
+    Verdict,
+)
 from orchestrator.testing import ManualClock
 from tests.model import document, job_of
 
@@ -81,6 +89,57 @@ async def test_what_was_never_sent_is_not_sent_as_it_was(tmp_path: Path) -> None
         assert store.open_jobs("a") == []
         (found,) = store.open_documents("a", large=False, after=None, limit=9)
     assert found.params == {"new": True}
+
+
+EDITED = document("d", Mode.ASYNC, params={"new": True})
+OTHER = document("e", Mode.ASYNC)
+
+
+@pytest.mark.parametrize(
+    ("manifests", "unwanted", "state"),
+    [
+        ([[ONE]], False, State.FAILED),
+        ([[EDITED]], True, State.OPEN),
+        ([[OTHER]], True, State.GONE),
+        ([[OTHER], [ONE, OTHER]], False, State.FAILED),
+        ([[EDITED], [OTHER]], True, State.GONE),
+        ([[EDITED], [OTHER], [EDITED, OTHER]], True, State.OPEN),
+        ([[OTHER], [EDITED, OTHER]], True, State.OPEN),
+    ],
+)
+async def test_a_job_knows_whether_anybody_wants_it(
+    manifests: list[list[Document]], *, unwanted: bool, state: State, tmp_path: Path
+) -> None:
+    """Edited, removed, both, and back again; then it proves never to have arrived."""
+    path = tmp_path / "l"
+    async with in_doubt(path):
+        pass
+    for each in manifests:
+        stage(path, *each)
+    async with Store(path, CLOCK) as store:
+        ((job, _, _),) = store.open_jobs("a")
+        assert job.unwanted is unwanted
+        await store.not_sent(job, Progress(), "absent")
+        verdict = Verdict(ONE, State.FAILED, failure=UNWANTED)
+        ended = Progress(Phase.ENDED, cost=0.0)
+        await store.settle(job, ended, [verdict])
+    assert codes(path) == []
+    with View(path) as view:
+        assert {row.document.id: row.state for row in view.rows()}["d"] is state
+
+
+async def test_a_removed_document_that_arrived_is_done(tmp_path: Path) -> None:
+    """Nobody asked for it any more, and it is paid for: it is not thrown away."""
+    path = tmp_path / "l"
+    async with in_doubt(path):
+        pass
+    stage(path, OTHER)
+    async with Store(path, CLOCK) as store:
+        ((job, _, _),) = store.open_jobs("a")
+        made = Verdict(ONE, State.DONE, (Output("/out/d", 1, "0" * 64),))
+        await store.settle(job, Progress(Phase.ENDED), [made])
+    with View(path) as view:
+        assert {row.document.id: row.state for row in view.rows()}["d"] is State.DONE
 
 
 @pytest.mark.parametrize("was_there", [False, True])

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from anyio import to_thread
 
-from orchestrator.designs import Design, DesignError, every, find
+from orchestrator.errors import UsageError
+from orchestrator.service.designing import every, find
 from orchestrator.service.native.context import CONTEXT
 from orchestrator.service.params import encode
 from orchestrator.service.problems import Problem
+
+if TYPE_CHECKING:
+    from orchestrator.designs import Design
 
 
 async def list_designs(request: web.Request) -> web.Response:
     """``GET /v1/designs``."""
     try:
         designs = await to_thread.run_sync(every, _folders(request))
-    except DesignError as error:
+    except UsageError as error:
         raise Problem("internal", f"a design of this instance: {error}") from error
     return _answer({"designs": [_view(each) for each in designs]})
 
@@ -27,7 +32,7 @@ async def get_design(request: web.Request) -> web.Response:
     ref = f"{request.match_info['name']}@{request.match_info['version']}"
     try:
         design = await to_thread.run_sync(find, ref, _folders(request))
-    except DesignError as error:
+    except UsageError as error:
         raise Problem("not_found", str(error)) from error
     return _answer(_view(design))
 

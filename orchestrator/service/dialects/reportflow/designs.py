@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from anyio import to_thread
 
-from orchestrator.designs import Design, DesignError, every, find
-from orchestrator.designs.folder import DESCRIPTION
+from orchestrator.errors import UsageError
+from orchestrator.service.designing import every, find
 from orchestrator.service.dialects.reportflow import parameters, standin
 from orchestrator.service.dialects.reportflow.admission import is_legacy
 from orchestrator.service.dialects.reportflow.body import Content, Wanted
@@ -25,6 +25,9 @@ from orchestrator.service.dialects.reportflow.refusal import (
 from orchestrator.service.native.context import CONTEXT, answer
 from orchestrator.service.params import encode
 from orchestrator.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from orchestrator.designs import Design
 
 MOST_FAULTS = 100
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -112,7 +115,7 @@ def _find(settings: ServiceSettings, name: str, version: str | None) -> Design |
         raise Refused(404, NO_DESIGN)
     try:
         return find(f"{name}@{version}" if version else name, folders)
-    except DesignError:
+    except UsageError:
         raise Refused(404, NO_VERSION.format(version=version)) from None
 
 
@@ -121,7 +124,7 @@ def _is_known(name: str, folders: tuple[Path, ...]) -> bool:
         return False
     try:
         find(name, folders)
-    except DesignError:
+    except UsageError:
         return False
     return True
 
@@ -131,6 +134,8 @@ def _folders(settings: ServiceSettings) -> tuple[Path, ...]:
 
 
 def _view(design: Design) -> dict[str, Any]:
+    from orchestrator.designs.folder import DESCRIPTION  # noqa: PLC0415  # slow
+
     changed = (design.root / DESCRIPTION).stat().st_mtime
     when = datetime.fromtimestamp(int(changed), UTC)
     return {
