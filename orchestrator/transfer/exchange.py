@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
@@ -15,7 +15,7 @@ from orchestrator.transfer.attempt import Attempt
 from orchestrator.transfer.body import OpenBody, Outgoing, Stalled, open_body
 from orchestrator.transfer.breakage import code_of, describe
 from orchestrator.transfer.log import Exchanged, OnExchange, redact
-from orchestrator.transfer.source import OnHash
+from orchestrator.transfer.source import OnHash, Share
 from orchestrator.wire.http import Request, Response
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, mark_unsent
 
@@ -48,6 +48,7 @@ class Setting:
     clock: Clock
     on_exchange: OnExchange | None
     on_hash: OnHash | None
+    share: Share = field(default_factory=Share)
 
 
 class HttpReply:
@@ -123,7 +124,7 @@ class Exchange:
 
     async def _converse(self) -> Response:
         setting, request = self._setting, self._request
-        self._body = await open_body(request.body, setting.on_hash)
+        self._body = await open_body(request.body, setting.on_hash, setting.share)
         self._reply = await self._send()
         self._attempt.answered = True
         response = Response(self._reply.status, _flat(self._reply))

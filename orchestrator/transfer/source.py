@@ -14,13 +14,42 @@ from orchestrator.transfer import threads
 from orchestrator.wire.outcome import SourceChanged
 
 PIECE = 1 << 20
-"""Bytes read, hashed and handed over at a time."""
+"""Bytes read, hashed and handed over at a time, at most."""
+
+LEAST = 128 << 10
+"""The same, at least: smaller pieces cost more than they carry."""
 
 EARLY = 64 << 10
 """Up to so many bytes, a file is read as soon as it is open: one call of a thread."""
 
 OnHash = Callable[[Input, str], None]
 """Told the SHA-256 of an input, in hex, once all of it was read."""
+
+
+class Share:
+    """Memory for pieces, shared by the files that one account sends at a time.
+
+    Each holds up to three pieces: one on its way, what is left of it in the connection,
+    and the next one. So it is the number of files that makes pieces small.
+    """
+
+    TOTAL = 4 << 20
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    def enter(self) -> None:
+        """One file more."""
+        self._open += 1
+
+    def leave(self) -> None:
+        """One less."""
+        self._open -= 1
+
+    @property
+    def piece(self) -> int:
+        """How many bytes a piece may have now."""
+        return max(LEAST, min(PIECE, self.TOTAL // max(1, self._open)))
 
 
 class Source:
@@ -34,8 +63,11 @@ class Source:
         given: Input,
         on_hash: OnHash | None = None,
         part: tuple[int, int] | None = None,
+        share: Share | None = None,
     ) -> None:
         self.input = given
+        self._share = share or Share()
+        self._has_share = False
         self._begin, size = part or (0, given.size)
         self._end = self._begin + size
         self._on_hash = on_hash
@@ -72,6 +104,7 @@ class Source:
             SourceChanged: the file changed since it was opened, or cannot be read.
         """
         await self.open()
+        self._enter()
         offset = self._begin
         while offset < self._end:
             piece = self._early or await self._next(offset)
@@ -87,8 +120,16 @@ class Source:
         self._pending = self._pending or threads.start(self._read, offset)
         return await threads.finish(self._pending)
 
+    def _enter(self) -> None:
+        if not self._has_share:
+            self._has_share = True
+            self._share.enter()
+
     async def close(self) -> None:
         """Close the file once no thread reads it any more."""
+        if self._has_share:
+            self._has_share = False
+            self._share.leave()
         pending, self._pending = self._pending, None
         if pending is not None:
             await asyncio.wait({pending})
@@ -118,7 +159,9 @@ class Source:
 
     def _read(self, offset: int) -> bytes:
         try:
-            piece = os.pread(self._fd, min(PIECE, self._end - offset), offset)
+            piece = os.pread(
+                self._fd, min(self._share.piece, self._end - offset), offset
+            )
             now = os.fstat(self._fd)
         except OSError as error:
             raise self._unreadable(error) from None
