@@ -9,6 +9,7 @@ from benchmarks.whole import Measure, main, short
 
 ALL: Mapping[str, Measure] = {
     "engine": short("engine", documents=500, rounds=3),
+    "transfer": short("transfer", mib=256, rounds=3),
     "manifest": short("manifest", documents=10_000, rounds=3, smallest=1000),
 }
 """What is measured, in this order; each a few minutes at most.

@@ -439,6 +439,7 @@ async def test_a_rest_that_does_not_fit_is_fetched_whole(reply: Canned) -> None:
     assert await scene.state() == (State.DONE, "")
     assert scene.outputs.files == {"/out/d.pdf": PDF}
     assert [each.get("Range") for each in asked(scene)] == [None, "bytes=4-", None]
+    assert not scene.work.anew
 
 
 async def test_a_range_goes_along_with_a_redirect() -> None:
@@ -609,6 +610,23 @@ async def test_a_part_whose_link_died_leads_back(status: int) -> None:
     assert await scene.state() == (State.DONE, "")
     assert sends(scene)[-2:] == [CREATE, "PUT /u/1"]
     assert scene.work.progress.laps == 1
+
+
+async def test_after_a_dead_link_no_other_is_tried() -> None:
+    """They were made together, and have died together."""
+    scene = Scene(
+        ("PUT /v1/*", in_parts()),
+        ("PUT /u/0", Canned(403)),
+        ("PUT /v1/*", in_parts(1)),
+        *TO_THE_END,
+        mode=Mode.PRESIGNED,
+        what=FILE,
+    )
+    scene.transport._always.append(("PUT /u/*", Canned(204)))
+    scene.rewire(Gates(Limits(uploads=1), scene.clock, lambda _limit, _why: None))
+    assert await scene.state() == (State.DONE, "")
+    again = [CREATE, "PUT /u/0", "PUT /u/2", "PUT /u/3"]
+    assert sends(scene) == [CREATE, "PUT /u/0", *again]
 
 
 async def test_a_part_that_breaks_is_put_again_alone() -> None:

@@ -85,7 +85,7 @@ def _on_created(job: Job, progress: Progress, record: dict[str, Any]) -> Progres
 
 def on_put(job: Job, progress: Progress, response: Response) -> Progress:
     """The next input is there, or the next part of one."""
-    return on_put_at(job, progress, left(progress)[0], response)
+    return on_put_at(job, progress, next(iter(left(progress)), 0), response)
 
 
 def on_put_at(job: Job, progress: Progress, place: int, response: Response) -> Progress:
