@@ -30,6 +30,8 @@ _NO_LINKS = frozenset(
 
 
 _PIECE = 1 << 20
+_MANY = 64
+"""Pieces that are joined rather than written one by one."""
 
 
 def machine_error(error: OSError, path: str) -> MachineError:
@@ -84,12 +86,15 @@ class PartFile:
         while view:
             view = view[os.write(self._fd, view) :]
 
-    def write_on(self, piece: bytes) -> None:
-        """Take and write a piece, opening the file at the first."""
+    def write_on(self, pieces: Sequence[bytes]) -> None:
+        """Take and write pieces, opening the file at the first."""
         if self._fd < 0:
             self.open()
-        self.take(piece)
-        self.write(piece)
+        if len(pieces) > _MANY:
+            pieces = (b"".join(pieces),)
+        for piece in pieces:
+            self.take(piece)
+            self.write(piece)
 
     def complete(self) -> Saved:
         """Make it durable and close it."""

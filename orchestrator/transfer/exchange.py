@@ -19,7 +19,6 @@ from orchestrator.transfer.source import OnHash, Share
 from orchestrator.wire.http import Request, Response
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, mark_unsent
 
-_CHUNK = 1 << 20
 _JOB_HEADER = "job-id"
 
 
@@ -64,7 +63,7 @@ class HttpReply:
         return self._response
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the streamed body in pieces of about 1 MiB.
+        """Yield the streamed body in pieces as they come.
 
         Raises:
             Unanswered: it ended early or stalled.
@@ -94,7 +93,6 @@ class Exchange:
         self._outgoing: Outgoing | None = None
         self._reply: ClientResponse | None = None
         self._received = 0
-        self._cut: BaseException | None = None
         self._code = ""
         self._began = 0.0
 
@@ -118,7 +116,7 @@ class Exchange:
         await self._close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body in pieces of about 1 MiB."""
+        """Yield the body in pieces as they come."""
         while piece := await self._piece():
             yield piece
 
@@ -173,23 +171,20 @@ class Exchange:
         return b"".join(pieces)[:limit]
 
     async def _piece(self) -> bytes:
-        """About 1 MiB of the body; empty at its end. What came before a cut counts."""
-        if self._cut is not None:
-            raise self._cut
+        """What comes next of the body, as it came: each joining is a copy."""
         if self._reply is None:
             return b""
-        pieces: list[bytes] = []
-        size = 0
+        content, piece = self._reply.content, b""
         try:
-            while size < _CHUNK and (piece := await self._reply.content.readany()):
-                pieces.append(piece)
-                size += len(piece)
+            # A bound of HTTP's own chunks comes as nothing, and is no end.
+            while not piece and not content.at_eof():
+                piece, _ = await content.readchunk()
         except Exception as caught:  # noqa: BLE001  # judged, without its chain
-            self._cut = self._judge(caught)
-        if self._cut is not None and not pieces:
-            raise self._cut
-        self._received += size
-        return b"".join(pieces)
+            error = self._judge(caught)
+        else:
+            self._received += len(piece)
+            return piece
+        raise error
 
     def _judge(self, error: BaseException) -> BaseException:
         """What an exception of any kind says about the request."""

@@ -226,11 +226,11 @@ async def _receive(
                 total += size
                 if total > MOST:
                     return bad("too_large", f"more than {MOST:,} bytes came")
-                await writing.put(b"".join(gathered))
+                await writing.put(gathered)
                 gathered, size = [], 0
     except Unanswered:
         if total:  # what came is not to come again
-            await writing.put(b"".join(gathered))
+            await writing.put(gathered)
         raise
     finally:
         await writing.settle()
@@ -240,16 +240,16 @@ async def _receive(
 
 
 class _Writing:
-    """Hashes and writes one piece in a thread, while the next one comes."""
+    """Hashes and writes pieces in a thread, while the next ones come."""
 
     def __init__(self, part: PartFile) -> None:
         self._part = part
         self._pending: asyncio.Future[None] | None = None
 
-    async def put(self, piece: bytes) -> None:
-        """Begin to write a piece, once the last one is written."""
+    async def put(self, pieces: list[bytes]) -> None:
+        """Begin to write some, once the last ones are written."""
         await self.settle()
-        self._pending = threads.start(self._part.write_on, piece)
+        self._pending = threads.start(self._part.write_on, pieces)
 
     async def settle(self) -> None:
         """Wait until all is written."""
@@ -286,7 +286,7 @@ def _named(path: str) -> Iterator[None]:
 
 
 def _end(part: PartFile, rest: bytes, wanted: _Wanted) -> Saved | Failure:
-    part.write_on(rest)
+    part.write_on([rest])
     return wanted.judge(part, part.window()) or part.complete()
 
 
