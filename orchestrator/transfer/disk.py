@@ -86,15 +86,17 @@ class PartFile:
         while view:
             view = view[os.write(self._fd, view) :]
 
-    def write_on(self, pieces: Sequence[bytes]) -> None:
-        """Take and write pieces, opening the file at the first."""
+    def write_on(self, piece: bytes) -> None:
+        """Take and write a piece, opening the file at the first."""
         if self._fd < 0:
             self.open()
-        if len(pieces) > _MANY:
-            pieces = (b"".join(pieces),)
-        for piece in pieces:
-            self.take(piece)
-            self.write(piece)
+        self.take(piece)
+        self.write(piece)
+
+    def write_all(self, pieces: Sequence[bytes]) -> None:
+        """The same for several pieces."""
+        for piece in pieces if len(pieces) <= _MANY else (b"".join(pieces),):
+            self.write_on(piece)
 
     def complete(self) -> Saved:
         """Make it durable and close it."""

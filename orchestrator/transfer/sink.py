@@ -249,7 +249,7 @@ class _Writing:
     async def put(self, pieces: list[bytes]) -> None:
         """Begin to write some, once the last ones are written."""
         await self.settle()
-        self._pending = threads.start(self._part.write_on, pieces)
+        self._pending = threads.start(self._part.write_all, pieces)
 
     async def settle(self) -> None:
         """Wait until all is written."""
@@ -286,7 +286,7 @@ def _named(path: str) -> Iterator[None]:
 
 
 def _end(part: PartFile, rest: bytes, wanted: _Wanted) -> Saved | Failure:
-    part.write_on([rest])
+    part.write_on(rest)
     return wanted.judge(part, part.window()) or part.complete()
 
 
