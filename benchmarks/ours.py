@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -117,7 +117,7 @@ class Listed:
         self._taken = 0
 
 
-def stage(ledger: Path, documents: Sequence[Document]) -> None:
+def stage(ledger: Path, documents: Iterable[Document]) -> None:
     """Write the documents into a new ledger, as a run does before it starts."""
     with Stage(ledger) as staged:
         for each in documents:
@@ -181,7 +181,7 @@ class Ours:
         feed: Feed,
         limits: Limits,
     ) -> Dispatcher:
-        gates = Gates(limits, self._clock, lambda _limit, _why: None)
+        gates = Gates(limits, self._clock, lambda *_: None)
         driver = Driver(
             PROVIDER,
             transport=transport,

@@ -66,9 +66,10 @@ class Releases:
         request = build([each.job for each in works])
         try:
             async with (
-                passage(self._gates, request),
+                passage(self._gates, request) as wire,
                 self._transport.send(request) as reply,
             ):
+                wire.heard(reply.response)
                 is_done = reply.response.is_success
         except (NotSent, Unanswered):
             await self._record([each for each in works if self._is_gone(each)])
@@ -119,7 +120,11 @@ async def release(
     for _ in range(RELEASES):
         request = step.build(work.job, work.progress)
         try:
-            async with passage(gates, request), transport.send(request) as reply:
+            async with (
+                passage(gates, request) as wire,
+                transport.send(request) as reply,
+            ):
+                wire.heard(reply.response)
                 progress = step.parse(work.job, work.progress, reply.response)
         except (NotSent, Unanswered):
             if work.age(clock).likely(clock) <= provider.retention:

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from orchestrator.clock import Clock
 from orchestrator.engine.age import Since
+from orchestrator.engine.kinds import Spell
 from orchestrator.model import (
     Blame,
     Echo,
@@ -66,7 +67,8 @@ class Work:
     last word of a webhook about it; ``linked`` is when its links to upload to were
     asked for; ``floor`` are the tries before the first of several questions of one
     lookup; ``has_room`` says that room to send all of its inputs is held; ``met`` and
-    ``doubted`` say since when this run knows the job, and its intent.
+    ``doubted`` say since when this run knows the job, and its intent; ``spell`` is its
+    wait for the provider to be done.
     """
 
     job: Job
@@ -80,6 +82,7 @@ class Work:
     has_room: bool = False
     met: Since | None = None
     doubted: Since | None = None
+    spell: Spell | None = None
 
     def age(self, clock: Clock) -> Since:
         """Since when this run knows the job."""
@@ -107,9 +110,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The job waits that many seconds, or for a webhook."""
+    """The job waits that many seconds, or for a webhook.
+
+    One that waits for its turn has a place in a line; then the seconds are what is
+    known by now.
+    """
 
     seconds: float
+    turn: Spell | None = None
 
 
 @dataclass(frozen=True, slots=True)

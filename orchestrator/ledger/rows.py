@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.ledger import record
+from orchestrator.ledger.missing import TURN
 from orchestrator.model import Job, Phase, Progress, Verdict
 
 AS_IT_WAS = -1.0
@@ -25,8 +26,9 @@ ON CONFLICT(id) DO UPDATE SET phase = excluded.phase,
   reserved = excluded.reserved
 """
 _LINKS = """
-INSERT OR IGNORE INTO job_document(job, position, document)
-SELECT value->>0, value->>1, value->>2 FROM json_each(new.links)
+INSERT INTO job_document(job, position, document)
+SELECT value->>0, value->>1, value->>2 FROM json_each(new.links) WHERE true
+ON CONFLICT DO NOTHING
 """
 _TAKEN = """
 UPDATE document SET job = taken.job FROM (
@@ -96,9 +98,9 @@ _KINDS = (
     "trusted",
     "events",
     "words",
+    "turned",
 )
 _STATEMENTS = (
-    _JOBS,
     _LINKS,
     _TAKEN,
     _HASHED,
@@ -107,7 +109,10 @@ _STATEMENTS = (
     _TRUSTED,
     _EVENTS,
     _WORDS,
+    TURN.format("new.turned"),
+    _JOBS,
 )
+"""Jobs come last: one that ends is summed up then, with its documents as they are."""
 _PREPARE = f"""
 CREATE TEMP VIEW commits AS
 SELECT {", ".join(f"NULL AS {each}" for each in _KINDS)};
@@ -142,6 +147,7 @@ class Rows:
     trusted: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     words: list[tuple[Any, ...]] = field(default_factory=list)
+    turned: list[tuple[Any, ...]] = field(default_factory=list)
 
     def take(self, other: Rows) -> None:
         """Add the rows of another call."""

@@ -29,7 +29,8 @@ from typing import Any, Self
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
 from orchestrator.ledger import bill, record
-from orchestrator.ledger.opening import broken, connect, identity
+from orchestrator.ledger.missing import Turned
+from orchestrator.ledger.opening import Vouched, broken, connect, identity
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
     Rows,
@@ -107,6 +108,7 @@ class Store:
         prepare(self._connection)
         self._writer: Writer | None = None
         self._ended = False
+        self._vouched: Vouched | None = None
         self._reading = threading.Lock()
         self.commits = 0
         self.rows = 0
@@ -132,6 +134,13 @@ class Store:
         # does not bear it that its connection is closed meanwhile.
         with self._reading:
             self._reader.close()
+
+    def vouch(self) -> None:
+        """Say that the file was found sound: only we write to it from now on.
+
+        So a run that is killed leaves a ledger that need not be looked through.
+        """
+        self._vouched = Vouched(self.path)
 
     # What the engine calls...
 
@@ -229,6 +238,14 @@ class Store:
         row = (self._clock.now(), kind, account, None, None, detail)
         self._note(Rows(events=[row]))
 
+    def turn(self, documents: Sequence[Turned]) -> None:
+        """Write that outputs are gone, or back; written with the next commit.
+
+        Called from any thread.
+        """
+        if self._writer is not None:
+            self._writer.note_from_thread(Rows(turned=list(documents)))
+
     async def remember(self, key: str, value: str) -> None:
         """Write a word about the batch itself, in place of what was said before."""
         await self._write(Rows(words=[(key, value)]))
@@ -250,6 +267,8 @@ class Store:
         rows = Rows()
         for each in group:
             rows.take(each)
+        if self._vouched is not None:
+            self._vouched.before()
         try:
             rows.write(self._connection)
         except Exception as error:  # noqa: BLE001  # whoever waits has to be told, always
@@ -262,6 +281,8 @@ class Store:
                 "is in flight may be billed. Put it back before you run again, or all "
                 "of it is sent anew"
             )
+        if self._vouched is not None:
+            self._vouched.after()
         self.commits += 1
         self.rows += len(rows.jobs)
         return None
@@ -357,6 +378,21 @@ class Store:
                 gone | here if is_gone else gone,
                 stale | here if is_stale else stale,
             )
+        return found
+
+    def documents(self, jobs: Sequence[str]) -> dict[str, tuple[Document, ...]]:
+        """The documents of jobs, each in its place.
+
+        Raises:
+            MachineError: the ledger cannot be read, or does not know them any more.
+        """
+        try:
+            carried = self._carried(jobs)
+        except sqlite3.Error as error:
+            raise broken(self.path, error) from error
+        found = {job: documents for job, (documents, *_) in carried.items()}
+        if gone := [job for job, documents in found.items() if not documents]:
+            raise MachineError(f"ledger {self.path}: it has lost the job {gone[0]}")
         return found
 
     def has_jobs(self, account: str) -> bool:

@@ -56,6 +56,10 @@ class Writer(ABC):
             self._is_noted = True
             self._loop.call_later(SOON, self._remind)
 
+    def note_from_thread(self, rows: Rows) -> None:
+        """The same from another thread than the loop's."""
+        self._loop.call_soon_threadsafe(self.note, rows)
+
     @abstractmethod
     async def close(self) -> None:
         """Wait until all is written."""
