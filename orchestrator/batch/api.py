@@ -17,10 +17,11 @@ from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.batch.run import Run
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
+from orchestrator.ledger.missing import mark_missing
 from orchestrator.ledger.numbers import settle
 from orchestrator.ledger.opening import leaving, telling
 from orchestrator.ledger.register import Overtaken
-from orchestrator.ledger.view import View, mark_missing, reopen
+from orchestrator.ledger.view import View, reopen
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
 from orchestrator.plan.batch import Plan
@@ -153,9 +154,10 @@ def opened(
             batch = stack.enter_context(_prepared(manifest, folder, options, hold=True))
             _reserve(batch, options, clock)
         batch.merge(folder)
-        if batch.diff.new < batch.diff.documents or batch.diff.gone:
+        if State.MISSING in options.retries:
+            # Else a run looks for outputs while it sends.
             mark_missing(folder.ledger)
-            reopen(folder.ledger, options.retries, code=options.code)
+        reopen(folder.ledger, options.retries, code=options.code)
         yield batch.merged(), folder
 
 

@@ -21,6 +21,7 @@ from orchestrator.ledger.kept import Kept
 from orchestrator.ledger.opening import broken, drop_new, give_name, new_of, uri
 from orchestrator.ledger.schema import TABLES, VERSION
 from orchestrator.ledger.stage import BILLS, CACHE, NOTE, Diff, Share, Stage, refuse
+from orchestrator.model import Operation
 
 _TEMPORARY = """
 CREATE TEMP VIEW new AS
@@ -112,6 +113,10 @@ class Fresh(Kept):
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""
         return super().shares() if self._is_merged else Stage.shares(self)
+
+    def unsent(self) -> list[tuple[str, Operation, int]]:
+        """Documents that have to be sent yet, by account and operation."""
+        return super().unsent() if self._is_merged else Stage.unsent(self)
 
     def again(self, free: Collection[str], *, most: int = 10) -> tuple[int, list[str]]:
         """Nothing was ever asked for."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from orchestrator.ledger.opening import telling, uri
 from orchestrator.ledger.stage import NOTE, Diff, Share, Stage
-from orchestrator.model import State
+from orchestrator.ledger.sums import UNSENT
+from orchestrator.model import Operation
 
 _NEW = """
 CREATE TEMP VIEW new AS
@@ -27,11 +28,15 @@ GROUP BY account, mode
 ORDER BY account, instr('sync async presigned', mode)
 """
 _STATES = """
-SELECT state, count(*) FROM ledger.document WHERE state <> 'done' GROUP BY state
+SELECT state, sum(documents) FROM ledger.tally WHERE state <> 'gone'
+GROUP BY 1 HAVING sum(documents) > 0
 """
-"""The index of states leaves out what is done: a ledger of which nearly all is done is
-not looked through.
-"""
+_UNSENT = f"""
+SELECT document.account, document.spec->>'$.operation', count(*)
+FROM ledger.document AS document LEFT JOIN ledger.job AS job ON job.id = document.job
+WHERE state <> 'done' AND state IN ('open', 'in_doubt', 'overdue')
+  AND (job.id IS NULL OR {UNSENT}) GROUP BY 1, 2
+"""  # noqa: S608  # a constant of the package
 
 
 class Kept(Stage):
@@ -68,12 +73,12 @@ class Kept(Stage):
 
     def states(self) -> dict[str, int]:
         """Documents of the manifest by their state in the ledger."""
-        states = dict(self._db.execute(_STATES))
-        every = self._db.execute("SELECT count(*) FROM ledger.document").fetchone()[0]
-        if done := every - sum(states.values()):
-            states[State.DONE] = done
-        states.pop(State.GONE, None)
-        return states
+        return dict(self._db.execute(_STATES))
+
+    def unsent(self) -> list[tuple[str, Operation, int]]:
+        """Documents that have to be sent yet, by account and operation."""
+        rows = self._db.execute(_UNSENT)
+        return [(account, Operation(what), count) for account, what, count in rows]
 
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""

@@ -61,7 +61,7 @@ def check_sound(path: Path) -> None:
     """Look through a ledger before anything is done by it.
 
     That takes seconds for a million documents: not for one that is the very file, not
-    written to since, that a run has left in good order.
+    written to since, that a run has left, or was writing when it was killed.
 
     Raises:
         MachineError: it is damaged, or cannot be opened.
@@ -98,18 +98,65 @@ def _note(path: Path) -> Path:
 
 
 def _mark(path: Path) -> str | None:
-    """What tells that a file is what it was; ``None`` if it is not all of a ledger.
+    """What tells that a file is what it was, and its log the same one, if it has any.
 
-    A log that is not empty was left by a kill, or by somebody who writes now.
+    What the log holds is not part of it: SQLite proves each page of it by a checksum.
     """
-    log = Path(f"{path}-wal")
     try:
         # Times of changes cannot be set back, other than those of modifications.
         found = path.stat()
-        is_all = not log.exists() or not log.stat().st_size
     except OSError:
         return None
-    return f"{found.st_ino} {found.st_size} {found.st_ctime_ns}" if is_all else None
+    return f"{found.st_ino} {found.st_size} {found.st_ctime_ns} {_log_of(path)}"
+
+
+def _log_of(path: Path) -> int:
+    try:
+        log = Path(f"{path}-wal").stat()
+    except OSError:
+        return 0
+    return log.st_ino if log.st_size else 0
+
+
+class Vouched:
+    """A ledger that was found sound, and that only this process writes to.
+
+    Pages get into the file itself when SQLite moves its log into it, which happens
+    within our commits. What is seen right after that is noted; so after a kill the file
+    is known to be as we left it, but for a kill in the middle of such a move.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = self._look()
+        self._is_noted = False
+
+    def before(self) -> None:
+        """Before a commit: what is another file than we left is vouched for no more."""
+        if self._seen is not None and self._look() != self._seen:
+            self._seen = None
+            with suppress(OSError):
+                _note(self._path).unlink()
+
+    def after(self) -> None:
+        """After a commit: note the file if it was written to, and its log is there."""
+        if self._seen is None:
+            return
+        if (seen := self._look()) != self._seen or not self._is_noted:
+            self._seen, self._is_noted = seen, True
+            self._write()
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self._path)  # noqa: PTH116  # twice a commit
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_ctime_ns
+
+    def _write(self) -> None:
+        if (mark := _mark(self._path)) is not None:
+            with suppress(OSError):
+                _note(self._path).write_text(mark, encoding="ascii")
 
 
 def _damaged(path: Path, why: str) -> MachineError:

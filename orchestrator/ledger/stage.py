@@ -21,7 +21,7 @@ from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
 from orchestrator.ledger.opening import broken, check_sound, connect, uri
-from orchestrator.ledger.schema import NOW, TABLES
+from orchestrator.ledger.schema import NOW, tables_in
 from orchestrator.model import LARGE, Document, Mode, Operation, State
 from orchestrator.plan.deadlines import Flight
 
@@ -268,9 +268,7 @@ class Stage:
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
         else:
             self._db.execute("ATTACH ':memory:' AS ledger")
-            tables = TABLES.replace("CREATE TABLE ", "CREATE TABLE ledger.")
-            tables = tables.replace("CREATE INDEX ", "CREATE INDEX ledger.")
-            self._db.executescript(tables)
+            self._db.executescript(tables_in("ledger"))
 
     def add(self, document: Document) -> None:
         """Stage a document."""

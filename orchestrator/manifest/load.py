@@ -302,8 +302,8 @@ class Manifest:
 
     def _check_types(self, named: object, types: Collection[str]) -> None:
         """Note providers that the program does not know, also in flawed accounts."""
-        for name, account in named.items() if isinstance(named, dict) else ():
-            kind = account.get("type") if isinstance(account, dict) else None
+        for name, each in named.items() if isinstance(named, dict) else ():
+            kind = each.get("type") if isinstance(each, dict) else None
             if isinstance(kind, str) and kind.strip() and kind not in types:
                 message = f"unknown provider type {shown(kind)}"
                 message += f"; allowed are {listed(types)}"
