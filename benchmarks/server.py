@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,8 @@ def answer(head: bytes) -> bytes:
 class Canned(asyncio.Protocol):
     """One connection: heads are read, bodies are counted, replies are canned."""
 
-    def __init__(self) -> None:
+    def __init__(self, reply: Callable[[bytes], bytes] = answer) -> None:
+        self._reply = reply
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -99,7 +100,7 @@ class Canned(asyncio.Protocol):
             whole = end + 4 + (int(length[1]) if length else 0)
             if len(self._buffer) < whole or self._transport is None:
                 return
-            self._transport.write(answer(self._buffer))
+            self._transport.write(self._reply(self._buffer[:whole]))
             self._buffer = self._buffer[whole:]
 
 
@@ -108,6 +109,7 @@ class Server:
     """Where the server listens."""
 
     url: str
+    name: str = "the server in Python"
 
     def spent(self) -> float:
         """Processor seconds that it has used."""
@@ -116,9 +118,9 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """Run the server in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.server"]
+def serving(prefix: Sequence[str] = ()) -> Iterator[Server]:
+    """Run the server in a process of its own; ``prefix`` goes before its command."""
+    command = [*prefix, sys.executable, "-m", "benchmarks.server"]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -185,7 +185,7 @@ class Document:
     @property
     def size(self) -> int:
         """Bytes to be sent."""
-        return sum(each.size for each in self.inputs)
+        return sum([each.size for each in self.inputs])
 
     @property
     def is_large(self) -> bool:

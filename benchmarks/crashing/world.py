@@ -20,9 +20,11 @@ from benchmarks.crashing.knife import Killed, Knife
 from benchmarks.killing.batch import pdf
 from orchestrator.engine.dispatch import Dispatcher
 from orchestrator.engine.drive import Driver
+from orchestrator.engine.expect import Times
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import BeforeSend
 from orchestrator.engine.roll import Roll
+from orchestrator.engine.shelf import Shelf
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
 from orchestrator.ledger.feed import Pages
@@ -180,7 +182,8 @@ class World:
         wire = Guarded(
             ScriptedTransport(always=[("*", self.service.answer)], effect=knife), knife
         )
-        gates = Gates(LIMITS, self.clock, lambda _limit, _why: None)
+        gates = Gates(LIMITS, self.clock, lambda *_: None)
+        times = Times(provider.pace, self.clock, random.Random(7))
         driver = Driver(
             provider,
             transport=wire,
@@ -189,13 +192,15 @@ class World:
             gates=gates,
             clock=self.clock,
             luck=random.Random(7),
+            times=times,
             trusted=store.is_trusted(ACCOUNT),
             listens=self.case.hooks,
         )
         watch = Watch[Work](self.clock)
+        feed = Pages(store, ACCOUNT)
         made = Dispatcher(
             driver,
-            feed=Pages(store, ACCOUNT),
+            feed=feed,
             watch=watch,
             gates=gates,
             limits=LIMITS,
@@ -208,8 +213,10 @@ class World:
                 gates=gates,
                 watch=watch,
                 clock=self.clock,
-                luck=random.Random(7),
+                times=times,
             ),
+            # Every job that waits does so without its documents.
+            shelf=Shelf(feed.documents, kept=0),
         )
         for each in self.letters:
             made.hear(each)

@@ -17,6 +17,7 @@ from orchestrator.batch.hooks import Hooks, Say
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.rehearsal import SPOKEN, Tab, root_of, tab_of
+from orchestrator.batch.sharing import name_of, shared
 from orchestrator.batch.spending import Spending
 from orchestrator.batch.survey import Survey
 from orchestrator.clock import Clock
@@ -24,9 +25,11 @@ from orchestrator.engine.budget import Till
 from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.ending import apart
+from orchestrator.engine.expect import Times
 from orchestrator.engine.limits import Changed, Gates
 from orchestrator.engine.release import TOGETHER
 from orchestrator.engine.roll import Roll
+from orchestrator.engine.shelf import Shelf
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
 from orchestrator.errors import AccountError, MachineError, UsageError
@@ -206,6 +209,7 @@ class Opening:
         dispatcher = self._dispatcher(
             account,
             transport,
+            self._gates(account, endpoint),
             feed=feed,
             till=till,
             make_job=self._maker(account.name, endpoint.callback),
@@ -231,6 +235,7 @@ class Opening:
         self,
         account: Account,
         transport: HttpTransport,
+        gates: Gates,
         *,
         feed: Pages,
         till: Till,
@@ -238,15 +243,14 @@ class Opening:
         tell: Tell,
     ) -> Dispatcher:
         limits, provider = _limits_of(account), account.provider
-        noted = self._width_noted(account.name)
-        gates = Gates(limits, self._clock, noted, rates=provider.rates)
         outputs = FileOutputs(overwrite=lambda document: document.overwrite)
         kept = provider.retention
         watch = Watch[Work](
             self._clock, lambda work: urgency(work.job, work.progress, kept)
         )
+        times = Times(provider.pace, self._clock, self._luck)
         return Dispatcher(
-            self._driver(account, transport, outputs, gates),
+            self._driver(account, transport, outputs, gates, times),
             feed=feed,
             watch=watch,
             gates=gates,
@@ -260,9 +264,10 @@ class Opening:
                 gates=gates,
                 watch=watch,
                 clock=self._clock,
-                luck=self._luck,
+                times=times,
             ),
             till=till,
+            shelf=Shelf(feed.documents),
         )
 
     def _driver(
@@ -271,6 +276,7 @@ class Opening:
         transport: HttpTransport,
         outputs: FileOutputs,
         gates: Gates,
+        times: Times,
     ) -> Driver:
         return Driver(
             account.provider,
@@ -283,11 +289,29 @@ class Opening:
             trusted=self._store.is_trusted(account.name),
             listens=self._listens(account),
             together=TOGETHER,
+            times=times,
         )
 
-    def _width_noted(self, account: str) -> Changed:
-        def changed(limit: int, why: str) -> None:
-            self._store.jot("width", account, f"{limit}: {why}")
+    def _gates(self, account: Account, endpoint: Endpoint) -> Gates:
+        """The limits of an account, shared with other batches where it is not ours."""
+        provider, slate = account.provider, None
+        is_rehearsed = self._options.rehearsal is not None
+        if not (is_rehearsed or account.settings.is_private):
+            name = name_of(provider.name, endpoint.url, endpoint.key, endpoint.secret)
+            slate = self._stack.enter_context(shared(name, self._clock))
+        gates = Gates(
+            _limits_of(account),
+            self._clock,
+            self._limit_noted(account.name),
+            rates=provider.rates,
+            slate=slate,
+        )
+        self._stack.callback(gates.close)
+        return gates
+
+    def _limit_noted(self, account: str) -> Changed:
+        def changed(kind: str, figure: float, why: str) -> None:
+            self._store.jot(kind, account, f"{figure:.4g}: {why}")
 
         return changed
 
@@ -307,7 +331,7 @@ class Opening:
     def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(documents: tuple[Document, ...]) -> Job:
             return Job(
-                id=secrets.token_hex(16),
+                id=job_id(self._clock.now()),
                 account=account,
                 mode=documents[0].mode,
                 documents=documents,
@@ -316,6 +340,15 @@ class Opening:
             )
 
         return make
+
+
+def job_id(now: float) -> str:
+    """A name for a job: the time in milliseconds, then chance, as in a UUID of kind 7.
+
+    What comes in order lies side by side in the ledger's indices, so a commit writes
+    fewer pages.
+    """
+    return f"{int(now * 1000):012x}{secrets.token_hex(10)}"
 
 
 def _log_at(path: Path) -> ExchangeLog:

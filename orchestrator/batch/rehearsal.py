@@ -100,7 +100,6 @@ def hurried(provider: Provider) -> Provider:
         settle=min(provider.settle, LONGEST_SETTLE),
         pace=Pace(
             first=min(pace.first, 0.2),
-            factor=pace.factor,
             floor=min(pace.floor, 0.2),
             cap=min(pace.cap, LONGEST_POLL),
             deadline=pace.deadline,

@@ -1,9 +1,11 @@
 """The dispatcher: pulls open documents lazily and keeps the workers of an account busy.
 
-Workers take, in this order: a job that is due (a poll, a retry, one that a webhook
-woke), a large document if there is a place to send it from, a small document. A job
-that waits holds no slot. Large ones have one place less than the wire is wide, so that
-small documents are not starved behind them.
+Workers take, in this order: a job that is due (a download, one that a webhook woke, a
+poll or a retry by how long it has been due), a large document if there is a place to
+send it from, a small document. So polls never wait behind new documents, and each
+fourth turn is a new document's though polls are due, so neither starves the other. A
+job that waits holds no slot. Large ones have one place less than the wire is wide, so
+that small documents are not starved behind them.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from orchestrator.engine.echoes import Echoes
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Feed
 from orchestrator.engine.roll import Roll
+from orchestrator.engine.shelf import Shelf
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import AccountStopped, End, Wait, Work, is_unsent
 from orchestrator.model import (
@@ -40,6 +43,8 @@ Left = Callable[[int], Awaitable[Sequence[Work]]]
 Tell = Callable[[Sequence[Verdict]], Awaitable[None]]
 
 PAGE = 256
+TURNS = 3
+"""Jobs that are due and taken in a row, before a new document has its turn."""
 DOUBTS = 1000
 """Jobs in doubt that wait for the end of a run, in case trust is gained meanwhile."""
 
@@ -97,6 +102,7 @@ class Dispatcher:
         fits: Fits | None = None,
         roll: Roll | None = None,
         till: Till | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self._driver = driver
         self._watch = watch
@@ -107,6 +113,8 @@ class Dispatcher:
         self._roll = roll
         self._tell = tell
         self._feed = feed
+        self._shelf = Shelf() if shelf is None else shelf
+        self._in_a_row = 0
         self._till = till or free_till()
         self._till.listen(watch.stirred.set)
         # Small ones keep a place on the wire, whatever is uploaded.
@@ -138,7 +146,7 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         """Jobs that wait for their time."""
-        return len(self._watch) + len(self._held)
+        return len(self._watch) + len(self._held) + len(self._shelf)
 
     def drain(self) -> None:
         """Start nothing new; what is accepted is still carried to its end."""
@@ -251,10 +259,13 @@ class Dispatcher:
         if complaint := self._till.complaint(work):
             self.halt(complaint)
         match outcome:
-            case Wait(seconds):
+            case Wait(seconds, turn):
                 # Its handle may be new, and the webhook faster than the reply.
-                was_named = self._echoes.follow(work)
-                self._watch.park(work, 0.0 if was_named else seconds)
+                if self._echoes.follow(work):
+                    self._watch.park(work, 0.0)
+                else:
+                    self._shelf.lay(work, len(self._watch))
+                    self._watch.park(work, seconds, turn)
             case End(verdicts):
                 self._watch.forget(work.name)
                 self._echoes.forget(work)
@@ -278,7 +289,9 @@ class Dispatcher:
         while self.stopped is None:
             if self._roll is not None and await self._roll.call():
                 continue
-            if work := self._due():
+            if self._is_turn_of_new() and (work := await self._fresh()):
+                return work
+            if work := await self._due():
                 return work
             if await self._load_left():
                 continue
@@ -286,14 +299,32 @@ class Dispatcher:
                 return work
             if self._is_over():
                 break
-            if work := self._due():
+            if work := await self._due():
                 # It became due while a page was being read.
                 return work
             await self._watch.rest()
         self._watch.stirred.set()
         return None
 
-    def _due(self) -> Work | None:
+    def _is_turn_of_new(self) -> bool:
+        """Whether enough jobs that were due went ahead of new documents."""
+        is_turn = self._in_a_row >= TURNS and not self._watch.is_pressed
+        if is_turn:
+            self._in_a_row = 0
+        return is_turn
+
+    async def _due(self) -> Work | None:
+        """A job whose time has come, as a whole."""
+        work = None if self._watch.is_pressed else self._shelf.taken()
+        work = work or self._called() or self._shelf.taken()
+        if work is not None and self._shelf.has(work):
+            works = [work, *self._shelf.beside(self._called)]
+            work = await self._shelf.take_down(works)
+            self._watch.stirred.set()
+        self._in_a_row += work is not None
+        return work
+
+    def _called(self) -> Work | None:
         """A job whose time has come; a large one also needs a place to send from."""
         while work := self._held_back() or self._watch.take():
             if self._till.bars(work):
@@ -347,13 +378,13 @@ class Dispatcher:
                 self.halt(self._till.refusal(work.job.document))
 
     def _has_room(self) -> bool:
-        known = len(self._active) + len(self._watch) + len(self._held) + self._starting
+        known = len(self._active) + self.waiting + self._starting
         return known < self._limits.jobs
 
     def _is_over(self) -> bool:
         if self._left is not None:
             return False
-        if self._watch or self._held or self._active or self._starting:
+        if self.waiting or self._active or self._starting:
             return False
         return self._draining or (self._small.ended and self._large.ended)
 

@@ -17,6 +17,7 @@ from orchestrator.clock import Clock
 from orchestrator.engine import retry
 from orchestrator.engine.ending import Ending
 from orchestrator.engine.exchange import (
+    freeing,
     is_uploading,
     note_links,
     parsed_by,
@@ -26,7 +27,8 @@ from orchestrator.engine.exchange import (
     tell_gates,
     unlinked,
 )
-from orchestrator.engine.limits import Gates
+from orchestrator.engine.expect import Times
+from orchestrator.engine.limits import Gates, Passage
 from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.release import Releases
@@ -42,6 +44,7 @@ from orchestrator.engine.work import (
     billed,
     doubt,
     elsewhere,
+    is_alone,
     is_news,
     is_nowhere,
     redirected,
@@ -101,6 +104,7 @@ class Driver:
         trusted: bool = False,
         listens: bool = False,
         together: int = 1,
+        times: Times | None = None,
     ) -> None:
         self._provider = provider
         self._transport = transport
@@ -109,6 +113,7 @@ class Driver:
         self._gates = gates
         self._clock = clock
         self._luck = luck
+        self._times = times or Times(provider.pace, clock, luck)
         self._lookup = Lookup(
             provider,
             transport=transport,
@@ -148,8 +153,13 @@ class Driver:
             return End(())
         outcome = None
         while outcome is None:
+            if not is_uploading(self._provider, work):
+                outcome = await self._stretch(work)
+                continue
             async with room_for(self._gates, self._provider, work):
                 outcome = await self._stretch(work)
+        if isinstance(outcome, End):
+            self._times.left(work)
         return outcome
 
     async def finish(self) -> None:
@@ -190,9 +200,9 @@ class Driver:
             work.progress = before.failed(WITHDRAWN)
             return
         try:
-            async with passage(self._gates, request, has_room=work.has_room):
+            async with passage(self._gates, request, has_room=work.has_room) as wire:
                 if not unlinked(self._provider, work, self._clock):
-                    await self._exchange(work, step, request)
+                    await self._exchange(work, step, request, wire)
                     note_links(work, before, self._clock)
         except NotSent as error:
             await take_back(self._ledger, work, error.code)
@@ -218,7 +228,12 @@ class Driver:
         return self._ending.blocked(work)
 
     async def _exchange(
-        self, work: Work, step: Step, request: Request, hops: int = 0
+        self,
+        work: Work,
+        step: Step,
+        request: Request,
+        wire: Passage,
+        hops: int = 0,
     ) -> None:
         async def intend() -> None:
             work.intended = self._clock.now()
@@ -232,16 +247,18 @@ class Driver:
 
         hook = intend if request.repeat.may_cost else None
         async with self._transport.send(request, before=hook) as reply:
+            if not hops:
+                wire.heard(reply.response)
             onward = redirected(request, reply.response)
             if hops and onward is None and not reply.response.is_success:
                 # A storage's refusal is no word of the account: ask at home again.
                 work.progress = work.progress.failed(elsewhere(reply.response))
                 return
             if onward is None or hops >= HOPS:
-                await self._answered(work, step, request, reply)
+                await self._answered(work, step, request, freeing(reply, wire))
                 return
         # A new request on the wire, and none of our headers with it.
-        await self._exchange(work, step, onward, hops + 1)
+        await self._exchange(work, step, onward, wire, hops + 1)
 
     async def _answered(
         self, work: Work, step: Step, request: Request, reply: Reply
@@ -255,6 +272,7 @@ class Driver:
         before = work.progress
         if before.phase is Phase.POLL:
             await self._lookup.polled(work, reply.response)
+            self._times.answered(work, parsed.phase)
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
@@ -273,7 +291,6 @@ class Driver:
         elif carries is None and is_news(work.progress, parsed):
             await self._ledger.advance(work.job, parsed)
             work.intended = None
-        self._gates.width.went_well()
         if carries is not None:
             parsed = await self._save(work.job, parsed, carries, reply)
             work.intended = None
@@ -295,6 +312,7 @@ class Driver:
             sha256=result.sha256,
             target=job.documents[result.document].target,
             document=result.document,
+            alone=is_alone(job, parsed),
         )
         kept = saved if isinstance(saved, Saved) else None
         results = list(parsed.results)
@@ -319,7 +337,7 @@ class Driver:
         self, request: Request, before: Progress, error: Unanswered
     ) -> Progress:
         """Judge a lost reply by what repeating the request would do."""
-        self._gates.width.had_trouble()
+        self._gates.had_trouble()
         remedy = Remedy.LOOKUP if request.repeat.may_cost else Remedy.RETRY
         return before.failed(Failure(error.code, str(error), Blame.NETWORK, remedy))
 
@@ -334,7 +352,7 @@ class Driver:
         """Judge a reply whose head came, and whose body did not."""
         if work.progress.phase is not before.phase:
             # The head of the reply is durable: go on by its handle.
-            self._gates.width.had_trouble()
+            self._gates.had_trouble()
             return
         silent = self._after_silence(request, before, error)
         if silent.failure is not None:
@@ -371,7 +389,7 @@ class Driver:
             why = f"not finished after {pace.deadline:.0f} s; asked again next time"
             failure = Failure("overdue", why, Blame.SERVICE, Remedy.OVERDUE)
             return await self._ending.settle(work, State.OVERDUE, failure)
-        return Wait(pace.wait(work.progress.polls, self._luck.random()))
+        return self._times.wait(work)
 
     async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
         settle = self._ending.settle

@@ -79,11 +79,14 @@ class Outputs(Protocol):
         sha256: str | None,
         target: str,
         document: int = 0,
+        alone: bool = False,
     ) -> Saved | Failure:
         """Write a part file, hash it, check it as a document, fsync it.
 
         ``index`` counts the results of the job; ``document`` says for which of the
         job's documents it is, so that the part lies where its final name will be.
+        ``alone`` says that it is the job's only one, and can be fetched again: nothing
+        is to be recorded between its two names, so it may get the final one at once.
 
         Raises:
             Unanswered: the chunks ended early or stalled.
@@ -142,7 +145,10 @@ class Ledger(Protocol):
         ...
 
     async def advance(self, job: Job, progress: Progress) -> None:
-        """Write where the job stands, with whatever handle it has now."""
+        """Write where the job stands, with whatever handle it has now.
+
+        That it has ended may be written later: nothing goes on by it.
+        """
         ...
 
     async def settle(

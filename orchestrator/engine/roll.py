@@ -9,18 +9,17 @@ time, a job is polled whatever a list would say.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection
 from dataclasses import replace
 
 from orchestrator.clock import Clock
-from orchestrator.engine.limits import Gates
+from orchestrator.engine.expect import Times
+from orchestrator.engine.limits import REFUSALS, Gates
 from orchestrator.engine.ports import Transport
 from orchestrator.engine.watch import Place, Watch
 from orchestrator.engine.work import Work
 from orchestrator.model import Phase
 from orchestrator.wire.flow import Provider, RollCall
-from orchestrator.wire.http import Response
 from orchestrator.wire.outcome import NotSent, Unanswered
 
 ENOUGH = 4
@@ -42,7 +41,7 @@ class Roll:
         gates: Gates,
         watch: Watch[Work],
         clock: Clock,
-        luck: random.Random,
+        times: Times,
     ) -> None:
         self._roll = provider.roll
         self._pace = provider.pace
@@ -50,7 +49,7 @@ class Roll:
         self._gates = gates
         self._watch = watch
         self._clock = clock
-        self._luck = luck
+        self._times = times
         self._between = max(1.0, provider.pace.floor)
         self._calling = False
         self._next = clock.monotonic()
@@ -100,27 +99,24 @@ class Roll:
     def _spare(self, place: Place[Work]) -> bool:
         """Let a job wait as after its own poll, unless it went on meanwhile."""
         work = place.work
-        polls = work.progress.polls + 1
-        wait = self._pace.wait(polls, self._luck.random())
-        if self._watch.put_off(place, wait) is place:
+        if not self._watch.holds(place):
             return False
-        work.progress = replace(work.progress, polls=polls)
+        work.progress = replace(work.progress, polls=work.progress.polls + 1)
+        wait = self._times.again(work)
+        self._watch.park(work, wait.seconds, wait.turn)
         return True
 
     async def _pending(self, roll: RollCall, works: list[Work]) -> Collection[str]:
         request = roll.build([each.progress.handle or "" for each in works])
         try:
             async with (
-                self._gates.passage(0, is_large=False, lane=request.lane),
+                self._gates.passage(0, is_large=False, lane=request.lane) as wire,
                 self._transport.send(request) as reply,
             ):
+                wire.heard(reply.response)
                 response = reply.response
         except (NotSent, Unanswered):
             return ()
-        self._tell_gates(response)
-        return roll.pending(response) if response.is_success else ()
-
-    def _tell_gates(self, response: Response) -> None:
-        if response.status in (429, 503):
+        if response.status in REFUSALS:
             self._gates.pause(response.retry_after() or 0.0)
-            self._gates.width.was_refused(f"status {response.status}")
+        return roll.pending(response) if response.is_success else ()

@@ -1,4 +1,7 @@
-"""Waiting costs nothing: jobs that wait are entries in one heap, and hold no slot.
+"""Waiting costs nothing: jobs that wait are entries in a heap or a line, in no slot.
+
+A place in the heap has its time. Who waits in a line is due when its turn says so,
+which may change while it waits; only the head of a line is looked at.
 
 A webhook only makes a waiting job due at once; the poll stays the truth. One that
 arrives before its job has begun to wait is remembered until it does.
@@ -8,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -22,6 +26,22 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """The name."""
+        ...
+
+
+class Turn(Protocol):
+    """When somebody is due who waits in a line."""
+
+    @property
+    def line(self) -> Hashable:
+        """What all who wait in the same line have in common."""
+        ...
+
+    def due(self, *, is_head: bool = True) -> float:
+        """When, by the monotonic clock, as far as is known by now.
+
+        ``is_head`` says that it is the first of its line.
+        """
         ...
 
 
@@ -55,6 +75,7 @@ class Watch(Generic[T]):
         self._urgent: list[tuple[float, int, T]] = []
         self._dated: list[tuple[float, int, str]] = []
         self._heap: list[tuple[float, int, str]] = []
+        self._lines: dict[Hashable, deque[tuple[Turn, int, str]]] = {}
         self._parked: dict[str, tuple[int, T]] = {}
         self._ready: deque[T] = deque()
         self._early: set[str] = set()
@@ -66,14 +87,27 @@ class Watch(Generic[T]):
     def __len__(self) -> int:
         return len(self._parked) + len(self._ready) + len(self._urgent)
 
-    def park(self, work: T, seconds: float) -> None:
-        """Let a job wait that long, or until it is woken."""
+    @property
+    def is_pressed(self) -> bool:
+        """Whether one is due that comes before all others, or that was woken."""
+        return bool(self._urgent or self._ready)
+
+    def park(self, work: T, seconds: float, turn: Turn | None = None) -> None:
+        """Let a job wait that long, or for its turn, or until it is woken."""
         if work.name in self._early:
             self._early.discard(work.name)
             self._call(work)
+        elif turn is not None:
+            self._queue(work, turn)
         else:
             self._put(work, seconds)
         self.stirred.set()
+
+    def _queue(self, work: T, turn: Turn) -> None:
+        self._count += 1
+        self._parked[work.name] = (self._count, work)
+        line = self._lines.setdefault(turn.line, deque())
+        line.append((turn, self._count, work.name))
 
     def _put(self, work: T, seconds: float) -> Place[T]:
         self._count += 1
@@ -105,10 +139,14 @@ class Watch(Generic[T]):
             return heapq.heappop(self._urgent)[2]
         if self._ready:
             return self._ready.popleft()
-        due = self._first(self._heap)
-        if due is None or due > now:
+        # Who has been due for longest.
+        due, line = self._first(self._heap), self._first_line()
+        if line is not None and line[0] <= min(now, math.inf if due is None else due):
+            name = line[1].popleft()[2]
+        elif due is not None and due <= now:
+            name = heapq.heappop(self._heap)[2]
+        else:
             return None
-        _, _, name = heapq.heappop(self._heap)
         return self._parked.pop(name)[1]
 
     def _call(self, work: T) -> None:
@@ -126,20 +164,30 @@ class Watch(Generic[T]):
         Who was woken is not among them: there is news of it.
         """
         now = self._clock.monotonic()
-        first = self._first(self._heap)
-        if first is None or first > now:
+        if (self._next_due() or now) > now:
             return []
         return [
             Place(count, due, work)
-            for due, count, name in self._heap
-            if due <= now + within
-            and (work := self._holder(count, name)) is not None
-            and fits(work)
+            for due, count, name in self._until(now + within)
+            if (work := self._holder(count, name)) is not None and fits(work)
         ]
+
+    def _until(self, end: float) -> Iterator[tuple[float, int, str]]:
+        """Places of the heap and of the lines that are due by then."""
+        yield from (each for each in self._heap if each[0] <= end)
+        for line in self._lines.values():
+            for place, (turn, count, name) in enumerate(line):
+                if (due := turn.due(is_head=not place)) > end:
+                    break
+                yield due, count, name
+
+    def holds(self, place: Place[T]) -> bool:
+        """Whether a job is still where it was."""
+        return self._holder(place.count, place.work.name) is not None
 
     def put_off(self, place: Place[T], seconds: float) -> Place[T]:
         """Let a job wait that long from now, unless it has left that place."""
-        if self._holder(place.count, place.work.name) is None:
+        if not self.holds(place):
             return place
         self.stirred.set()
         return self._put(place.work, seconds)
@@ -169,7 +217,12 @@ class Watch(Generic[T]):
             self._alarm = None
 
     def _next_due(self) -> float | None:
-        dues = (self._first(self._heap), self._first(self._dated))
+        line = self._first_line()
+        dues = (
+            self._first(self._heap),
+            self._first(self._dated),
+            None if line is None else line[0],
+        )
         return min((each for each in dues if each is not None), default=None)
 
     def _first(self, heap: list[tuple[float, int, str]]) -> float | None:
@@ -180,6 +233,18 @@ class Watch(Generic[T]):
                 return due
             heapq.heappop(heap)
         return None
+
+    def _first_line(self) -> tuple[float, deque[tuple[Turn, int, str]]] | None:
+        """The line whose head is due first, and when; without those who left it."""
+        found = None
+        for key, line in tuple(self._lines.items()):
+            while line and self._holder(line[0][1], line[0][2]) is None:
+                line.popleft()
+            if not line:
+                del self._lines[key]
+            elif found is None or line[0][0].due() < found[0]:
+                found = line[0][0].due(), line
+        return found
 
     def _set_alarm(self, due: float) -> None:
         """One alarm for all who rest, at the time of the first job that is due."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 from orchestrator.clock import Clock
 from orchestrator.engine.age import Since
+from orchestrator.engine.kinds import Spell
 from orchestrator.model import (
     Blame,
     Echo,
@@ -65,7 +67,8 @@ class Work:
     last word of a webhook about it; ``linked`` is when its links to upload to were
     asked for; ``floor`` are the tries before the first of several questions of one
     lookup; ``has_room`` says that room to send all of its inputs is held; ``met`` and
-    ``doubted`` say since when this run knows the job, and its intent.
+    ``doubted`` say since when this run knows the job, and its intent; ``spell`` is its
+    wait for the provider to be done.
     """
 
     job: Job
@@ -79,6 +82,7 @@ class Work:
     has_room: bool = False
     met: Since | None = None
     doubted: Since | None = None
+    spell: Spell | None = None
 
     def age(self, clock: Clock) -> Since:
         """Since when this run knows the job."""
@@ -106,9 +110,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The job waits that many seconds, or for a webhook."""
+    """The job waits that many seconds, or for a webhook.
+
+    One that waits for its turn has a place in a line; then the seconds are what is
+    known by now.
+    """
 
     seconds: float
+    turn: Spell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +174,20 @@ def spared(job: Job, progress: Progress) -> Progress:
     return replace(progress, results=results)
 
 
+_lasting = attrgetter(
+    *(e.name for e in fields(Progress) if e.name not in ("polls", "wait", "failure"))
+)
+
+
 def is_news(before: Progress, after: Progress) -> bool:
     """Whether a resume would go on differently."""
-    return replace(before, polls=0, wait=None, failure=None) != replace(
-        after, polls=0, wait=None, failure=None
-    )
+    return bool(_lasting(before) != _lasting(after))
+
+
+def is_alone(job: Job, progress: Progress) -> bool:
+    """Whether a job has one document with one result, that can be fetched again."""
+    is_single = len(progress.results) == len(job.documents) == 1
+    return is_single and progress.results[0].url is not None and not job.withdrawn
 
 
 def redirected(request: Request, response: Response) -> Request | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -72,6 +72,16 @@ class Pages:
         )
         self._last = found[-1][0] if found else self._last
         return found
+
+    async def documents(
+        self, jobs: Sequence[str]
+    ) -> Mapping[str, tuple[Document, ...]]:
+        """The documents of jobs that wait, each in its place.
+
+        Raises:
+            MachineError: the ledger cannot be read.
+        """
+        return await asyncio.to_thread(self.store.documents, jobs)
 
     def _is_wanted(self, document: Document) -> bool:
         return not self.only or any(is_named(document.id, by=by) for by in self.only)

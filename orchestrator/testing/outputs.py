@@ -35,6 +35,7 @@ class MemoryOutputs:
         sha256: str | None,
         target: str,
         document: int = 0,
+        alone: bool = False,  # noqa: ARG002  # to name it at once is not asked for
     ) -> Saved | Failure:
         """Take the bytes; what is not of the declared size or hash is refused."""
         body = b"".join([chunk async for chunk in chunks])

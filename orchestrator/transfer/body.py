@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
 from orchestrator.model import Input
+from orchestrator.transfer import threads
 from orchestrator.transfer.source import OnHash, Source
 from orchestrator.wire.http import Body, Field, FilePart, Form, Json, Raw
 
@@ -21,6 +24,14 @@ _OPEN_AT_ONCE = 16
 """Files of one form that are held open; further ones wait for their turn."""
 _SMALL = 64 << 10
 """Pieces below this are joined: a small form is one call of the system, not three."""
+_AT_ONCE = 32 << 10
+"""What is no longer finds room in the connection's buffer: nothing is waited for."""
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
+_SECRET = secrets.token_hex(16)
+_forms = count()
+"""Boundaries are not to be guessed, so that no file can hold one."""
 
 
 class Meter(Protocol):
@@ -47,6 +58,8 @@ class OpenBody:
     segments: list[bytes | Source]
     size: int
     sources: list[Source] = field(default_factory=list)
+    whole: bytes | None = None
+    """All of it, where it is small; then its files are read and closed already."""
 
     @property
     def has_files(self) -> bool:
@@ -56,7 +69,18 @@ class OpenBody:
     async def close(self) -> None:
         """Close every file."""
         for source in self.sources:
-            await source.close()
+            if source.is_held:
+                await source.close()
+
+    def join(self) -> None:
+        """Make one piece of it if it is small, and all of it is here."""
+        if self.size > _SMALL:
+            return
+        pieces = [
+            each if isinstance(each, bytes) else each.whole for each in self.segments
+        ]
+        if None not in pieces:
+            self.whole = b"".join(each for each in pieces if each is not None)
 
 
 async def open_body(body: Body, on_hash: OnHash | None = None) -> OpenBody | None:
@@ -69,15 +93,22 @@ async def open_body(body: Body, on_hash: OnHash | None = None) -> OpenBody | Non
     opened = _describe(body, on_hash)
     if opened is None:
         return None
-    try:
-        for source in opened.sources[:_OPEN_AT_ONCE]:
-            await source.open()
-        for source in opened.sources[_OPEN_AT_ONCE:]:
-            await source.probe()
-    except BaseException:
-        await opened.close()
-        raise
+    if opened.sources:
+        try:
+            await threads.run(_open_all, opened.sources)
+        except BaseException:
+            await opened.close()
+            raise
+    opened.join()
     return opened
+
+
+def _open_all(sources: Sequence[Source]) -> None:
+    """Open files in one call of a thread; look at those that wait for their turn."""
+    for source in sources[:_OPEN_AT_ONCE]:
+        source.open_now()
+    for source in sources[_OPEN_AT_ONCE:]:
+        source.probe_now()
 
 
 def encode_json(value: Any) -> bytes:
@@ -122,8 +153,7 @@ def _describe(body: Body, on_hash: OnHash | None) -> OpenBody | None:
 def _describe_form(
     parts: tuple[Field | FilePart, ...], on_hash: OnHash | None
 ) -> OpenBody:
-    # Not to be guessed, so that no file can hold it.
-    boundary = secrets.token_hex(16)
+    boundary = f"{_SECRET}{next(_forms):x}"
     content_type = f"multipart/form-data; boundary={boundary}"
     opened = OpenBody(content_type, [], 0)
     for part in parts:
@@ -166,6 +196,8 @@ def quoted(name: str) -> str:
     Line ends and other control characters are percent-encoded, as browsers do; so is
     the semicolon, at which some parsers cut even inside quotes.
     """
+    if _PLAIN.fullmatch(name):
+        return name
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(
         f"%{ord(each):02X}" if each < " " or each in "\x7f;" else each
@@ -204,6 +236,12 @@ class Outgoing(Payload):
 
     async def _write(self, writer: AbstractStreamWriter) -> None:
         left = self._opened.size
+        if (whole := self._opened.whole) is not None:
+            for source in self._opened.sources:
+                source.tell_hash()
+            self._meter.hand_over(left, last=True)
+            await self._write_piece(writer, whole)
+            return
         if not left:
             self._meter.hand_over(0, last=True)
         async with aclosing(_joined(self._pieces())) as pieces:
@@ -231,6 +269,9 @@ class Outgoing(Payload):
             await segment.close()
 
     async def _write_piece(self, writer: AbstractStreamWriter, piece: bytes) -> None:
+        if len(piece) <= _AT_ONCE:
+            await writer.write(piece)
+            return
         # aiohttp watches the silence of the other side only once the body is out.
         try:
             async with asyncio.timeout(self._silence):

@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlencode
@@ -151,8 +152,7 @@ class HttpTransport:
         if not _ABSOLUTE.match(text):
             text = f"{self._base}/{text.lstrip('/')}"
         if request.query:
-            joint = "&" if "?" in text else "?"
-            text += joint + urlencode(request.query, quote_via=quote)
+            text += ("&" if "?" in text else "?") + _encoded(request.query)
         url = _parse(text)
         if url is None:
             raise NotSent("bad_request", "not a URL that can be asked")
@@ -169,6 +169,11 @@ class HttpTransport:
             message = describe("bad_request", request.method, str(url.origin()), None)
             raise NotSent("bad_request", message)
         return headers
+
+
+@lru_cache(maxsize=64)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(query, quote_via=quote)
 
 
 def _parse(text: str) -> URL | None:

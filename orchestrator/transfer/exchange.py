@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
@@ -86,7 +87,6 @@ class Exchange:
         self._setting = setting
         self._request = request
         self._url = url
-        self._shown = redact(url)
         self._headers = headers
         self._attempt = attempt
         self._body: OpenBody | None = None
@@ -122,7 +122,8 @@ class Exchange:
 
     async def _converse(self) -> Response:
         setting, request = self._setting, self._request
-        self._body = await open_body(request.body, setting.on_hash)
+        if request.body is not None:
+            self._body = await open_body(request.body, setting.on_hash)
         self._reply = await self._send()
         self._attempt.answered = True
         response = Response(self._reply.status, _flat(self._reply))
@@ -151,8 +152,8 @@ class Exchange:
         seconds = self._request.timeout
         connect = min(seconds, self._setting.bounds.connect)
         if self._request.takes_file or (self._body and self._body.has_files):
-            return ClientTimeout(total=None, connect=connect, sock_read=seconds)
-        return ClientTimeout(total=seconds, connect=connect)
+            return _timeout(None, connect, seconds)
+        return _timeout(seconds, connect, None)
 
     async def _read(self, response: Response) -> bytes:
         """The whole body; of an error as much as came, for its status says enough."""
@@ -211,7 +212,8 @@ class Exchange:
     def _broken(self, code: str, error: Exception | None) -> NotSent | Unanswered:
         attempt = self._attempt
         self._code = code
-        message = describe(code, self._request.method, self._shown, error)
+        shown = redact(self._url)
+        message = describe(code, self._request.method, shown, error)
         sure = not attempt.complete and not attempt.answered
         return NotSent(code, message) if sure else Unanswered(code, message)
 
@@ -242,7 +244,7 @@ class Exchange:
                 time=clock.now(),
                 account=self._setting.account,
                 method=self._request.method,
-                url=self._shown,
+                url=redact(self._url),
                 status=reply.status if reply else None,
                 code=self._code,
                 bytes_out=self._attempt.sent,
@@ -255,6 +257,13 @@ class Exchange:
     def _job(self) -> str:
         said = self._reply.headers.get(_JOB_HEADER, "") if self._reply else ""
         return (self._headers.get(_JOB_HEADER) or said)[:100]
+
+
+@lru_cache(maxsize=64)
+def _timeout(
+    total: float | None, connect: float, silence: float | None
+) -> ClientTimeout:
+    return ClientTimeout(total=total, connect=connect, sock_read=silence)
 
 
 def _flat(reply: ClientResponse) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,7 @@ from orchestrator.transfer.check import (
 from orchestrator.transfer.disk import PartFile, keep_parts, machine_error
 from orchestrator.transfer.forms.window import Held, Window
 from orchestrator.transfer.names import final_paths, job_of, part_name
+from orchestrator.wire.outcome import OutputExists
 
 T = TypeVar("T")
 
@@ -43,6 +45,7 @@ class FileOutputs:
         self._overwrite = overwrite
         self._parts: dict[str, set[str]] = {}
         self._looked: set[str] = set()
+        self._named: dict[str, list[Output]] = {}
 
     async def receive(
         self,
@@ -54,10 +57,13 @@ class FileOutputs:
         sha256: str | None,
         target: str,
         document: int = 0,
+        alone: bool = False,
     ) -> Saved | Failure:
         """Write a part file, hash it, check it as a document, fsync it.
 
-        The part file is gone again whenever this does not end well.
+        The part file is gone again whenever this does not end well. One that is
+        ``alone`` gets its final name in the same call of a thread, unless a stranger's
+        file has it: then ``keep`` says so.
 
         Raises:
             Unanswered: the chunks ended early or stalled.
@@ -66,6 +72,8 @@ class FileOutputs:
         folder = os.path.dirname(job.documents[document].output)  # noqa: PTH120
         part = PartFile(os.path.join(folder, part_name(job.id, index)))  # noqa: PTH118
         wanted = _Wanted(size, sha256, target)
+        if alone:
+            wanted.name = self._naming(job.documents[document])
         saved = False
         try:
             outcome = await _receive(part, chunks, wanted)
@@ -87,6 +95,17 @@ class FileOutputs:
         (first,) = final_paths(document.output, 1)
         return first if os.path.lexists(first) else None
 
+    def _naming(self, document: Document) -> Callable[[Saved], None]:
+        finals = final_paths(document.output, 1)
+        overwrite = self._may_overwrite(document)
+
+        def name(saved: Saved) -> None:
+            with suppress(OutputExists):
+                kept = keep_parts((saved,), finals, overwrite=overwrite)
+                self._named[saved.part] = kept
+
+        return name
+
     async def keep(
         self, document: Document, parts: Sequence[Saved]
     ) -> Sequence[Output]:
@@ -99,6 +118,9 @@ class FileOutputs:
             PartMissing: a part file is gone; it has to be fetched again.
             MachineError: the disk is full, the folder read-only, ....
         """
+        if len(parts) == 1 and (named := self._named.pop(parts[0].part, None)):
+            self._forget(parts)
+            return named
         finals = final_paths(document.output, len(parts))
         overwrite = self._may_overwrite(document)
         kept = await _on_disk(
@@ -140,6 +162,15 @@ class _Wanted:
         self._size = size
         self._sha256 = sha256
         self._target = target
+        self.name: Callable[[Saved], None] | None = None
+        """Gives a saved file its final name, where that may be done at once."""
+
+    def complete(self, part: PartFile) -> Saved:
+        """Make a file that was found good durable."""
+        saved = part.complete()
+        if self.name is not None:
+            self.name(saved)
+        return saved
 
     def judge(self, part: PartFile, window: Window) -> Failure | None:
         """Say what is wrong with what was taken, or ``None``.
@@ -191,7 +222,7 @@ async def _on_disk(
 
 def _end(part: PartFile, rest: bytes, wanted: _Wanted) -> Saved | Failure:
     part.write_on(rest)
-    return wanted.judge(part, part.window()) or part.complete()
+    return wanted.judge(part, part.window()) or wanted.complete(part)
 
 
 def _save_small(part: PartFile, body: bytes, wanted: _Wanted) -> Saved | Failure:
@@ -200,7 +231,7 @@ def _save_small(part: PartFile, body: bytes, wanted: _Wanted) -> Saved | Failure
         return failure
     part.open()
     part.write(body)
-    return part.complete()
+    return wanted.complete(part)
 
 
 def _leftovers(folders: set[str]) -> list[str]:

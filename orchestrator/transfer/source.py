@@ -33,24 +33,39 @@ class Source:
         self._opened: os.stat_result | None = None
         self._hash = hashlib.sha256()
         self._pending: asyncio.Future[bytes] | None = None
-        self._early: bytes = b""
+        self.whole: bytes | None = None
+        """All of a small file, once it is open: it is read and closed by then."""
 
-    async def open(self) -> None:
-        """Open the file and compare it with the plan.
+    @property
+    def is_held(self) -> bool:
+        """Whether there is anything to close."""
+        return self._fd >= 0 or self._pending is not None
 
-        Raises:
-            SourceChanged: it is gone, unreadable or not what the plan saw.
-        """
-        if self._fd < 0:
-            await threads.run(self._open)
-
-    async def probe(self) -> None:
-        """Compare the file with the plan, without keeping it open.
+    def open_now(self) -> None:
+        """Open the file and compare it with the plan; in a thread.
 
         Raises:
             SourceChanged: it is gone, unreadable or not what the plan saw.
         """
-        await threads.run(self._probe)
+        self._open()
+        if self.input.size <= EARLY:
+            try:
+                self.whole = self._read(0) if self.input.size else b""
+            finally:
+                fd, self._fd = self._fd, -1
+                os.close(fd)
+
+    def probe_now(self) -> None:
+        """Compare the file with the plan, without keeping it open; in a thread.
+
+        Raises:
+            SourceChanged: it is gone, unreadable or not what the plan saw.
+        """
+        try:
+            found = Path(self.input.path).stat()
+        except OSError as error:
+            raise self._unreadable(error) from None
+        self._compare(found)
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the file; the next piece is read while one is being sent.
@@ -61,16 +76,16 @@ class Source:
         Raises:
             SourceChanged: the file changed since it was opened, or cannot be read.
         """
-        await self.open()
+        if self._fd < 0 and self.whole is None:
+            await threads.run(self.open_now)
         offset = 0
         while offset < self.input.size:
-            piece = self._early or await self._next(offset)
-            self._early = b""
+            piece = self.whole or await self._next(offset)
             offset += len(piece)
             more = offset < self.input.size
             self._pending = threads.start(self._read, offset) if more else None
             if not more:
-                self._tell_hash()
+                self.tell_hash()
             yield piece
 
     async def _next(self, offset: int) -> bytes:
@@ -96,15 +111,6 @@ class Source:
         except OSError as error:
             raise self._unreadable(error) from None
         self._compare(self._opened)
-        if 0 < self.input.size <= EARLY:
-            self._early = self._read(0)
-
-    def _probe(self) -> None:
-        try:
-            found = Path(self.input.path).stat()
-        except OSError as error:
-            raise self._unreadable(error) from None
-        self._compare(found)
 
     def _read(self, offset: int) -> bytes:
         try:
@@ -130,7 +136,8 @@ class Source:
         if not same:
             raise SourceChanged(f"{planned.path}: changed since the plan was made")
 
-    def _tell_hash(self) -> None:
+    def tell_hash(self) -> None:
+        """Tell the hash; all of the file was read, and its last piece goes next."""
         if self._on_hash is not None:
             self._on_hash(self.input, self._hash.hexdigest())
 

@@ -55,22 +55,23 @@ class Absence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When to poll: first after ``first`` seconds, then ``factor`` times later.
+    """When to poll, as long as nobody knows how long jobs take.
 
+    First after ``first`` seconds, and then whenever a tenth of a job's age has passed,
+    or ``first`` if that is more.
     ``floor`` is what the API demands between two polls of one job, ``cap`` the longest
     wait, ``deadline`` when an accepted job counts as overdue; all in seconds.
     """
 
     first: float = 0.2
-    factor: float = 1.6
     floor: float = 0.0
-    cap: float = 10.0
+    cap: float = 60.0
     deadline: float = 3600.0
 
-    def wait(self, polls: int, luck: float) -> float:
-        """Seconds to the next poll after so many; ``luck`` from 0 to 1 spreads them."""
-        seconds = min(self.cap, self.first * self.factor ** min(polls, 40))
-        return max(seconds * (1 + 0.1 * luck), self.floor)
+    def gap(self, age: float, luck: float = 0.0) -> float:
+        """Seconds to the next poll at that age; ``luck`` from 0 to 1 spreads them."""
+        share = min(self.cap, 0.1 * age) * (1 - 0.1 * luck)
+        return max(self.floor, self.first, share)
 
 
 @dataclass(frozen=True, slots=True)

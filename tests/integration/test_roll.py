@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 from orchestrator.clock import SystemClock
+from orchestrator.engine.expect import Times
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.watch import Watch
@@ -55,7 +56,7 @@ async def test_who_works_is_spared_and_who_is_done_is_polled(tmp_path: Path) -> 
                 gates=Gates(Limits(), clock, lambda *_: None),
                 watch=watch,
                 clock=clock,
-                luck=random.Random(7),
+                times=Times(compdf.provider.pace, clock, random.Random(7)),
             )
             assert await roll.call()
         press.gate.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,7 +11,9 @@ import pytest
 
 from orchestrator.engine.budget import Budget, Terms, Till
 from orchestrator.engine.dispatch import Dispatcher, Fits
+from orchestrator.engine.kinds import Kind, Spell
 from orchestrator.engine.limits import Gates
+from orchestrator.engine.shelf import Shelf
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import AccountStopped, End, Wait, Work
 from orchestrator.errors import MachineError
@@ -29,7 +31,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.testing import ManualClock, MemoryFeed, MemoryLedger
-from orchestrator.wire.flow import Limits
+from orchestrator.wire.flow import Limits, Pace
 from tests.model import document, job_of
 
 STOP = Failure("unauthorized", "the key is refused", Blame.ACCOUNT, Remedy.STOP)
@@ -89,6 +91,7 @@ class Scene:
         limits: Limits | None = None,
         fits: Fits | None = None,
         till: Till | None = None,
+        kept: int | None = None,
     ) -> None:
         limits = limits or Limits(width=2)
         self.clock = ManualClock()
@@ -107,7 +110,13 @@ class Scene:
             tell=self.tell,
             fits=fits,
             till=till,
+            shelf=None if kept is None else Shelf(self.read, kept=kept),
         )
+
+    async def read(self, jobs: Sequence[str]) -> Mapping[str, tuple[Document, ...]]:
+        """The documents of jobs, as the ledger has them."""
+        await self.clock.sleep(0.01)
+        return {each: self.ledger.jobs[each].job.documents for each in jobs}
 
     def job(self, what: tuple[Document, ...]) -> Job:
         """A new job."""
@@ -413,3 +422,61 @@ async def test_what_was_left_is_taken_up_in_pages() -> None:
     assert scene.carrier.order == [each.id for each in small(900)]
     assert asked == [256] * 4
     assert max(known) < 300
+
+
+async def test_jobs_that_wait_leave_their_documents_to_the_ledger() -> None:
+    """All but a few; they have them again when they are carried, and none is lost."""
+    scene = Scene(*small(300), kept=50)
+    polled: dict[str, int] = {}
+    ids: dict[str, list[str]] = {}
+    spell = Spell(Kind(Pace()), 0.0, 0.0)
+
+    def outcome(work: Work) -> Outcome | None:
+        carried = [each.id for each in work.job.documents]
+        assert ids.setdefault(work.name, carried) == carried
+        polled[work.name] = polled.get(work.name, 0) + 1
+        work.progress, work.spell = Progress(Phase.POLL), spell
+        return Wait(1000.0) if polled[work.name] < 3 else None
+
+    scene.carrier.seconds = lambda _: 0.5
+    scene.carrier.outcome = outcome
+    task = asyncio.create_task(scene.run())
+    whole: list[int] = []
+    while not task.done():
+        parked = [work for _, work in scene.watch._parked.values()]
+        if len(parked) == 300:
+            whole.append(sum(bool(each.job.documents) for each in parked))
+        await asyncio.sleep(0)
+    await task
+    assert sorted(scene.told) == [each.id for each in small(300)]
+    assert set(polled.values()) == {3}
+    assert whole
+    assert max(whole) <= 50
+
+
+async def test_a_job_whose_outcome_is_unknown_keeps_its_documents() -> None:
+    """It may have to be sent again; so may one that was never accepted."""
+    shelf = Shelf(Scene().read, kept=0)
+    spell = Spell(Kind(Pace()), 0.0, 0.0)
+    for phase, intended in ((Phase.POLL, 1.0), (Phase.SUBMIT, None)):
+        work = Work(job_of(document("d"), 1), Progress(phase), intended, spell=spell)
+        shelf.lay(work, 10)
+        assert work.job.documents
+        assert not shelf.has(work)
+
+
+async def test_new_documents_have_their_turn_though_polls_are_due() -> None:
+    """Each fourth, so that what never ends holds up nobody; polls have the others."""
+    scene = Scene(*small(40), limits=Limits(width=1))
+    endless = {f"small{n:03}" for n in range(20)}
+
+    def outcome(work: Work) -> Outcome | None:
+        is_endless = work.job.document.id in endless and len(scene.told) < 20
+        return Wait(0.0) if is_endless else None
+
+    scene.carrier.outcome = outcome
+    await scene.run()
+    assert len(scene.told) == 40
+    first = {each: scene.carrier.order.index(each) for each in scene.told}
+    assert max(first.values()) <= 4 * 40 + 8
+    assert first["small030"] >= 3 * 20, "polls are not passed over for long"

@@ -77,7 +77,12 @@ class Scene:
         )
         self.outputs = MemoryOutputs(effect=self.journal.append)
         self.transport = ScriptedTransport(script, effect=self.journal.append)
-        self.gates = Gates(Limits(), self.clock, lambda _limit, _why: None)
+        self.limits: list[tuple[str, str]] = []
+        self.gates = Gates(
+            Limits(),
+            self.clock,
+            lambda kind, _figure, why: self.limits.append((kind, why)),
+        )
         job = job_of(self.document, created=self.clock.now())
         self.work = Work(job, Progress())
         self.driver = Driver(
@@ -309,7 +314,7 @@ async def test_a_proxys_404_proves_nothing() -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_retry_after_is_obeyed_by_the_whole_account(status: int) -> None:
-    """The intent is taken back, the width shrinks, everybody waits."""
+    """The intent is taken back, the rate is cut, everybody waits."""
     full = problem(status, "too_many")
     scene = Scene(
         ("PUT *", replace(full, headers={"retry-after": "7"})),
@@ -320,7 +325,7 @@ async def test_retry_after_is_obeyed_by_the_whole_account(status: int) -> None:
     assert await scene.state() == (State.DONE, "")
     assert scene.clock.monotonic() - began >= 7
     assert "not_sent too_many" in scene.journal
-    assert int(scene.gates.width.limit) == 6
+    assert scene.limits == [("rate", f"status {status}, 1 on the wire")]
 
 
 async def test_a_service_without_room_stops_the_account() -> None:
@@ -544,7 +549,7 @@ async def test_cancelled_on_the_way(*, sent: bool) -> None:
     await cancelled(scene)
     assert (scene.intent is not None) is sent
     assert ("not_sent cancelled" in scene.journal) is not sent
-    assert scene.gates.width.busy == 0
+    assert scene.gates.meter.busy == 0
 
 
 async def test_cancelled_before_the_first_byte(
@@ -567,7 +572,7 @@ async def test_cancelled_before_the_first_byte(
 
 async def test_overdue_is_kept_and_asked_again() -> None:
     """Never called failed; the next run polls at once and takes what is there."""
-    provider = replace(local.provider, pace=Pace(first=10, factor=1, deadline=25))
+    provider = replace(local.provider, pace=Pace(first=10, deadline=25))
     scene = Scene(
         ("PUT *", said(202, "queued")),
         *(("GET *", said(200, "running")) for _ in range(3)),
@@ -602,7 +607,7 @@ async def test_a_ledger_that_cannot_write_sends_nothing() -> None:
     with pytest.raises(MachineError):
         await scene.carry()
     assert scene.transport.requests == []
-    assert scene.gates.width.busy == 0
+    assert scene.gates.meter.busy == 0
 
 
 async def test_a_full_disk_leaves_the_intent_for_the_next_run() -> None:

@@ -166,3 +166,72 @@ def test_who_is_put_off_waits_anew(watch: Watch[Item], clock: ManualClock) -> No
     assert watch.put_off(b, 1.0) is b, "it waits for something else by now"
     clock.skip(5)
     assert taken(watch) == ["a"]
+
+
+class Line:
+    """Who waits in it is due at a time that may change."""
+
+    def __init__(self, head: float, others: float = 1e9) -> None:
+        self.head = head
+        self.others = others
+
+    @property
+    def line(self) -> Line:
+        """Itself."""
+        return self
+
+    def due(self, *, is_head: bool = True) -> float:
+        """When, as far as is known by now."""
+        return self.head if is_head else self.others
+
+
+def test_a_line_is_due_when_its_turn_says_so(
+    watch: Watch[Item], clock: ManualClock
+) -> None:
+    """First in, first out, beside the heap; who was woken has left it."""
+    line, other = Line(100.0), Line(200.0)
+    for name in ("a", "woken", "b", "c"):
+        watch.park(Item(name), 0.0, line)
+    watch.park(Item("late"), 0.0, other)
+    watch.park(Item("heap"), 5.0)
+    watch.wake("woken")
+    assert len(watch) == 6
+    clock.skip(5)
+    assert taken(watch) == ["woken", "heap"]
+    line.head = 3.0
+    assert taken(watch) == ["a", "b", "c"], "it learned meanwhile"
+    other.head = 6.0
+    assert taken(watch) == []
+    clock.skip(1)
+    assert taken(watch) == ["late"]
+    assert not watch._lines
+
+
+async def test_who_rests_wakes_when_the_head_of_a_line_is_due(
+    watch: Watch[Item], clock: ManualClock
+) -> None:
+    """As for the heap."""
+    watch.park(Item("a"), 0.0, Line(7.0))
+    task = await rested(watch)
+    await clock.advance(6)
+    assert not task.done()
+    await clock.advance(1)
+    assert task.done()
+    watch.close()
+
+
+def test_only_the_head_of_a_line_is_in_a_crowd_if_nothing_is_known(
+    watch: Watch[Item], clock: ManualClock
+) -> None:
+    """The others are not due, though they would be if they were the head."""
+    unknown, known = Line(1.0), Line(1.0, 1.5)
+    for name in ("a", "b"):
+        watch.park(Item(name), 0.0, unknown)
+    for name in ("c", "d"):
+        watch.park(Item(name), 0.0, known)
+    clock.skip(1)
+    crowd = watch.crowd(2.0, lambda _: True)
+    assert sorted(each.work.name for each in crowd) == ["a", "c", "d"]
+    for each in crowd:
+        watch.put_off(each, 50.0)
+    assert taken(watch) == ["b"], "it is the head now"

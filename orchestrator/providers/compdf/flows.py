@@ -426,7 +426,7 @@ provider = Provider(
     retention=86_400.0,
     # "usually 15 to 30 minutes" (the vendor's page on pre-signed uploads).
     link_life=900.0,
-    pace=Pace(first=3.0, factor=1.4, floor=3.0, cap=30.0, deadline=7200.0),
+    pace=Pace(first=3.0, floor=3.0, deadline=7200.0),
     limits=Limits(width=4, jobs=200),
     operations=frozenset({Operation.CONVERT, Operation.MERGE, Operation.SPLIT}),
     exactly_once=frozenset({Mode.PRESIGNED}),

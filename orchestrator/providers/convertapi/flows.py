@@ -273,7 +273,7 @@ def standing(response: Response) -> Standing:
 
 # The flows...
 
-pace = Pace(first=5.0, factor=1.4, floor=5.0, cap=30.0, deadline=6600.0)
+pace = Pace(first=5.0, floor=5.0, deadline=6600.0)
 found = Step(look, on_found)
 polled = Step(look, on_polled)
 fetched = Step(fetch, on_result)

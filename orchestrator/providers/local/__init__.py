@@ -86,7 +86,7 @@ provider = Provider(
     settle=2.0,
     retention=86_400.0,
     link_life=900.0,
-    pace=Pace(first=0.1, factor=1.5, cap=5.0, deadline=3600.0),
+    pace=Pace(first=0.1),
     limits=Limits(width=8),
     exactly_once=frozenset(Mode),
     release=Step(asks.delete, replies.on_deleted),

@@ -46,7 +46,7 @@ _newer = Provider(
     absence=Absence.NOTHING,
     settle=0.0,
     retention=86_400.0,
-    pace=Pace(first=1.0, factor=1.6, cap=15.0, deadline=3600.0),
+    pace=Pace(first=1.0),
     limits=Limits(width=8),
     lacks={Mode.PRESIGNED: (Mode.ASYNC, "it takes data, and no files")},
     operations=frozenset({Operation.GENERATE}),
