@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -87,7 +88,13 @@ class Timing:
 
 
 def measure(*, rounds: int, folder: Path | None = None) -> list[Row]:
-    """Time every case in interleaved rounds."""
+    """Time every case in interleaved rounds.
+
+    Raises:
+        UnavailableError: the service needs the extra ``local``.
+    """
+    if not find_spec("typst"):
+        raise UnavailableError("needs the extra `local`: the service that converts")
     timings: dict[str, list[Timing]] = {each.name: [] for each in CASES}
     with tempfile.TemporaryDirectory(dir=folder) as room:
         for each in CASES:  # files into memory, modules compiled
@@ -124,10 +131,8 @@ def _timed(case: Case, place: Path) -> Timing:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
-            raise UnavailableError(
-                f"{case.name} ended with {process.returncode} (it needs the extra "
-                f"`local`): {said.read().decode()[-200:]}"
-            )
+            words = said.read().decode()[-200:]
+            raise RuntimeError(f"{case.name} ended with {process.returncode}: {words}")
     # With what its own children spent, as far as it waited for them.
     after = os.times()
     spent = after.children_user + after.children_system
