@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from benchmarks.whole import Measure, main, short
 
 ALL: Mapping[str, Measure] = {
-    "engine": short("engine", documents=500, rounds=3),
-    "manifest": short("manifest", documents=10_000, rounds=3, smallest=1000),
+    "startup": short("startup", rounds=5),
+    "engine": short("engine", documents=300, rounds=3),
+    "transfer": short("transfer", mib=256, rounds=3),
+    "limits": short("limits", seconds=35.0),
+    "manifest": short("manifest", documents=100_000, rounds=2, smallest=10_000),
+    "resume": short("resume", sizes=(10_000, 50_000), rounds=1),
+    "growth": short("growth", sizes=(300, 3000, 30_000), rounds=1),
     "waiting": short("waiting", jobs=5000, seconds=20.0),
+    "peers": short("peers", documents=100, rounds=1, kills=3),
 }
 """What is measured, in this order; each a few minutes at most.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from benchmarks.writers import LoopWriter, ProcessWriter
+from orchestrator.batch.opening import job_id
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.dispatch import Dispatcher
 from orchestrator.engine.drive import Driver
@@ -19,6 +21,7 @@ from orchestrator.engine.work import Work
 from orchestrator.ledger.feed import Pages
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
+from orchestrator.ledger.writer import Commit, ThreadWriter, Writer
 from orchestrator.model import (
     Document,
     Failure,
@@ -33,6 +36,7 @@ from orchestrator.providers import local
 from orchestrator.transfer.client import HttpTransport
 from orchestrator.transfer.sink import FileOutputs
 from orchestrator.wire.flow import Limits, Pace
+from orchestrator.wire.ranges import Begun
 
 ACCOUNT = "local"
 PROVIDER = replace(local.provider, pace=Pace(first=0.01))
@@ -73,12 +77,27 @@ class NoOutputs:
         sha256: str | None,  # noqa: ARG002
         target: str,  # noqa: ARG002
         document: int = 0,  # noqa: ARG002
+        alone: bool = False,  # noqa: ARG002
+        start: int = 0,  # noqa: ARG002
+        tag: str | None = None,  # noqa: ARG002
     ) -> Saved | Failure:
         """Take the bytes."""
         taken = 0
         async for chunk in chunks:
             taken += len(chunk)
         return Saved(f"{job.id}.{index}", taken, "")
+
+    async def begun(
+        self,
+        job: Job,  # noqa: ARG002
+        index: int,  # noqa: ARG002
+        *,
+        size: int | None,  # noqa: ARG002
+        sha256: str | None,  # noqa: ARG002
+        document: int = 0,  # noqa: ARG002
+    ) -> Begun | None:
+        """Nothing is kept."""
+        return None
 
     def blocked(self, document: Document) -> str | None:  # noqa: ARG002
         """Nothing is in the way."""
@@ -125,8 +144,9 @@ def stage(ledger: Path, documents: Iterable[Document]) -> None:
 class Ours:
     """The engine with everything that it needs for these documents."""
 
-    def __init__(self, url: str, *, width: int) -> None:
+    def __init__(self, url: str, *, width: int, writer: str = "thread") -> None:
         self._url = url
+        self._writer = writer
         self._limits = replace(PROVIDER.limits, width=width)
         self._clock: Clock = SystemClock()
         self._done = 0
@@ -143,7 +163,8 @@ class Ours:
         async with AsyncExitStack() as stack:
             store = None
             if ledger is not None:
-                store = await stack.enter_async_context(Store(ledger, self._clock))
+                store = Store(ledger, self._clock, writer=self._make(ledger))
+                await stack.enter_async_context(store)
             transport = await stack.enter_async_context(
                 HttpTransport(
                     self._url,
@@ -162,6 +183,11 @@ class Ours:
         if self._done != len(documents):
             raise RuntimeError(f"{self._done} of {len(documents)} documents were done")
 
+    def _make(self, ledger: Path) -> Callable[[Commit], Writer]:
+        if self._writer == "process":
+            return partial(ProcessWriter, path=ledger)
+        return LoopWriter if self._writer == "loop" else ThreadWriter
+
     def _dispatcher(
         self,
         transport: HttpTransport,
@@ -170,7 +196,7 @@ class Ours:
         feed: Feed,
         limits: Limits,
     ) -> Dispatcher:
-        gates = Gates(limits, self._clock, lambda _limit, _why: None)
+        gates = Gates(limits, self._clock, lambda *_: None)
         driver = Driver(
             PROVIDER,
             transport=transport,
@@ -192,7 +218,7 @@ class Ours:
 
     def _job(self, documents: tuple[Document, ...]) -> Job:
         return Job(
-            id=secrets.token_hex(16),
+            id=job_id(self._clock.now()),
             account=ACCOUNT,
             mode=documents[0].mode,
             documents=documents,

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +109,7 @@ class Server:
     """Where the server listens."""
 
     url: str
+    name: str = "the server in Python"
 
     def spent(self) -> float:
         """Processor seconds that it has used."""
@@ -117,9 +118,9 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """Run the server in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.server"]
+def serving(prefix: Sequence[str] = ()) -> Iterator[Server]:
+    """Run the server in a process of its own; ``prefix`` goes before its command."""
+    command = [*prefix, sys.executable, "-m", "benchmarks.server"]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

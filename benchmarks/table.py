@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 
 
@@ -19,8 +20,9 @@ class Row:
 
     ``rate`` is the median in ``unit``, ``low`` and ``high`` what was seen beside it;
     ``ratio`` is this figure over its yardstick's in the same round, ``None`` for a
-    yardstick itself; ``peak`` is memory in bytes; ``goal`` is the bound in words
-    (``≥ 0.85``) and ``met`` whether it was kept, ``None`` where there is no goal.
+    yardstick itself and NaN for what is compared with nothing; ``peak`` is memory in
+    bytes; ``goal`` is the bound in words (``≥ 0.85``) and ``met`` whether it was kept,
+    ``None`` where there is no goal.
     """
 
     name: str
@@ -67,7 +69,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _figure(row.rate),
         f"{_figure(row.low)}…{_figure(row.high)}",
         row.unit,
-        "1" if row.ratio is None else f"{row.ratio:.2f}",
+        _ratio(row.ratio),
         "" if row.peak is None else f"{row.peak / 1e6:.0f} MB",
         f"{row.goal} {_KEPT[row.met]}".strip(),
         row.note,
@@ -75,6 +77,12 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 _KEPT = {None: "", True: "met", False: "MISSED"}
+
+
+def _ratio(ratio: float | None) -> str:
+    if ratio is None:
+        return "1"
+    return "" if isnan(ratio) else f"{ratio:.2f}"
 
 
 def _figure(number: float) -> str:

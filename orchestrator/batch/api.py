@@ -17,10 +17,11 @@ from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.batch.run import Run
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
+from orchestrator.ledger.missing import mark_missing
 from orchestrator.ledger.numbers import settle
 from orchestrator.ledger.opening import leaving, telling
 from orchestrator.ledger.register import Overtaken
-from orchestrator.ledger.view import View, mark_missing, reopen
+from orchestrator.ledger.view import View, reopen
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
 from orchestrator.plan.batch import Plan
@@ -132,8 +133,8 @@ def opened(
         stack.enter_context(telling(folder.ledger))
         stack.enter_context(leaving(folder.ledger))
         # Held first, where there is something to hold: the outputs of a run that is
-        # going on are no strangers' files. A faulty first manifest leaves no folder.
-        is_held = folder.path.is_dir()
+        # going on are no strangers' files.
+        is_held = folder.path.is_dir() or _is_made(folder, stack)
         if is_held:
             stack.enter_context(folder.held(clock))
         if options.rehearsal is None:
@@ -152,10 +153,24 @@ def opened(
             passes.close()
             batch = stack.enter_context(_prepared(manifest, folder, options, hold=True))
             _reserve(batch, options, clock)
-        batch.stage.merge()
-        mark_missing(folder.ledger)
+        batch.merge(folder)
+        if State.MISSING in options.retries:
+            # Else a run looks for outputs while it sends.
+            mark_missing(folder.ledger)
         reopen(folder.ledger, options.retries, code=options.code)
         yield batch.merged(), folder
+
+
+def _is_made(folder: BatchFolder, stack: ExitStack) -> bool:
+    """Make the folder of a batch, which goes again if there is no ledger at the end.
+
+    A faulty first manifest leaves none; where it cannot be made, faults come first.
+    """
+    with suppress(MachineError):
+        folder.make()
+        stack.callback(folder.unmake)
+        return True
+    return False
 
 
 def _prepared(
@@ -167,6 +182,7 @@ def _prepared(
         overwrite=options.overwrite,
         rehearsal=options.rehearsal,
         hold=hold,
+        keeps=True,
     )
 
 

@@ -143,9 +143,10 @@ class _Questions:
         request = step.build(job, progress)
         try:
             async with (
-                self._gates.passage(0, is_large=False, lane=request.lane),
+                self._gates.passage(0, is_large=False, lane=request.lane) as wire,
                 transport.send(request) as reply,
             ):
+                wire.heard(reply.response)
                 found = step.parse(job, progress, reply.response)
         except (NotSent, Unanswered):
             return "silent"

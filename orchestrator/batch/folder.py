@@ -65,6 +65,11 @@ class BatchFolder:
         return self.path / "ledger.sqlite"
 
     @property
+    def inputs(self) -> Path:
+        """How the inputs stood when the manifest was last found valid."""
+        return self.path / "inputs.seen"
+
+    @property
     def service(self) -> Path:
         """Data of the private service."""
         return self.path / "service"
@@ -96,6 +101,13 @@ class BatchFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unusable(error) from error
+
+    def unmake(self) -> None:
+        """Remove a folder that was made for nothing, if nothing but a lock is in it."""
+        with suppress(OSError):
+            if {each.name for each in self.path.iterdir()} <= {"lock"}:
+                (self.path / "lock").unlink(missing_ok=True)
+                self.path.rmdir()
 
     @contextmanager
     def held(self, clock: Clock) -> Iterator[None]:

@@ -17,6 +17,7 @@ from orchestrator.batch.hooks import Hooks, Say
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.rehearsal import SPOKEN, Tab, root_of, tab_of
+from orchestrator.batch.sharing import name_of, shared
 from orchestrator.batch.spending import Spending
 from orchestrator.batch.survey import Survey
 from orchestrator.clock import Clock
@@ -208,6 +209,7 @@ class Opening:
         dispatcher = self._dispatcher(
             account,
             transport,
+            self._gates(account, endpoint),
             feed=feed,
             till=till,
             make_job=self._maker(account.name, endpoint.callback),
@@ -233,6 +235,7 @@ class Opening:
         self,
         account: Account,
         transport: HttpTransport,
+        gates: Gates,
         *,
         feed: Pages,
         till: Till,
@@ -240,8 +243,6 @@ class Opening:
         tell: Tell,
     ) -> Dispatcher:
         limits, provider = _limits_of(account), account.provider
-        noted = self._width_noted(account.name)
-        gates = Gates(limits, self._clock, noted, rates=provider.rates)
         outputs = FileOutputs(overwrite=lambda document: document.overwrite)
         kept = provider.retention
         watch = Watch[Work](
@@ -291,9 +292,26 @@ class Opening:
             times=times,
         )
 
-    def _width_noted(self, account: str) -> Changed:
-        def changed(limit: int, why: str) -> None:
-            self._store.jot("width", account, f"{limit}: {why}")
+    def _gates(self, account: Account, endpoint: Endpoint) -> Gates:
+        """The limits of an account, shared with other batches where it is not ours."""
+        provider, slate = account.provider, None
+        is_rehearsed = self._options.rehearsal is not None
+        if not (is_rehearsed or account.settings.is_private):
+            name = name_of(provider.name, endpoint.url, endpoint.key, endpoint.secret)
+            slate = self._stack.enter_context(shared(name, self._clock))
+        gates = Gates(
+            _limits_of(account),
+            self._clock,
+            self._limit_noted(account.name),
+            rates=provider.rates,
+            slate=slate,
+        )
+        self._stack.callback(gates.close)
+        return gates
+
+    def _limit_noted(self, account: str) -> Changed:
+        def changed(kind: str, figure: float, why: str) -> None:
+            self._store.jot(kind, account, f"{figure:.4g}: {why}")
 
         return changed
 
@@ -313,7 +331,7 @@ class Opening:
     def _maker(self, account: str, callback: str | None) -> MakeJob:
         def make(documents: tuple[Document, ...]) -> Job:
             return Job(
-                id=secrets.token_hex(16),
+                id=job_id(self._clock.now()),
                 account=account,
                 mode=documents[0].mode,
                 documents=documents,
@@ -322,6 +340,15 @@ class Opening:
             )
 
         return make
+
+
+def job_id(now: float) -> str:
+    """A name for a job: the time in milliseconds, then chance, as in a UUID of kind 7.
+
+    What comes in order lies side by side in the ledger's indices, so a commit writes
+    fewer pages.
+    """
+    return f"{int(now * 1000):012x}{secrets.token_hex(10)}"
 
 
 def _log_at(path: Path) -> ExchangeLog:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.batch.accounts import Account, accounts_of
@@ -16,13 +15,17 @@ from orchestrator.batch.bills import bill_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.outputs import no_folder
 from orchestrator.batch.rehearsal import Rehearsal
+from orchestrator.batch.spare import Notes, still_valid
 from orchestrator.batch.wording import Words
 from orchestrator.errors import Fault, ManifestError, Place
+from orchestrator.ledger.fresh import Fresh
+from orchestrator.ledger.kept import Kept
 from orchestrator.ledger.register import Register
 from orchestrator.ledger.stage import Diff, Share, Stage
 from orchestrator.manifest import Entry, Manifest
+from orchestrator.manifest.entries import Handle, Handling
 from orchestrator.model import Document, Mode, Operation, State
-from orchestrator.plan.modes import Choice, choose
+from orchestrator.plan.modes import choose
 from orchestrator.settings import BatchSettings
 from orchestrator.wire.flow import Wish
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 _OF_OUR_PAGE = frozenset({"E_GLYPH", "E_PAYMENT_CODE"})
 _STEPS = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 Objection = Callable[[Document], str | None]
-Choices = Callable[[str, int, Operation, Mode | None], Choice]
+_Wish = tuple[str, Operation, str, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,28 @@ class Prepared:
     again: Again
     numbers: Register
     words: Words
+    notes: Notes | None = None
+
+    def merge(self, folder: BatchFolder) -> None:
+        """Write the documents into the ledger.
+
+        Raises:
+            MachineError: it cannot be written, or came or went meanwhile.
+        """
+        note = None
+        if self.notes is not None:
+            note = self.notes.written(folder, self.wishes, self.words.doubts)
+        self.stage.merge(note)
 
     def merged(self) -> Prepared:
         """The same batch beside the ledger as it is after the merge.
 
         What was new or changed is still said to be so.
         """
-        before, states = self.diff, self.stage.states()
+        before = self.diff
+        if before.new == before.documents and not before.gone:
+            return self  # there is nothing to look up: all of it is open
+        states = self.stage.states()
         added = before.new + before.changed
         states[State.OPEN] = max(0, states.get(State.OPEN, 0) - added)
         diff = replace(before, states={k: v for k, v in states.items() if v})
@@ -104,6 +122,7 @@ def prepared(
     objection: Objection | None = None,
     rehearsal: Rehearsal | None = None,
     hold: bool = False,
+    keeps: bool = False,
 ) -> Iterator[Prepared]:
     """Check a manifest whole, while its documents are staged.
 
@@ -115,6 +134,7 @@ def prepared(
             anything is asked.
         rehearsal: Where to rehearse, if that is meant.
         hold: Whether nobody else may take numbers of series meanwhile.
+        keeps: Whether it will be merged, and what it was is noted then.
 
     Raises:
         ManifestError: it has faults; all of them are in it.
@@ -122,69 +142,160 @@ def prepared(
     accounts = accounts_of(manifest.settings.accounts)
     if rehearsal is not None:
         accounts = {name: rehearsal.account(a) for name, a in accounts.items()}
-    checks = _Checks(manifest.settings, accounts, objection)
-    choices = _choices(accounts)
-    words = Words.of(manifest, accounts)
-    wishes: dict[Wish, Place] = {}
-    settings = manifest.settings
+    is_plain = rehearsal is None and objection is None
+    if is_sound := is_plain and folder.ledger.exists():
+        with _spared(manifest, folder, accounts, overwrite=overwrite) as spared:
+            if spared is not None:
+                yield spared
+                return
+    notes = Notes.begun(manifest, overwrite=overwrite) if is_plain and keeps else None
+    checks = _Checks(manifest.settings, accounts, objection, notes)
     with (
-        Stage(folder.ledger) as stage,
-        Register(
-            settings.numbers,
-            settings.name,
-            stage.is_made,
-            stage.is_numbered,
-            hold=hold,
-        ) as numbers,
+        nullcontext() if notes is None else closing(notes),
+        _stage(folder, sound=is_sound, keeps=keeps) as stage,
+        _register(manifest, stage, hold=hold) as numbers,
     ):
-        manifest.numbering = numbers
-        for entry in manifest.entries():
-            document = _decided(entry.document, choices, overwrite=overwrite)
-            document = words.put(document)
-            if rehearsal is not None:
-                document = rehearsal.document(document)
-            found = (*checks.of(document, stage), *words.lacks(document))
-            for path, message in found:
-                place, hint = _placed(entry, path)
-                manifest.fault(place, message, hint)
-            if checks.has_number(document):
-                bill = bill_of(document)
-                names = (bill.issuer, bill.number, bill.form, bill.content)
-                stage.bill(document.id, names, entry.place)
-            wishes.setdefault(_wish(document), entry.place)
-            stage.add(document)
-        for place, message in words.faults:
-            manifest.fault(place, message)
-        for place, message in stage.doubles():
-            manifest.fault(place, message, "an issuer never uses a number twice")
-        manifest.finish()
-        diff = stage.compare()
-        shares = stage.shares()
+        batch = _read(
+            Prepared(
+                settings=manifest.settings,
+                accounts=accounts,
+                stage=stage,
+                diff=Diff(0, 0, 0, 0, 0, {}),
+                shares=(),
+                wishes={},
+                manifest=manifest,
+                again=Again(),
+                numbers=numbers,
+                words=Words.of(manifest, accounts),
+                notes=notes,
+            ),
+            checks,
+            rehearsal,
+            overwrite=overwrite,
+        )
         free = [each.name for each in accounts.values() if each.settings.is_private]
         again = Again() if rehearsal is not None else Again(*stage.again(free))
+        yield replace(batch, again=again)
+
+
+@contextmanager
+def _spared(
+    manifest: Manifest,
+    folder: BatchFolder,
+    accounts: Mapping[str, Account],
+    *,
+    overwrite: bool,
+) -> Iterator[Prepared | None]:
+    """What a validation would find, where nothing changed since it was last done."""
+    with Kept(folder.ledger) as stage, _register(manifest, stage) as numbers:
+        valid = still_valid(stage.note, manifest, folder, overwrite=overwrite)
+        if valid is None:
+            yield None
+            return
+        manifest.spare(valid.used)
+        words = Words.of(manifest, accounts)
+        words.doubts.extend(valid.doubts)
         yield Prepared(
-            settings,
-            accounts,
-            stage,
-            diff,
-            shares,
-            wishes,
-            manifest,
-            again,
-            numbers,
-            words,
+            settings=manifest.settings,
+            accounts=accounts,
+            stage=stage,
+            diff=stage.compare(),
+            shares=stage.shares(),
+            wishes=valid.places(manifest),
+            manifest=manifest,
+            again=Again(*stage.again(())),
+            numbers=numbers,
+            words=words,
         )
 
 
-def _choices(accounts: Mapping[str, Account]) -> Choices:
+def _stage(folder: BatchFolder, *, sound: bool, keeps: bool) -> Stage:
+    """Where documents are staged: in their ledger, where that is to be made."""
+    if keeps and folder.path.is_dir() and not folder.ledger.exists():
+        return Fresh(folder.ledger)
+    return Stage(folder.ledger, sound=sound)
+
+
+def _register(manifest: Manifest, stage: Stage, *, hold: bool = False) -> Register:
+    settings = manifest.settings
+    return Register(
+        settings.numbers, settings.name, stage.is_made, stage.is_numbered, hold=hold
+    )
+
+
+def _read(
+    batch: Prepared, checks: _Checks, rehearsal: Rehearsal | None, *, overwrite: bool
+) -> Prepared:
+    """Check and stage every document, and compare them with the ledger.
+
+    Raises:
+        ManifestError: there are faults; all of them are in it.
+    """
+    manifest, stage, words = batch.manifest, batch.stage, batch.words
+    wishes: dict[_Wish, Place] = {}
+    wish: _Wish = ("", Operation.CONVERT, "", "", None)
+    manifest.numbering = batch.numbers
+    manifest.handle = _handle(batch.accounts, overwrite=overwrite)
+    for entry in manifest.entries():
+        document = words.put(entry.document)
+        if rehearsal is not None:
+            document = rehearsal.document(document)
+        for path, message in checks.of(document, stage):
+            place, hint = _placed(entry, path)
+            manifest.fault(place, message, hint)
+        if document.design is not None:
+            _check_generated(batch, checks, entry, document)
+        asked, source, target = document.operation, document.source, document.target
+        if (
+            document.provider is not wish[0]
+            or asked is not wish[1]
+            or source is not wish[2]
+            or target is not wish[3]
+            or document.design is not wish[4]
+        ):
+            wish = (document.provider, asked, source, target, document.design)
+            if wish not in wishes:
+                wishes[wish] = entry.place
+        stage.add(document)
+    for place, message in words.faults:
+        manifest.fault(place, message)
+    for place, message in stage.doubles():
+        manifest.fault(place, message, "an issuer never uses a number twice")
+    manifest.finish()
+    manifest.seen = None
+    return replace(
+        batch,
+        diff=stage.compare(),
+        shares=stage.shares(),
+        wishes={
+            Wish(account, operation, source, target, design or ""): at
+            for (account, operation, source, target, design), at in wishes.items()
+        },
+    )
+
+
+def _check_generated(
+    batch: Prepared, checks: _Checks, entry: Entry, document: Document
+) -> None:
+    """Check what only documents of a design have."""
+    for path, message in batch.words.lacks(document):
+        place, hint = _placed(entry, path)
+        batch.manifest.fault(place, message, hint)
+    if checks.has_number(document):
+        bill = bill_of(document)
+        names = (bill.issuer, bill.number, bill.form, bill.content)
+        batch.stage.bill(document.id, names, entry.place)
+
+
+def _handle(accounts: Mapping[str, Account], *, overwrite: bool) -> Handle:
     """Choices of modes, each made once: most documents are like another."""
 
     @lru_cache(maxsize=1024)
-    def choice(
+    def handling(
         name: str, size: int, operation: Operation, asked: Mode | None
-    ) -> Choice:
+    ) -> Handling:
         account = accounts[name]
-        return choose(
+        choice = choose(
             size,
             operation,
             asked,
@@ -192,27 +303,9 @@ def _choices(accounts: Mapping[str, Account]) -> Choices:
             account.provider.lacks,
             once=account.provider.exactly_once if account.settings.prefer else None,
         )
+        return Handling(choice.mode, choice.reason, overwrite)
 
-    return choice
-
-
-def _decided(document: Document, choices: Choices, *, overwrite: bool) -> Document:
-    choice = choices(
-        document.provider, document.size, document.operation, document.asked
-    )
-    return replace(
-        document, mode=choice.mode, reason=choice.reason, overwrite=overwrite
-    )
-
-
-def _wish(document: Document) -> Wish:
-    return Wish(
-        document.provider,
-        document.operation,
-        document.source,
-        document.target,
-        document.design or "",
-    )
+    return handling
 
 
 def _placed(entry: Entry, path: str) -> tuple[Place, str]:
@@ -232,25 +325,30 @@ class _Checks:
         settings: BatchSettings,
         accounts: Mapping[str, Account],
         objection: Objection | None,
+        notes: Notes | None = None,
     ) -> None:
         self._accounts = accounts
         self._objection = objection
         self._folders = (settings.designs,) if settings.designs else ()
         self._designs: dict[str, Design | str] = {}
-        self._no_folder = lru_cache(maxsize=4096)(no_folder)
+        self._notes = notes
+        self._folder = lru_cache(maxsize=4096)(self._looked_at)
 
-    def of(self, document: Document, stage: Stage) -> Iterator[tuple[str, str]]:
+    def of(self, document: Document, stage: Stage) -> Sequence[tuple[str, str]]:
         """What is wrong: the path into the data, or nothing, and the message."""
         provider = self._accounts[document.provider].provider
+        found = []
         if document.operation not in provider.operations:
-            yield "", f"{provider.name} cannot {document.operation}"
+            found.append(("", f"{provider.name} cannot {document.operation}"))
         if why := provider.objection(document):
-            yield "", why
+            found.append(("", why))
         if self._objection and (why := self._objection(document)):
-            yield "", why
-        yield from self._of_design(document)
-        for why in self._of_output(document, stage):
-            yield "", why
+            found.append(("", why))
+        if document.design is not None:
+            found += self._of_design(document)
+        if why := self._of_output(document, stage):
+            found.append(("", why))
+        return found
 
     def has_number(self, document: Document) -> bool:
         """Whether it is an invoice of which we know that its number must be unique."""
@@ -292,17 +390,24 @@ class _Checks:
             self._designs[ref] = design
         return design
 
-    def _of_output(self, document: Document, stage: Stage) -> Iterator[str]:
-        folder = os.path.dirname(document.output)  # noqa: PTH120  # as it is spelt
-        if why := self._no_folder(folder):
+    def _looked_at(self, folder: str) -> tuple[str | None, bool]:
+        """Why outputs cannot go to a folder, and whether it is there at all."""
+        why = no_folder(folder)
+        if self._notes is not None:
+            self._notes.place(folder, why)
+        return why, os.path.lexists(folder)
+
+    def _of_output(self, document: Document, stage: Stage) -> str | None:
+        output = document.output
+        why, is_there = self._folder(output.rpartition("/")[0] or "/")
+        if why is not None:
             # Where it is ours already, there may be nothing left to write.
-            if not stage.is_ours(document):
-                yield why
-        elif document.overwrite or document.has_many_outputs:
-            return
-        elif os.path.lexists(document.output) and not stage.is_ours(document):
-            name = Path(document.output)
-            yield (
-                f"the output {str(name)!r} exists, and is not of this batch: move it "
+            return None if stage.is_ours(document) else why
+        if not is_there or document.overwrite or document.has_many_outputs:
+            return None
+        if os.path.lexists(output) and not stage.is_ours(document):
+            return (
+                f"the output {output!r} exists, and is not of this batch: move it "
                 "away, or allow to replace it with --overwrite"
             )
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from orchestrator.batch.spending import free_of, spending_of, terms_text
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
 from orchestrator.errors import MachineError
+from orchestrator.ledger.missing import look
 from orchestrator.ledger.store import Store
 from orchestrator.model import Blame, Failure, Remedy, State, Verdict
 from orchestrator.report.summary import stranded_lines
@@ -85,6 +87,7 @@ class Run:
         self._results: asyncio.Queue[Verdict | None] = asyncio.Queue(maxsize=1000)
         self._opened: list[Opened] = []
         self._is_abandoned = False
+        self._looked = threading.Event()
         self._stop_at = StopSettings()
         self._too_many: Failure | None = None
         self.balances_after: dict[str, float] = {}
@@ -98,6 +101,7 @@ class Run:
     def drain(self) -> None:
         """Start nothing new; what is accepted is carried to its end."""
         self.tally.is_draining = True
+        self._looked.set()
         for each in self._opened:
             each.dispatcher.drain()
 
@@ -161,12 +165,14 @@ class Run:
 
     async def _all(self, stack: AsyncExitStack) -> None:
         store = await stack.enter_async_context(Store(self._folder.ledger, self._clock))
+        store.vouch()
         accounts = [self._batch.accounts[name] for name in self._names(store)]
         for line in stranded_lines(store.stranded(self._batch.accounts)):
             self.say(line)
         for line in self._batch.words.doubts:
             self.say(line)
         if not accounts:
+            await self._look(store)
             return
         service = await self._service(accounts, stack)
         # HTTP takes its time to import: not for a run that sends nothing, and while
@@ -199,10 +205,21 @@ class Run:
         async with asyncio.TaskGroup() as group:
             for each in self._opened:
                 group.create_task(self._carry(each))
+            group.create_task(self._look(store))
         for each in self._opened:
             await self._ask_again(store, each)
         if self._options.rehearsal is not None:
             self.tab = await opening.tab()
+
+    async def _look(self, store: Store) -> None:
+        """Look for the outputs of what is done: no document waits for that."""
+        if State.MISSING in self._options.retries:
+            return  # it was done before they were opened again
+        stopped, ledger = self._looked.is_set, self._folder.ledger
+        try:
+            await asyncio.to_thread(look, ledger, store.turn, stopped)
+        finally:
+            self._looked.set()  # a thread hears of no cancellation
 
     async def _service(
         self, accounts: Sequence[Account], stack: AsyncExitStack

@@ -21,6 +21,7 @@ from orchestrator.batch import (
 )
 from orchestrator.batch.planning import plan_of
 from orchestrator.batch.prepare import Prepared
+from orchestrator.cli import loop
 from orchestrator.cli.common import (
     address_given,
     echo_json,
@@ -332,7 +333,7 @@ def _carry(
     with display(as_json=as_json) as shown:
         run.say = shown.say
         shown.begin(plan, run, most=options.limit)
-        is_interrupted = asyncio.run(_follow(run, shown))
+        is_interrupted = loop.run(_follow(run, shown))
     seconds = time.monotonic() - began
     place = [] if options.rehearsal else _place(batch, folder)
     return _summary(
@@ -356,7 +357,7 @@ def _place(batch: Prepared, folder: BatchFolder) -> list[str]:
 async def _follow(run: Run, shown: Display) -> bool:
     """Show a run until its end; ``True`` if the user asked for the end."""
     task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
+    running = asyncio.get_running_loop()
     asked = 0
 
     def ask() -> None:
@@ -369,7 +370,7 @@ async def _follow(run: Run, shown: Display) -> bool:
             task.cancel()
 
     for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, ask)
+        running.add_signal_handler(each, ask)
     try:
         async for verdict in run:
             shown.ended(verdict)

@@ -15,8 +15,11 @@ from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.engine import retry
+from orchestrator.engine.beside import SideBySide, goes_beside
+from orchestrator.engine.download import going_on, note_growth, off
 from orchestrator.engine.ending import Ending
 from orchestrator.engine.exchange import (
+    freeing,
     is_uploading,
     note_links,
     parsed_by,
@@ -27,7 +30,7 @@ from orchestrator.engine.exchange import (
     unlinked,
 )
 from orchestrator.engine.expect import Times
-from orchestrator.engine.limits import Gates
+from orchestrator.engine.limits import Gates, Passage
 from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
 from orchestrator.engine.release import Releases
@@ -43,6 +46,7 @@ from orchestrator.engine.work import (
     billed,
     doubt,
     elsewhere,
+    is_alone,
     is_news,
     is_nowhere,
     redirected,
@@ -60,6 +64,7 @@ from orchestrator.model import (
     Saved,
     State,
 )
+from orchestrator.wire import ranges
 from orchestrator.wire.flow import Provider, Step
 from orchestrator.wire.http import Repeat, Request
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, is_unsent
@@ -129,6 +134,9 @@ class Driver:
             clock=clock,
             together=together,
         )
+        self._beside = SideBySide(
+            self._turn, transport=transport, gates=gates, clock=clock
+        )
         after = Phase.RELEASE if provider.release else Phase.ENDED
         spares = provider.spares_failures
         self._ending = Ending(ledger, outputs, after=after, spares=spares)
@@ -151,6 +159,9 @@ class Driver:
             return End(())
         outcome = None
         while outcome is None:
+            if not is_uploading(self._provider, work):
+                outcome = await self._stretch(work)
+                continue
             async with room_for(self._gates, self._provider, work):
                 outcome = await self._stretch(work)
         if isinstance(outcome, End):
@@ -174,8 +185,10 @@ class Driver:
             elif work.progress.phase is Phase.FETCH and work.progress.has_saved():
                 if ended := await self._finish(work):
                     return ended
+            elif beside := goes_beside(work, step := self._step(work)):
+                await self._beside.run(work, beside)
             else:
-                await self._turn(work, self._step(work))
+                await self._turn(work, step)
             if outcome := await self._judge(work):
                 return outcome
         return None
@@ -194,10 +207,11 @@ class Driver:
         if work.job.withdrawn and request.repeat.may_cost:
             work.progress = before.failed(WITHDRAWN)
             return
+        request = await going_on(self._outputs, work, request)
         try:
-            async with passage(self._gates, request, has_room=work.has_room):
+            async with passage(self._gates, request, has_room=work.has_room) as wire:
                 if not unlinked(self._provider, work, self._clock):
-                    await self._exchange(work, step, request)
+                    await self._exchange(work, step, request, wire)
                     note_links(work, before, self._clock)
         except NotSent as error:
             await take_back(self._ledger, work, error.code)
@@ -223,7 +237,12 @@ class Driver:
         return self._ending.blocked(work)
 
     async def _exchange(
-        self, work: Work, step: Step, request: Request, hops: int = 0
+        self,
+        work: Work,
+        step: Step,
+        request: Request,
+        wire: Passage,
+        hops: int = 0,
     ) -> None:
         async def intend() -> None:
             work.intended = self._clock.now()
@@ -237,23 +256,28 @@ class Driver:
 
         hook = intend if request.repeat.may_cost else None
         async with self._transport.send(request, before=hook) as reply:
+            if not hops:
+                wire.heard(reply.response)
             onward = redirected(request, reply.response)
             if hops and onward is None and not reply.response.is_success:
                 # A storage's refusal is no word of the account: ask at home again.
                 work.progress = work.progress.failed(elsewhere(reply.response))
                 return
             if onward is None or hops >= HOPS:
-                await self._answered(work, step, request, reply)
+                await self._answered(work, step, request, freeing(reply, wire))
                 return
         # A new request on the wire, and none of our headers with it.
-        await self._exchange(work, step, onward, hops + 1)
+        await self._exchange(work, step, onward, wire, hops + 1)
 
     async def _answered(
         self, work: Work, step: Step, request: Request, reply: Reply
     ) -> None:
-        parsed = parsed_by(
-            self._provider, step, work.job, work.progress, reply.response
-        )
+        if ranges.is_off(request, reply.response):
+            work.anew = True
+            work.progress = work.progress.failed(off(reply.response))
+            return
+        whole = ranges.whole(request, reply.response)
+        parsed = parsed_by(self._provider, step, work.job, work.progress, whole)
         if parsed.failure is not None:
             await self._refused(work, request, parsed)
             return
@@ -264,6 +288,7 @@ class Driver:
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
+            await note_growth(self._outputs, work, request)
             self._cut(work, request, before, error, reply.response.status)
 
     async def _take(
@@ -279,9 +304,8 @@ class Driver:
         elif carries is None and is_news(work.progress, parsed):
             await self._ledger.advance(work.job, parsed)
             work.intended = None
-        self._gates.width.went_well()
         if carries is not None:
-            parsed = await self._save(work.job, parsed, carries, reply)
+            parsed = await self._save(work.job, parsed, carries, request, reply)
             work.intended = None
         if parsed.failure is not None:
             # What came is not what was asked for: that counts as a try.
@@ -290,7 +314,7 @@ class Driver:
             work.reached(parsed)
 
     async def _save(
-        self, job: Job, parsed: Progress, index: int, reply: Reply
+        self, job: Job, parsed: Progress, index: int, request: Request, reply: Reply
     ) -> Progress:
         result = parsed.results[index]
         saved = await self._outputs.receive(
@@ -301,6 +325,9 @@ class Driver:
             sha256=result.sha256,
             target=job.documents[result.document].target,
             document=result.document,
+            alone=is_alone(job, parsed),
+            start=ranges.starts_at(request, reply.response),
+            tag=ranges.tag_of(reply.response),
         )
         kept = saved if isinstance(saved, Saved) else None
         results = list(parsed.results)
@@ -325,7 +352,7 @@ class Driver:
         self, request: Request, before: Progress, error: Unanswered
     ) -> Progress:
         """Judge a lost reply by what repeating the request would do."""
-        self._gates.width.had_trouble()
+        self._gates.had_trouble()
         remedy = Remedy.LOOKUP if request.repeat.may_cost else Remedy.RETRY
         return before.failed(Failure(error.code, str(error), Blame.NETWORK, remedy))
 
@@ -340,7 +367,7 @@ class Driver:
         """Judge a reply whose head came, and whose body did not."""
         if work.progress.phase is not before.phase:
             # The head of the reply is durable: go on by its handle.
-            self._gates.width.had_trouble()
+            self._gates.had_trouble()
             return
         silent = self._after_silence(request, before, error)
         if silent.failure is not None:

@@ -71,7 +71,7 @@ class Ending:
         """
         progress = work.progress
         cannot_be_fetched = any(each.url is None for each in progress.results)
-        if len(progress.results) > 1 or cannot_be_fetched:
+        if len(progress.results) > 1 or cannot_be_fetched:  # else: ``is_alone``
             # All are complete before the first gets its name, and a resume knows it.
             await self._ledger.advance(work.job, progress)
         try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from orchestrator.clock import Clock
-from orchestrator.engine.limits import Gates
-from orchestrator.engine.ports import Ledger
+from orchestrator.engine.limits import REFUSALS, Gates, Passage
+from orchestrator.engine.ports import Ledger, Reply
 from orchestrator.engine.work import Work, load_of
 from orchestrator.model import LARGE, Blame, Failure, Job, Phase, Progress, Remedy
 from orchestrator.plan.deadlines import is_spent
@@ -16,15 +16,47 @@ from orchestrator.wire.flow import Provider, Step
 from orchestrator.wire.http import Request, Response
 
 
-def passage(
-    gates: Gates, request: Request, *, has_room: bool = False
-) -> AbstractAsyncContextManager[None]:
+def passage(gates: Gates, request: Request, *, has_room: bool = False) -> Passage:
     """A place on the wire for a request, within every limit.
 
     ``has_room`` says that room for its bytes is held already.
     """
     load = 0 if has_room else load_of(request)
     return gates.passage(load, is_large=load >= LARGE, lane=request.lane)
+
+
+class Freeing:
+    """A reply that gives its place on the wire back as soon as it is read.
+
+    What is done with it afterwards (commits, files) would keep others waiting.
+    """
+
+    def __init__(self, reply: Reply, wire: Passage) -> None:
+        self._reply = reply
+        self._wire = wire
+
+    @property
+    def response(self) -> Response:
+        """Status, headers and, unless it is streamed, the body."""
+        return self._reply.response
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the streamed body.
+
+        Raises:
+            Unanswered: it ended early or stalled.
+        """
+        async for chunk in self._reply.chunks():
+            yield chunk
+        self._wire.free()
+
+
+def freeing(reply: Reply, wire: Passage) -> Reply:
+    """The reply, with its place given back as soon as it is read."""
+    if reply.response.body or reply.response.status in (202, 204):
+        wire.free()
+        return reply
+    return Freeing(reply, wire)
 
 
 def is_uploading(provider: Provider, work: Work) -> bool:
@@ -72,7 +104,7 @@ def parsed_by(
     provider: Provider, step: Step, job: Job, before: Progress, response: Response
 ) -> Progress:
     """Parse a reply; one that leads out of the flow says nothing that is known."""
-    before = replace(before, failure=None)
+    before = replace(before, failure=None) if before.failure else before
     parsed = step.parse(job, before, response)
     flow = provider.flows[job.mode]
     if parsed.failure or parsed.phase in flow or parsed.phase is Phase.ENDED:
@@ -84,13 +116,14 @@ def parsed_by(
 
 
 def tell_gates(gates: Gates, failure: Failure) -> None:
-    """Narrow the gates, or close them for a while, as a refusal demands."""
+    """Close the gates for a while, or let nothing grow, as a failure demands.
+
+    What a refusal says of the limits, they have heard from the passage.
+    """
     if failure.retry_after:
         gates.pause(failure.retry_after)
-    if failure.status in (429, 503):
-        gates.width.was_refused(f"status {failure.status}")
-    elif failure.blame is Blame.SERVICE:
-        gates.width.had_trouble()
+    if failure.status not in REFUSALS and failure.blame is Blame.SERVICE:
+        gates.had_trouble()
 
 
 async def take_back(ledger: Ledger, work: Work, why: str) -> None:

@@ -2,105 +2,35 @@
 
 Every limit is a ceiling also for a moment: a request passes all gates before its
 connection is asked for, and the rate gate spaces requests instead of letting bursts
-through. The width adapts below its ceiling: it shrinks when the service refuses, and
-grows again only while it is the bound.
+through. Below the ceilings, width and rate are found from what the service refuses
+(``engine/found``), and both may be shared with other processes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-
-from aiolimiter import AsyncLimiter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Self
 
 from orchestrator.clock import Clock
+from orchestrator.engine.found.meter import Changed, Later, Meter, Place
+from orchestrator.engine.found.slate import OwnSlate, Slate
 from orchestrator.wire.flow import Limits
+from orchestrator.wire.http import Response
 
-Changed = Callable[[int, str], None]
+__all__ = ["Changed", "Gates", "Passage", "Weight"]
 
-
-class Width:
-    """How many requests may be on the wire; adapts between 1 and its ceiling.
-
-    Shrinks by a fifth when the service refuses, at most once in ``CALM`` seconds;
-    grows by one for each full round that went well; server errors pause the growth.
-    """
-
-    CALM = 15.0
-    SHRINK = 0.8
-
-    def __init__(self, ceiling: int, clock: Clock, changed: Changed) -> None:
-        self.ceiling = max(1, ceiling)
-        self.limit = float(self.ceiling)
-        self.busy = 0
-        self._clock = clock
-        self._changed = changed
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._shrunk = -self.CALM
-        self._calm_until = 0.0
-
-    def __repr__(self) -> str:
-        return f"<Width {self.busy}/{int(self.limit)} of {self.ceiling}>"
-
-    async def acquire(self) -> None:
-        """Wait for a place."""
-        if self.busy < int(self.limit) and not self._waiting:
-            self.busy += 1
-            return
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self.release()
-            else:
-                # Whoever gave a place back meanwhile may have passed it over already.
-                with suppress(ValueError):
-                    self._waiting.remove(place)
-            raise
-
-    def release(self) -> None:
-        """Give a place back."""
-        self.busy -= 1
-        self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting and self.busy < int(self.limit):
-            place = self._waiting.popleft()
-            if not place.done():
-                self.busy += 1
-                place.set_result(None)
-
-    def went_well(self) -> None:
-        """Grow a little, if this gate is what holds requests back."""
-        is_full = self.busy >= int(self.limit)
-        if (
-            self.limit < self.ceiling
-            and is_full
-            and self._clock.monotonic() >= self._calm_until
-        ):
-            before = int(self.limit)
-            self.limit = min(self.ceiling, self.limit + 1 / self.limit)
-            if int(self.limit) != before:
-                self._changed(int(self.limit), "went well")
-            self._admit()
-
-    def was_refused(self, why: str) -> None:
-        """Shrink, unless that was done a moment ago."""
-        now = self._clock.monotonic()
-        self._calm_until = now + self.CALM
-        if now - self._shrunk < self.CALM:
-            return
-        self._shrunk = now
-        self.limit = max(1.0, self.limit * self.SHRINK)
-        self._changed(int(self.limit), why)
-
-    def had_trouble(self) -> None:
-        """Pause the growth: the service answers with errors."""
-        self._calm_until = self._clock.monotonic() + self.CALM
+FIRST = 4
+"""Requests in a lane that look for a place: as many as may leave in one turn of a loop
+that is busy; more would only look in vain."""
+BEAT = 1.0
+"""Seconds between two signs of life for those who share the account."""
+REFUSALS = (429, 503)
+"""Statuses that say that there were too many requests."""
 
 
 class Weight:
@@ -122,9 +52,21 @@ class Weight:
             self.used -= load
             self._admit()
 
+    def take_now(self, load: int) -> bool:
+        """Hold ``load`` bytes if that needs no waiting; see ``give``."""
+        if self._waiting or self.used + load > self.total:
+            return False
+        self.used += load
+        return True
+
+    def give(self, load: int) -> None:
+        """Give bytes back that ``take_now`` took."""
+        self.used -= load
+        if self._waiting:
+            self._admit()
+
     async def _take(self, load: int) -> None:
-        if not self._waiting and self.used + load <= self.total:
-            self.used += load
+        if self.take_now(load):
             return
         place = asyncio.get_running_loop().create_future()
         self._waiting.append((load, place))
@@ -157,30 +99,44 @@ class Gates:
         changed: Changed,
         *,
         rates: Mapping[str, float] | None = None,
+        slate: Slate | None = None,
     ) -> None:
-        self.width = Width(limits.width, clock, changed)
         self.uploads = asyncio.Semaphore(max(1, limits.uploads))
         self.bytes = Weight(limits.bytes_in_flight)
-        self._rate = _spaced(limits.rate) if limits.rate else None
-        self._rates = {lane: _spaced(each) for lane, each in (rates or {}).items()}
         self._clock = clock
-        self._paused_until = 0.0
+        now = clock.monotonic()
+        self.meter = Meter(
+            slate or OwnSlate(now),
+            width=limits.width,
+            rate=limits.rate,
+            rates=rates or {},
+            changed=changed,
+            now=now,
+        )
+        self._is_shared = slate is not None
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._resting: deque[asyncio.Future[None]] = deque()
+        self._heart: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<Gates {self.meter.busy}/{self.meter.most}>"
 
     def pause(self, seconds: float) -> None:
         """Obey a Retry-After for every request of the account."""
-        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+        now = self._clock.monotonic()
+        self.meter.pause(now + seconds, now)
 
-    @asynccontextmanager
-    async def passage(
-        self, load: int, *, is_large: bool, lane: str = ""
-    ) -> AsyncIterator[None]:
+    def had_trouble(self) -> None:
+        """Pause the growth: the service answers with errors, or not at all."""
+        self.meter.had_trouble(self._clock.monotonic())
+
+    def passage(self, load: int, *, is_large: bool, lane: str = "") -> Passage:
         """Pass all gates with ``load`` bytes to send, and hold them.
 
         ``lane`` names one of the provider's own rates, which holds beside the
         account's.
         """
-        async with self.room(load, is_large=is_large), self._lane(lane):
-            yield
+        return Passage(self, load, is_large=is_large, lane=lane)
 
     @asynccontextmanager
     async def room(self, load: int, *, is_large: bool) -> AsyncIterator[None]:
@@ -194,31 +150,131 @@ class Gates:
         else:
             yield
 
-    @asynccontextmanager
-    async def _lane(self, lane: str) -> AsyncIterator[None]:
-        await self.width.acquire()
-        try:
-            # The rate comes last, so that a pause does not end in a burst; and a pause
-            # that was asked for while a request waited for its turn holds it, too.
+    async def enter(self, lane: str) -> Place:
+        """Take a place on the wire, as soon as every limit allows it."""
+        turn = self._turns.get(lane)
+        if turn is None:
+            turn = self._turns[lane] = asyncio.Semaphore(FIRST)
+        if not turn.locked():
+            answer = self.meter.ask(lane, self._clock.monotonic())
+            if isinstance(answer, Place):
+                return self._entered(answer)
+        # First come, first served: only the first in a lane look for a place.
+        async with turn:
             while True:
-                await self._sit_out()
-                for rate in (self._rate, self._rates.get(lane)):
-                    if rate is not None:
-                        await rate.acquire()
-                if self._pause_left() <= 0:
-                    break
-            yield
+                answer = self.meter.ask(lane, self._clock.monotonic())
+                if isinstance(answer, Place):
+                    return self._entered(answer)
+                await self._rest(answer)
+
+    def leave(self, place: Place) -> None:
+        """Give a place back."""
+        self.meter.give(place, self._clock.monotonic())
+        for each in self._resting:
+            if not each.done():
+                each.set_result(None)
+
+    def heard(self, place: Place, response: Response) -> None:
+        """The head of a reply is here: was the request taken, or refused?"""
+        if response.status in REFUSALS:
+            now = self._clock.monotonic()
+            self.meter.refused(place, now, f"status {response.status}")
+        elif response.status < 500:
+            place.outcome = True
+
+    def close(self) -> None:
+        """Let others have what was ours."""
+        if self._heart is not None:
+            self._heart.cancel()
+        self.meter.leave()
+
+    async def _rest(self, later: Later) -> None:
+        if not later.full:
+            await self._clock.sleep(later.seconds)
+            return
+        loop = asyncio.get_running_loop()
+        place = loop.create_future()
+        self._resting.append(place)
+        timer = None
+        if later.seconds < math.inf:
+            timer = loop.call_later(later.seconds, _wake, place)
+        try:
+            await place
         finally:
-            self.width.release()
+            self._resting.remove(place)
+            if timer is not None:
+                timer.cancel()
 
-    async def _sit_out(self) -> None:
-        while (wait := self._pause_left()) > 0:
-            await self._clock.sleep(wait)
+    def _entered(self, place: Place) -> Place:
+        if self._is_shared and self._heart is None:
+            self._beat()
+        return place
 
-    def _pause_left(self) -> float:
-        return self._paused_until - self._clock.monotonic()
+    def _beat(self) -> None:
+        """Tell that we still run for as long as something of ours is on the wire."""
+        self._heart = None
+        if self.meter.busy:
+            self.meter.beat(self._clock.monotonic())
+            loop = asyncio.get_running_loop()
+            self._heart = loop.call_later(BEAT, self._beat)
 
 
-def _spaced(rate: float) -> AsyncLimiter:
-    """One token and its own period: requests are spaced, bursts cannot pass."""
-    return AsyncLimiter(1, 1 / rate)
+class Passage:
+    """A passage through all gates, as a context.
+
+    Every request makes one: as nested generators they cost more than its parsing.
+    """
+
+    __slots__ = ("_gates", "_is_large", "_lane", "_load", "_place", "_room")
+
+    def __init__(self, gates: Gates, load: int, *, is_large: bool, lane: str) -> None:
+        self._gates = gates
+        self._load = load
+        self._is_large = is_large
+        self._lane = lane
+        self._room: AbstractAsyncContextManager[None] | None = None
+        self._place: Place | None = None
+
+    def heard(self, response: Response) -> None:
+        """The head of the account's reply is here: what does it say of the limits?"""
+        if self._place is not None:
+            self._gates.heard(self._place, response)
+
+    def free(self) -> None:
+        """The reply is read: the wire is free, whatever is still done with it."""
+        place, self._place = self._place, None
+        if place is not None:
+            self._gates.leave(place)
+
+    async def __aenter__(self) -> Self:
+        gates = self._gates
+        if self._is_large or not gates.bytes.take_now(self._load):
+            self._room = gates.room(self._load, is_large=self._is_large)
+            await self._room.__aenter__()
+        try:
+            self._place = await gates.enter(self._lane)
+        except BaseException:
+            await self._leave_room()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.free()
+        await self._leave_room()
+
+    async def _leave_room(self) -> None:
+        room, self._room = self._room, None
+        if room is None:
+            self._gates.bytes.give(self._load)
+        else:
+            await room.__aexit__(None, None, None)
+
+
+def _wake(place: asyncio.Future[None]) -> None:
+    if not place.done():
+        place.set_result(None)

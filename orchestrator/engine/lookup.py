@@ -78,9 +78,10 @@ class Lookup:
         request = find.build(work.job, asked)
         try:
             async with (
-                passage(self._gates, request),
+                passage(self._gates, request) as wire,
                 self._transport.send(request) as reply,
             ):
+                wire.heard(reply.response)
                 found = parsed_by(self._provider, find, work.job, asked, reply.response)
         except (NotSent, Unanswered) as error:
             silence = Failure(error.code, str(error), Blame.NETWORK, Remedy.RETRY)

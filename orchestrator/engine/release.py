@@ -66,9 +66,10 @@ class Releases:
         request = build([each.job for each in works])
         try:
             async with (
-                passage(self._gates, request),
+                passage(self._gates, request) as wire,
                 self._transport.send(request) as reply,
             ):
+                wire.heard(reply.response)
                 is_done = reply.response.is_success
         except (NotSent, Unanswered):
             await self._record([each for each in works if self._is_gone(each)])
@@ -119,7 +120,11 @@ async def release(
     for _ in range(RELEASES):
         request = step.build(work.job, work.progress)
         try:
-            async with passage(gates, request), transport.send(request) as reply:
+            async with (
+                passage(gates, request) as wire,
+                transport.send(request) as reply,
+            ):
+                wire.heard(reply.response)
                 progress = step.parse(work.job, work.progress, reply.response)
         except (NotSent, Unanswered):
             if work.age(clock).likely(clock) <= provider.retention:
@@ -129,4 +134,6 @@ async def release(
         work.progress = progress
         if progress.phase is not Phase.RELEASE:
             break
-    await ledger.advance(work.job, work.progress.at(Phase.ENDED))
+    ended = work.progress.phase is Phase.ENDED
+    progress = work.progress if ended else work.progress.at(Phase.ENDED)
+    await ledger.advance(work.job, progress)

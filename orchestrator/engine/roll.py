@@ -14,13 +14,12 @@ from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.engine.expect import Times
-from orchestrator.engine.limits import Gates
+from orchestrator.engine.limits import REFUSALS, Gates
 from orchestrator.engine.ports import Transport
 from orchestrator.engine.watch import Place, Watch
 from orchestrator.engine.work import Work
 from orchestrator.model import Phase
 from orchestrator.wire.flow import Provider, RollCall
-from orchestrator.wire.http import Response
 from orchestrator.wire.outcome import NotSent, Unanswered
 
 ENOUGH = 4
@@ -111,16 +110,13 @@ class Roll:
         request = roll.build([each.progress.handle or "" for each in works])
         try:
             async with (
-                self._gates.passage(0, is_large=False, lane=request.lane),
+                self._gates.passage(0, is_large=False, lane=request.lane) as wire,
                 self._transport.send(request) as reply,
             ):
+                wire.heard(reply.response)
                 response = reply.response
         except (NotSent, Unanswered):
             return ()
-        self._tell_gates(response)
-        return roll.pending(response) if response.is_success else ()
-
-    def _tell_gates(self, response: Response) -> None:
-        if response.status in (429, 503):
+        if response.status in REFUSALS:
             self._gates.pause(response.retry_after() or 0.0)
-            self._gates.width.was_refused(f"status {response.status}")
+        return roll.pending(response) if response.is_success else ()

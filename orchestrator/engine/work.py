@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 from orchestrator.clock import Clock
 from orchestrator.engine.age import Since
@@ -19,8 +20,9 @@ from orchestrator.model import (
     Saved,
     Verdict,
 )
-from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
+from orchestrator.wire.http import Form, Raw, Request, Response
 from orchestrator.wire.outcome import NotSent
+from orchestrator.wire.ranges import is_download, range_headers
 
 NOWHERE = Failure(
     "cut_reply",
@@ -65,9 +67,10 @@ class Work:
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
     last word of a webhook about it; ``linked`` is when its links to upload to were
     asked for; ``floor`` are the tries before the first of several questions of one
-    lookup; ``has_room`` says that room to send all of its inputs is held; ``met`` and
-    ``doubted`` say since when this run knows the job, and its intent; ``spell`` is its
-    wait for the provider to be done.
+    lookup; ``has_room`` says that room to send all of its inputs is held; ``anew`` that
+    its next download is a whole one, whatever was begun; ``met`` and ``doubted`` say
+    since when this run knows the job, and its intent; ``spell`` is its wait for the
+    provider to be done.
     """
 
     job: Job
@@ -79,6 +82,7 @@ class Work:
     echo: Echo | None = None
     linked: float | None = None
     has_room: bool = False
+    anew: bool = False
     met: Since | None = None
     doubted: Since | None = None
     spell: Spell | None = None
@@ -105,6 +109,7 @@ class Work:
         self.progress = progress
         self.attempts = 0
         self.waited = 0.0
+        self.anew = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +178,20 @@ def spared(job: Job, progress: Progress) -> Progress:
     return replace(progress, results=results)
 
 
+_lasting = attrgetter(
+    *(e.name for e in fields(Progress) if e.name not in ("polls", "wait", "failure"))
+)
+
+
 def is_news(before: Progress, after: Progress) -> bool:
     """Whether a resume would go on differently."""
-    return replace(before, polls=0, wait=None, failure=None) != replace(
-        after, polls=0, wait=None, failure=None
-    )
+    return bool(_lasting(before) != _lasting(after))
+
+
+def is_alone(job: Job, progress: Progress) -> bool:
+    """Whether a job has one document with one result, that can be fetched again."""
+    is_single = len(progress.results) == len(job.documents) == 1
+    return is_single and progress.results[0].url is not None and not job.withdrawn
 
 
 def redirected(request: Request, response: Response) -> Request | None:
@@ -185,13 +199,14 @@ def redirected(request: Request, response: Response) -> Request | None:
 
     The place may be anybody's: the account's key and headers stay behind.
     """
-    is_download = request.repeat is Repeat.SAFE and request.takes_file
     place = response.headers.get("location", "")
-    if not is_download or response.status not in (301, 302, 303, 307, 308):
+    if not is_download(request) or response.status not in (301, 302, 303, 307, 308):
         return None
     if not place.lower().startswith(("https://", "http://")):
         return None
-    return replace(request, url=place, query=(), headers=(), keyed=False)
+    return replace(
+        request, url=place, query=(), headers=range_headers(request), keyed=False
+    )
 
 
 def is_nowhere(progress: Progress) -> bool:
@@ -217,7 +232,7 @@ def load_of(request: Request) -> int:
     """Bytes of inputs that a request carries."""
     body = request.body
     if isinstance(body, Raw):
-        return body.input.size
+        return body.size
     if isinstance(body, Form):
         return sum(each.input.size for each in body.parts if hasattr(each, "input"))
     return 0

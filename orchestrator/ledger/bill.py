@@ -1,7 +1,8 @@
 """What jobs cost, read out of a ledger; sums are exact.
 
 A job that provably came to nothing says so by a told cost of 0. Rows are grouped inside
-SQLite and added up here as decimals, since SQLite adds in floating point.
+SQLite (``sums`` keeps the groups of what has ended) and added up here as decimals,
+since SQLite adds in floating point.
 """
 
 from __future__ import annotations
@@ -12,56 +13,26 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from orchestrator.ledger.sums import COST, UNSENT
 from orchestrator.model import Operation
 
-UNSENT = """(job.phase IN ('submit', 'upload', 'execute') AND job.intended IS NULL)"""
-"""A job for which nothing that may cost money has happened so far."""
-
-_CHARGES = "job.account NOT IN (SELECT value FROM json_each(?))"
-_COST = "max(0, job.progress->>'$.cost')"
-_ODD = "(known.reserved = 0 OR known.cost > known.reserved)"
-"""Only of these jobs it matters what they were for: the others are as declared."""
+_CHARGES = "account NOT IN (SELECT value FROM json_each(?))"
+_FLYING = "SELECT id FROM job WHERE phase <> 'ended'"
+"""In this way the index over jobs in flight is where the query begins."""
 _COMMITTED = f"""
-WITH known AS (
-  SELECT id, account, {_COST} AS cost, reserved FROM job
-  WHERE NOT {UNSENT} AND {_CHARGES}
-), each AS (
-  SELECT account, cost, reserved,
-    CASE WHEN {_ODD} THEN (
-      SELECT min(coalesce(link.spec, document.spec)->>'$.operation')
-      FROM job_document AS link JOIN document ON document.id = link.document
-      WHERE link.job = known.id) END AS operation,
-    CASE WHEN {_ODD} THEN (
-      SELECT count(*) FROM job_document AS link WHERE link.job = known.id
-    ) ELSE 1 END AS documents
-  FROM known
-)
-SELECT account, operation, documents, cost, reserved, count(*) FROM each
-GROUP BY account, operation, documents, cost, reserved
+SELECT account, operation, n, cost, reserved, sum(jobs) FROM (
+  SELECT * FROM committed UNION ALL
+  SELECT each.account, each.operation, each.n, each.cost, each.reserved, 1
+  FROM commitment AS each WHERE each.job IN ({_FLYING}))
+WHERE {_CHARGES} GROUP BY 1, 2, 3, 4, 5 HAVING sum(jobs) > 0
 """  # noqa: S608  # constants of this module
 _BILL = f"""
-WITH each AS (
-  SELECT job.account AS account, document.spec->>'$.operation' AS operation,
-    (SELECT count(*) FROM job_document AS other WHERE other.job = job.id) AS n,
-    {_COST} AS cost, job.reserved AS reserved,
-    document.job = job.id AS is_current,
-    CASE
-      WHEN document.job = job.id AND document.state IN ('done', 'missing')
-        THEN 'spent'
-      WHEN document.job = job.id AND document.state = 'in_doubt' THEN 'possible'
-      WHEN document.job = job.id AND job.phase <> 'ended'
-        AND document.state IN ('open', 'overdue') THEN 'reserved'
-      WHEN job.intended IS NOT NULL THEN 'possible'
-      WHEN document.job IS NOT job.id AND EXISTS (
-        SELECT 1 FROM event WHERE event.job = job.id
-        AND event.document = document.id AND event.kind = 'done') THEN 'spent'
-      ELSE 'wasted' END AS fate
-  FROM job JOIN job_document AS link ON link.job = job.id
-  JOIN document ON document.id = link.document
-  WHERE NOT {UNSENT} AND {_CHARGES}
-)
-SELECT account, operation, fate, n, cost, reserved, is_current, count(*) FROM each
-GROUP BY account, operation, fate, n, cost, reserved, is_current
+SELECT account, operation, fate, n, cost, reserved, is_current, sum(documents) FROM (
+  SELECT * FROM charged UNION ALL
+  SELECT each.account, each.operation, each.fate, each.n, each.cost, each.reserved,
+    each.is_current, 1
+  FROM charge AS each WHERE each.job IN ({_FLYING}))
+WHERE {_CHARGES} GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(documents) > 0
 ORDER BY account, operation
 """  # noqa: S608
 
@@ -75,7 +46,7 @@ WHERE new.fate IN ('new', 'changed')
 GROUP BY 1, 2
 """  # noqa: S608  # a constant of the package
 OF_DOCUMENT = f"""
-(SELECT json_group_array(json_array({_COST}, job.reserved,
+(SELECT json_group_array(json_array({COST}, job.reserved,
     (SELECT count(*) FROM job_document AS other WHERE other.job = job.id)))
   FROM job_document AS link JOIN job ON job.id = link.job
   WHERE link.document = document.id AND NOT {UNSENT})
@@ -174,8 +145,8 @@ def exact(value: float | None) -> Decimal:
     return Decimal(str(value or 0)).normalize()
 
 
-def _told(value: float | None) -> Decimal | None:
-    return None if value is None else exact(value)
+def _told(value: float | str) -> Decimal | None:
+    return exact(value) if isinstance(value, float | int) else None
 
 
 def terms(connection: sqlite3.Connection) -> Terms:
@@ -252,7 +223,8 @@ def bill(connection: sqlite3.Connection, free: Collection[str] = ()) -> list[Lin
     rows = connection.execute(_BILL, (json.dumps(list(free)),))
     for account, operation, fate, n, cost, reserved, is_current, count in rows:
         line = lines.setdefault((account, operation), Line(account, operation))
-        share = None if cost is None else exact(cost) * count / n
+        told = _told(cost)
+        share = None if told is None else told * count / n
         held = exact(reserved) * count / n
         _add(line, fate, share, held or Decimal(count))
         if fate == "spent" and is_current:

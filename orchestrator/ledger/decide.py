@@ -23,8 +23,8 @@ from typing import Self
 
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
-from orchestrator.ledger.bill import UNSENT
 from orchestrator.ledger.opening import connect
+from orchestrator.ledger.sums import UNSENT
 from orchestrator.model import (
     Blame,
     Document,

@@ -10,8 +10,11 @@ from orchestrator.plan.deadlines import Flight
 
 _FLIGHTS = """
 SELECT job.account, document.id, job.created, job.intended, job.progress
-FROM {0}.job AS job JOIN {0}.document AS document ON document.job = job.id
-WHERE job.phase NOT IN ('release', 'ended')
+FROM {0}.job AS job
+CROSS JOIN {0}.job_document AS link ON link.job = job.id
+CROSS JOIN {0}.document AS document
+  ON document.id = link.document AND document.job = job.id
+WHERE job.phase <> 'ended' AND job.phase <> 'release'
 AND document.state IN ('open', 'in_doubt', 'overdue', 'failed')
 ORDER BY job.created
 """

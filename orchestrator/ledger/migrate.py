@@ -7,14 +7,16 @@ undisturbed, since its statements name their columns.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from orchestrator.ledger import sums
 from orchestrator.ledger.schema import VERSION
 
 STEPS: Mapping[int, str] = {
     1: """
 ALTER TABLE job ADD COLUMN reserved REAL NOT NULL DEFAULT 0;
 """,
+    2: sums.SUMS + sums.BEGIN,
 }
 """Version -> the statements that lead from it to the next."""
 
@@ -35,14 +37,24 @@ def migrate(connection: sqlite3.Connection) -> None:
         # Asked again under the lock: another process may have done it meanwhile.
         found = _version(connection)
         for version in range(found, VERSION):
-            for statement in STEPS[version].split(";"):
-                if statement.strip():
-                    connection.execute(statement)
+            for statement in _statements(STEPS[version]):
+                connection.execute(statement)
         connection.execute(f"PRAGMA user_version={max(found, VERSION)}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _statements(text: str) -> Iterator[str]:
+    """One by one: what runs several at once would end the transaction first."""
+    statement = ""
+    for part in text.split(";"):
+        statement += f"{part};"
+        # A trigger has semicolons of its own.
+        if statement.strip() != ";" and sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _version(connection: sqlite3.Connection) -> int:

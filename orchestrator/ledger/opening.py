@@ -61,7 +61,7 @@ def check_sound(path: Path) -> None:
     """Look through a ledger before anything is done by it.
 
     That takes seconds for a million documents: not for one that is the very file, not
-    written to since, that a run has left in good order.
+    written to since, that a run has left, or was writing when it was killed.
 
     Raises:
         MachineError: it is damaged, or cannot be opened.
@@ -98,18 +98,65 @@ def _note(path: Path) -> Path:
 
 
 def _mark(path: Path) -> str | None:
-    """What tells that a file is what it was; ``None`` if it is not all of a ledger.
+    """What tells that a file is what it was, and its log the same one, if it has any.
 
-    A log that is not empty was left by a kill, or by somebody who writes now.
+    What the log holds is not part of it: SQLite proves each page of it by a checksum.
     """
-    log = Path(f"{path}-wal")
     try:
         # Times of changes cannot be set back, other than those of modifications.
         found = path.stat()
-        is_all = not log.exists() or not log.stat().st_size
     except OSError:
         return None
-    return f"{found.st_ino} {found.st_size} {found.st_ctime_ns}" if is_all else None
+    return f"{found.st_ino} {found.st_size} {found.st_ctime_ns} {_log_of(path)}"
+
+
+def _log_of(path: Path) -> int:
+    try:
+        log = Path(f"{path}-wal").stat()
+    except OSError:
+        return 0
+    return log.st_ino if log.st_size else 0
+
+
+class Vouched:
+    """A ledger that was found sound, and that only this process writes to.
+
+    Pages get into the file itself when SQLite moves its log into it, which happens
+    within our commits. What is seen right after that is noted; so after a kill the file
+    is known to be as we left it, but for a kill in the middle of such a move.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = self._look()
+        self._is_noted = False
+
+    def before(self) -> None:
+        """Before a commit: what is another file than we left is vouched for no more."""
+        if self._seen is not None and self._look() != self._seen:
+            self._seen = None
+            with suppress(OSError):
+                _note(self._path).unlink()
+
+    def after(self) -> None:
+        """After a commit: note the file if it was written to, and its log is there."""
+        if self._seen is None:
+            return
+        if (seen := self._look()) != self._seen or not self._is_noted:
+            self._seen, self._is_noted = seen, True
+            self._write()
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self._path)  # noqa: PTH116  # twice a commit
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_ctime_ns
+
+    def _write(self) -> None:
+        if (mark := _mark(self._path)) is not None:
+            with suppress(OSError):
+                _note(self._path).write_text(mark, encoding="ascii")
 
 
 def _damaged(path: Path, why: str) -> MachineError:
@@ -131,18 +178,55 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
 
 def _create(path: Path) -> None:
     """Make an empty ledger; its name is given once it is complete and on disk."""
-    log = Path(f"{path}-wal")
-    if log.exists() and log.stat().st_size:
-        raise _damaged(path, "it is gone, and its write-ahead log is there")
-    new = path.with_name(f"{path.name}.new")
-    for end in ("", "-wal", "-shm"):
-        Path(f"{new}{end}").unlink(missing_ok=True)
-    with closing(_open(new, "rwc")) as connection:
+    drop_new(path)
+    with closing(_open(new_of(path), "rwc")) as connection:
         _use_wal(connection, path)
         connection.executescript(
             f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
         )
-    new.rename(path)
+    _rename(path)
+
+
+def new_of(path: Path) -> Path:
+    """What a ledger is called until it is complete."""
+    return path.with_name(f"{path.name}.new")
+
+
+def drop_new(path: Path) -> None:
+    """Remove a ledger that never got its name.
+
+    Raises:
+        MachineError: one that had it is gone, and what it wrote last is there.
+    """
+    log = Path(f"{path}-wal")
+    if not path.exists() and log.exists() and log.stat().st_size:
+        raise _damaged(path, "it is gone, and its write-ahead log is there")
+    for end in ("", "-wal", "-shm"):
+        Path(f"{new_of(path)}{end}").unlink(missing_ok=True)
+
+
+def give_name(path: Path) -> None:
+    """Give a new ledger, which nobody writes any more, its name; it is on disk then.
+
+    Raises:
+        MachineError: it cannot hold a write-ahead log.
+        sqlite3.Error: it cannot be written.
+    """
+    new = new_of(path)
+    with closing(_open(new, "rw")) as connection:
+        _use_wal(connection, path)
+    file = os.open(new, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        raise broken(path, error) from error
+    finally:
+        os.close(file)
+    _rename(path)
+
+
+def _rename(path: Path) -> None:
+    new_of(path).rename(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

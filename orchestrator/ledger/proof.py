@@ -21,6 +21,7 @@ from typing import Self
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger import record
 from orchestrator.ledger.opening import connect
+from orchestrator.ledger.sums import CHARGED, COMMITTED
 from orchestrator.model import Output, State
 
 _SPENT = """
@@ -130,6 +131,38 @@ SELECT min(id), max(id), path FROM (
   FROM document, json_each(document.outputs) AS each WHERE state = 'done')
 GROUP BY path HAVING count(*) > 1
 """
+_SUMS: tuple[tuple[str, str], ...] = (  # our own names
+    (
+        "documents by state",
+        (
+            "SELECT state, account, mode, sum(documents), sum(bytes) FROM ("
+            "SELECT state, account, mode, documents, bytes FROM tally UNION ALL "
+            "SELECT state, account, mode, -1, -size FROM document) "
+            "GROUP BY 1, 2, 3 HAVING sum(documents) <> 0 OR sum(bytes) <> 0"
+        ),
+    ),
+    (
+        "what was charged",
+        (
+            f"SELECT {CHARGED}, sum(documents) FROM ("  # noqa: S608  # names of columns
+            f"SELECT {CHARGED}, documents FROM charged UNION ALL "
+            f"SELECT {CHARGED}, -1 FROM charge "
+            "WHERE phase = 'ended') "
+            f"GROUP BY {CHARGED} HAVING sum(documents) <> 0"
+        ),
+    ),
+    (
+        "what was reserved",
+        (
+            f"SELECT {COMMITTED}, sum(jobs) FROM ("  # noqa: S608
+            f"SELECT {COMMITTED}, jobs FROM committed UNION ALL "
+            f"SELECT {COMMITTED}, -1 FROM commitment "
+            "WHERE phase = 'ended') "
+            f"GROUP BY {COMMITTED} HAVING sum(jobs) <> 0"
+        ),
+    ),
+)
+"""What is summed up, and the sums that are not those of the rows."""
 _INPUTS = """
 SELECT min(document.id), input.path, input.sha256
 FROM document, json_each(document.spec, '$.inputs') AS each
@@ -238,6 +271,12 @@ class Proof:
                     "twice on its record" if twice else f"also the output of {second}"
                 )
                 yield Deviation("shared_output", f"{path}: {also}", first, path=path)
+            for what, sql in _SUMS:
+                if wrong := self._db.execute(sql).fetchone():
+                    *kind, over = wrong
+                    words = " ".join(str(each) for each in kind)
+                    message = f"{what}: the sum for {words} is off by {over}"
+                    yield Deviation("wrong_sum", message)
 
     def outputs(self) -> Iterator[tuple[str, str, Output]]:
         """Every output of every done document: id, format, and what is on record."""

@@ -87,4 +87,5 @@ def request_hash(value: Document) -> str:
 
 def fingerprint(inputs: Sequence[Input]) -> str:
     """What tells cheaply that inputs are those of the last time."""
-    return text([(each.size, each.mtime, each.inode) for each in inputs])
+    shown = [f"[{each.size},{each.mtime},{each.inode}]" for each in inputs]
+    return f"[{','.join(shown)}]"

@@ -1,4 +1,4 @@
-"""What one commit writes, as rows of a few statements (see ``store``)."""
+"""What one commit writes, as rows of one statement (see ``prepare``)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.ledger import record
+from orchestrator.ledger.missing import TURN
 from orchestrator.model import Job, Phase, Progress, Verdict
 
 AS_IT_WAS = -1.0
@@ -17,7 +18,7 @@ INSERT INTO job(
   id, account, mode, phase, intended, created, callback, progress, updated, reserved)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
        value->>7, value->>8, value->>9
-FROM json_each(?) WHERE true
+FROM json_each(new.jobs) WHERE true
 ON CONFLICT(id) DO UPDATE SET phase = excluded.phase,
   intended = CASE WHEN excluded.intended < 0 THEN job.intended
              ELSE excluded.intended END,
@@ -25,18 +26,19 @@ ON CONFLICT(id) DO UPDATE SET phase = excluded.phase,
   reserved = excluded.reserved
 """
 _LINKS = """
-INSERT OR IGNORE INTO job_document(job, position, document)
-SELECT value->>0, value->>1, value->>2 FROM json_each(?)
+INSERT INTO job_document(job, position, document)
+SELECT value->>0, value->>1, value->>2 FROM json_each(new.links) WHERE true
+ON CONFLICT DO NOTHING
 """
 _TAKEN = """
 UPDATE document SET job = taken.job FROM (
-  SELECT value->>0 AS job, value->>2 AS id FROM json_each(?)
+  SELECT value->>0 AS job, value->>2 AS id FROM json_each(new.links)
 ) AS taken WHERE document.id = taken.id AND document.state <> 'done'
-  AND (document.job IS NULL OR document.job = taken.job)
+  AND document.job IS NULL
 """
 _KNOWN = """
 UPDATE document SET state = 'open', failure = NULL, code = NULL FROM (
-  SELECT value->>0 AS job, value->>2 AS id FROM json_each(?)
+  SELECT value->>0 AS job, value->>2 AS id FROM json_each(new.known)
 ) AS known WHERE document.id = known.id AND document.job = known.job
   AND document.state = 'in_doubt'
 """
@@ -64,27 +66,73 @@ FROM (
   SELECT value->>0 AS id, value->>1 AS state, value->>2 AS outputs,
          value->>3 AS failure, value->>4 AS code, value->>5 AS made_by,
          value->>6 AS at, value->>7 AS output, value->>8 AS job
-  FROM json_each(?)
+  FROM json_each(new.settled)
 ) AS new WHERE document.id = new.id AND document.job = new.job
 """
 """``stale`` of a document in flight: 1 = edited since, 2 = removed, 3 = both."""
 _EVENTS = """
 INSERT INTO event(at, kind, account, job, document, detail)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
-FROM json_each(?)
+FROM json_each(new.events)
 """
 _TRUSTED = """
 INSERT OR REPLACE INTO account(name, trusted)
-SELECT value->>0, value->>1 FROM json_each(?)
+SELECT value->>0, value->>1 FROM json_each(new.trusted)
 """
 _HASHED = """
 INSERT OR REPLACE INTO input(path, sha256)
-SELECT value->>0, value->>1 FROM json_each(?)
+SELECT value->>0, value->>1 FROM json_each(new.hashed)
 """
 _WORDS = """
 INSERT OR REPLACE INTO meta(key, value)
-SELECT value->>0, value->>1 FROM json_each(?)
+SELECT value->>0, value->>1 FROM json_each(new.words)
 """
+
+
+_KINDS = (
+    "jobs",
+    "links",
+    "known",
+    "settled",
+    "hashed",
+    "trusted",
+    "events",
+    "words",
+    "turned",
+)
+_STATEMENTS = (
+    _LINKS,
+    _TAKEN,
+    _HASHED,
+    _KNOWN,
+    _SETTLED,
+    _TRUSTED,
+    _EVENTS,
+    _WORDS,
+    TURN.format("new.turned"),
+    _JOBS,
+)
+"""Jobs come last: one that ends is summed up then, with its documents as they are."""
+_PREPARE = f"""
+CREATE TEMP VIEW commits AS
+SELECT {", ".join(f"NULL AS {each}" for each in _KINDS)};
+CREATE TEMP TRIGGER commits_written INSTEAD OF INSERT ON commits BEGIN
+{"".join(f"{each};" for each in _STATEMENTS)}
+END;
+"""
+_MARKS = ", ".join("?" * len(_KINDS))
+_WRITE = f"INSERT INTO temp.commits VALUES ({_MARKS})"  # noqa: S608  # only marks
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make ready for ``Rows.write``.
+
+    A view that nobody reads has a trigger that writes all that a commit consists of. So
+    a commit is one call, in which SQLite holds no interpreter lock from its first
+    statement to the end of its fsync: one that comes back to Python for each statement
+    waits for the lock each time.
+    """
+    connection.executescript(_PREPARE)
 
 
 @dataclass(slots=True)
@@ -99,27 +147,19 @@ class Rows:
     trusted: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     words: list[tuple[Any, ...]] = field(default_factory=list)
+    turned: list[tuple[Any, ...]] = field(default_factory=list)
 
     def take(self, other: Rows) -> None:
         """Add the rows of another call."""
-        for name in self.__slots__:
-            getattr(self, name).extend(getattr(other, name))
+        for kind in _KINDS:
+            if more := getattr(other, kind):
+                getattr(self, kind).extend(more)
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Run at most one statement for each kind of row (links take two)."""
-        for sql, rows in (
-            (_JOBS, self.jobs),
-            (_LINKS, self.links),
-            (_TAKEN, self.links),
-            (_HASHED, self.hashed),
-            (_KNOWN, self.known),
-            (_SETTLED, self.settled),
-            (_TRUSTED, self.trusted),
-            (_EVENTS, self.events),
-            (_WORDS, self.words),
-        ):
-            if rows:
-                connection.execute(sql, (record.text(rows),))
+        """Write all of it, as one statement and so as one commit; see ``prepare``."""
+        kinds = (getattr(self, kind) for kind in _KINDS)
+        bound = tuple(record.text(rows) if rows else None for rows in kinds)
+        connection.execute(_WRITE, bound)
 
 
 def links_of(job: Job) -> list[tuple[Any, ...]]:

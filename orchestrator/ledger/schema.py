@@ -1,11 +1,17 @@
 """The tables of the ledger (docs/ledger.md explains each column to users)."""
 
-VERSION = 2
+from __future__ import annotations
+
+import re
+
+from orchestrator.ledger.sums import SUMS
+
+VERSION = 3
 
 NOW = "(julianday('now') - 2440587.5) * 86400.0"
 """Seconds since the epoch, for events that a statement writes about many documents."""
 
-TABLES = """
+_ROWS = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE document(
@@ -74,3 +80,10 @@ CREATE TABLE account(
   trusted REAL
 ) WITHOUT ROWID;
 """
+TABLES = _ROWS + SUMS
+"""Everything that a new ledger is made of."""
+
+
+def tables_in(schema: str) -> str:
+    """The statements that make all of it in an attached database."""
+    return re.sub(r"\b(CREATE (?:TABLE|INDEX|VIEW|TRIGGER)) ", rf"\1 {schema}.", TABLES)

@@ -21,16 +21,24 @@ from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
 from orchestrator.ledger.opening import broken, check_sound, connect, uri
-from orchestrator.ledger.schema import NOW, TABLES
-from orchestrator.model import Document, Operation, State
+from orchestrator.ledger.schema import NOW, tables_in
+from orchestrator.model import LARGE, Document, Mode, Operation, State
 from orchestrator.plan.deadlines import Flight
+
+CACHE = "PRAGMA cache_size=-24000"
+"""Room for the index of a million ids, in whatever order they come."""
+NOTE = "valid"
+"""The word of the ledger under which a merge notes what it was made of."""
 
 _STAGE = """
 CREATE TABLE new(
-  id TEXT PRIMARY KEY, n INTEGER, account TEXT, mode TEXT, large INTEGER,
-  priority INTEGER, size INTEGER, request_hash TEXT, fingerprint TEXT, spec TEXT,
-  fate TEXT NOT NULL DEFAULT 'new'
-) WITHOUT ROWID;
+  key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, n INTEGER, account TEXT,
+  mode TEXT, large INTEGER, priority INTEGER, size INTEGER, request_hash TEXT,
+  fingerprint TEXT, spec TEXT, fate TEXT NOT NULL DEFAULT 'new'
+);
+"""
+_NOBODY = Document("", Operation.CONVERT, "", "", "", "")
+BILLS = """
 CREATE TABLE bill(
   issuer TEXT, number TEXT, form TEXT, content TEXT,
   id TEXT, file TEXT, line INTEGER, "column" INTEGER
@@ -150,12 +158,16 @@ WHERE old.outputs IS NOT NULL AND old.id NOT IN (SELECT id FROM new)
     old.spec->>'$.original.params.seller.name')
 """
 _TODO = """
-SELECT new.account, new.mode, count(*), sum(new.size), new.spec, max(new.size)
+SELECT new.account, new.mode, count(*), sum(new.size), new.id, max(new.size)
 FROM new LEFT JOIN ledger.document AS old ON old.id = new.id
 WHERE new.fate IN ('new', 'changed')
    OR old.state IN ('open', 'in_doubt', 'overdue', 'gone')
 GROUP BY new.account, new.mode
 ORDER BY new.account, instr('sync async presigned', new.mode)
+"""
+_IS_ALL = """
+SELECT (SELECT count(*) FROM new) = (SELECT count(*) FROM ledger.document)
+  - (SELECT count(*) FROM ledger.document WHERE state <> 'done' AND state = 'gone')
 """
 _AGAIN = """
 FROM new JOIN ledger.document AS old ON old.id = new.id
@@ -203,22 +215,29 @@ class Diff:
 
 
 class Stage:
-    """Documents of one manifest, on their way to a plan or to the ledger."""
+    """Documents of one manifest, on their way to a plan or to the ledger.
+
+    Args:
+        ledger: Where the ledger is, if there is one.
+        sound: Whether it was looked through just now.
+    """
 
     FLUSH = 500
+    ADD = """
+    INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, request_hash,
+      fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)
+    """
+    """Two of one id are a fault already, and are told as one."""
 
-    def __init__(self, ledger: Path) -> None:
+    def __init__(self, ledger: Path, *, sound: bool = False) -> None:
         self._path = ledger
         self._exists = ledger.exists()
-        # An empty name is a private temporary file: it spills instead of growing.
-        self._db = sqlite3.connect(
-            "", uri=True, isolation_level=None, check_same_thread=False
-        )
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.executescript(_STAGE)
+        self._db = self._open()
         self._buffer: list[tuple[Any, ...]] = []
         self._bills: list[tuple[str | int, ...]] = []
-        self._attach()
+        self._fresh: dict[tuple[str, Mode], list[Any]] = {}
+        self._share: list[Any] = [0, 0, _NOBODY, 0]
+        self._attach(sound=sound)
         self._db.execute("BEGIN")
 
     def __enter__(self) -> Self:
@@ -232,29 +251,47 @@ class Stage:
     ) -> None:
         self._db.close()
 
-    def _attach(self) -> None:
+    def _open(self) -> sqlite3.Connection:
+        # An empty name is a private temporary file: it spills instead of growing.
+        db = sqlite3.connect(
+            "", uri=True, isolation_level=None, check_same_thread=False
+        )
+        db.execute("PRAGMA synchronous=OFF")
+        db.execute(CACHE)
+        db.executescript(_STAGE + BILLS)
+        return db
+
+    def _attach(self, *, sound: bool) -> None:
         if self._exists:
-            check_sound(self._path)
+            if not sound:
+                check_sound(self._path)
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
         else:
             self._db.execute("ATTACH ':memory:' AS ledger")
-            tables = TABLES.replace("CREATE TABLE ", "CREATE TABLE ledger.")
-            tables = tables.replace("CREATE INDEX ", "CREATE INDEX ledger.")
-            self._db.executescript(tables)
+            self._db.executescript(tables_in("ledger"))
 
     def add(self, document: Document) -> None:
         """Stage a document."""
-        self._buffer.append(_row(document))
+        row = _row(document)
+        self._buffer.append(row)
+        self._count(document, row)
         if len(self._buffer) >= self.FLUSH:
             self._flush()
 
+    def _count(self, document: Document, row: tuple[Any, ...]) -> None:
+        """Add a document to its share of what is to be done, if all of them are new."""
+        size, known = row[6], self._share
+        example = known[2]
+        if document.mode is not example.mode or document.provider != example.provider:
+            key = (document.provider, document.mode)
+            self._share = known = self._fresh.setdefault(key, [0, 0, document, size])
+        known[0] += 1
+        known[1] += size
+        if size > known[3]:
+            known[2], known[3] = document, size
+
     def _flush(self) -> None:
-        self._db.executemany(
-            # Two of one id are a fault already, and are told as one.
-            "INSERT OR IGNORE INTO new(id, n, account, mode, large, priority, size, "
-            "request_hash, fingerprint, spec) VALUES(?,?,?,?,?,?,?,?,?,?)",
-            self._buffer,
-        )
+        self._db.executemany(self.ADD, self._buffer)
         self._buffer.clear()
         self._db.executemany("INSERT INTO bill VALUES(?,?,?,?,?,?,?,?)", self._bills)
         self._bills.clear()
@@ -312,6 +349,9 @@ class Stage:
     def compare(self) -> Diff:
         """Say what is new, changed, the same and gone; changes nothing."""
         self._flush()
+        if not self._exists:
+            every = sum(share[0] for share in self._fresh.values())
+            return Diff(every, every, 0, 0, 0, {})
         self._decide()
         fates = dict(self._db.execute("SELECT fate, count(*) FROM new GROUP BY fate"))
         gone = self._db.execute(
@@ -403,10 +443,26 @@ class Stage:
 
     def shares(self) -> list[Share]:
         """What is to be done, by account and mode."""
+        if self._exists:
+            return self._shares(_TODO)
+        modes = list(Mode)
+        every = sorted(self._fresh, key=lambda key: (key[0], modes.index(key[1])))
         return [
-            Share(account, mode, count, size or 0, record.document(example))
-            for account, mode, count, size, example, _ in self._db.execute(_TODO)
+            Share(account, mode, count, size, example)
+            for account, mode in every
+            for count, size, example, _ in [self._fresh[account, mode]]
         ]
+
+    def _shares(self, todo: str) -> list[Share]:
+        rows = self._db.execute(todo).fetchall()
+        return [
+            Share(account, mode, count, size or 0, self._example(example))
+            for account, mode, count, size, example, _ in rows
+        ]
+
+    def _example(self, id_: str) -> Document:
+        spec = self._db.execute("SELECT spec FROM new WHERE id = ?", (id_,))
+        return record.document(spec.fetchone()[0])
 
     def unsent(self) -> list[tuple[str, Operation, int]]:
         """Documents that have to be sent yet, by account and operation."""
@@ -438,18 +494,18 @@ class Stage:
         for spec, state in rows:
             yield record.document(spec), State(state), "gone"
 
-    def merge(self) -> None:
+    def merge(self, note: str | None = None) -> None:
         """Write the staged documents into the ledger, in one transaction.
+
+        Args:
+            note: What this merge is made of, in place of what is noted of the one
+                before. Left out where the ledger has other documents, too: what
+                becomes of those is for every merge to say.
 
         Raises:
             MachineError: the ledger cannot be written, or came or went meanwhile.
         """
-        if self._path.exists() is not self._exists:
-            # What was compared is not what is there: nobody has agreed to that.
-            raise MachineError(
-                f"ledger {self._path}: it was {'removed' if self._exists else 'made'} "
-                "while the manifest was read; see to it and run the same command again"
-            )
+        refuse(self._path, exists=self._exists)
         connect(self._path).close()
         try:
             self._db.execute("COMMIT")
@@ -461,6 +517,7 @@ class Stage:
             self._decide()
             for statement in _MERGE:
                 self._db.execute(statement)
+            self._note(note)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
@@ -468,16 +525,35 @@ class Stage:
             raise broken(self._path, error) from error
         self._exists = True
 
+    def _note(self, note: str | None) -> None:
+        self._db.execute("DELETE FROM ledger.meta WHERE key = ?", (NOTE,))
+        if note is not None and self._db.execute(_IS_ALL).fetchone()[0]:
+            self._db.execute("INSERT INTO ledger.meta VALUES(?, ?)", (NOTE, note))
+
+
+def refuse(path: Path, *, exists: bool) -> None:
+    """Go no further if a ledger came or went: nobody has agreed to that.
+
+    Raises:
+        MachineError: it did.
+    """
+    if path.exists() is not exists:
+        raise MachineError(
+            f"ledger {path}: it was {'removed' if exists else 'made'} "
+            "while the manifest was read; see to it and run the same command again"
+        )
+
 
 def _row(document: Document) -> tuple[Any, ...]:
+    size = document.size
     return (
         document.id,
         document.n,
         document.provider,
         document.mode,
-        int(document.is_large),
+        int(size >= LARGE),
         document.priority,
-        document.size,
+        size,
         record.request_hash(document),
         record.fingerprint(document.inputs),
         record.text(document),

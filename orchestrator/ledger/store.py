@@ -2,12 +2,11 @@
 
 Theory of operation
 -------------------
-One connection writes, in a thread of its own. What is queued while a commit runs is
-the next commit (group commit without a timer), and every call returns only when its
-commit is on disk (WAL, ``synchronous=FULL``). A commit makes a few SQL calls,
-whatever the number of its rows: rows travel as one JSON text per table and are taken
-apart by ``json_each`` inside SQLite, because a thread that comes back to Python for
-each row starves for the interpreter lock under a busy loop.
+One connection writes, in a thread of its own (``writer``). What is queued while a
+commit runs is the next commit, and every call returns only when its commit is on disk
+(WAL, ``synchronous=FULL``); only what nothing goes on by is written without waiting. A
+commit is one SQL call, whatever its rows are (``rows``), because a thread that comes
+back to Python for each row starves for the interpreter lock under a busy loop.
 
 An *intent* is a job row whose ``intended`` is set: a request that may cost money was
 about to be sent, and its outcome is not known. Whatever happens next clears it:
@@ -18,10 +17,9 @@ about to be sent, and its outcome is not known. Whatever happens next clears it:
 from __future__ import annotations
 
 import asyncio
-import queue
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,16 +29,19 @@ from typing import Any, Self
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
 from orchestrator.ledger import bill, record
-from orchestrator.ledger.opening import broken, connect, identity
+from orchestrator.ledger.missing import Turned
+from orchestrator.ledger.opening import Vouched, broken, connect, identity
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
     Rows,
     event_row,
     job_row,
     links_of,
+    prepare,
     settled_row,
 )
 from orchestrator.ledger.stranded import Stranded, stranded
+from orchestrator.ledger.writer import Commit, ThreadWriter, Writer
 from orchestrator.model import (
     Document,
     Input,
@@ -77,14 +78,25 @@ _PAGE = 1000
 Left = tuple[Job, Progress, float | None]
 """A job that a former run left, where it stands, and when its intent was written."""
 _Carried = tuple[tuple[Document, ...], frozenset[int], frozenset[int]]
-_Entry = tuple[Rows, asyncio.Future[None] | None]
 
 
 class Store:
     """A ledger that is being written; fits ``engine.ports.Ledger``."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        writer: Callable[[Commit], Writer] = ThreadWriter,
+    ) -> None:
+        """Open a ledger; ``writer`` says where its commits are made.
+
+        Raises:
+            MachineError: it cannot be opened, or is not a ledger of this version.
+        """
         self.path = path
+        self._make_writer = writer
         self._clock = clock
         self._connection = connect(path)
         try:
@@ -93,19 +105,16 @@ class Store:
             self._connection.close()
             raise
         self._identity = identity(path)
-        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        prepare(self._connection)
+        self._writer: Writer | None = None
         self._ended = False
+        self._vouched: Vouched | None = None
         self._reading = threading.Lock()
         self.commits = 0
         self.rows = 0
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(
-            target=self._serve, args=(loop,), name="ledger", daemon=True
-        )
-        self._thread.start()
+        self._writer = self._make_writer(self._commit)
         return self
 
     async def __aexit__(
@@ -115,9 +124,8 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self._ended = True
-        self._queue.put(None)
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+        if self._writer is not None:
+            await self._writer.close()
         self._connection.close()
         await asyncio.to_thread(self._close_reader)
 
@@ -126,6 +134,13 @@ class Store:
         # does not bear it that its connection is closed meanwhile.
         with self._reading:
             self._reader.close()
+
+    def vouch(self) -> None:
+        """Say that the file was found sound: only we write to it from now on.
+
+        So a run that is killed leaves a ledger that need not be looked through.
+        """
+        self._vouched = Vouched(self.path)
 
     # What the engine calls...
 
@@ -162,14 +177,17 @@ class Store:
         # was edited meanwhile and is open for its next job.
         is_over = progress.phase in (Phase.RELEASE, Phase.ENDED)
         links = [] if is_over else links_of(job)
-        await self._write(
-            Rows(
-                jobs=[job_row(job, progress, at=now)],
-                links=links,
-                known=links,
-                events=[event_row(now, "advance", job, detail)],
-            )
+        rows = Rows(
+            jobs=[job_row(job, progress, at=now)],
+            links=links,
+            known=links,
+            events=[event_row(now, "advance", job, detail)],
         )
+        if progress.phase is Phase.ENDED:
+            # Nothing goes on by this: it only spares the next run a deletion.
+            self._note(rows)
+        else:
+            await self._write(rows)
 
     async def settle(
         self, job: Job, progress: Progress, verdicts: Sequence[Verdict]
@@ -208,7 +226,7 @@ class Store:
 
     def hashed(self, value: Input, sha256: str) -> None:
         """Note the SHA-256 of an input as it was sent; written with the next commit."""
-        self._queue.put((Rows(hashed=[(value.path, sha256)]), None))
+        self._note(Rows(hashed=[(value.path, sha256)]))
 
     async def note(self, kind: str, account: str, detail: str) -> None:
         """Write an event that concerns no single job: a limit changed, say."""
@@ -218,7 +236,15 @@ class Store:
     def jot(self, kind: str, account: str, detail: str) -> None:
         """Note without waiting for it; written with the next commit."""
         row = (self._clock.now(), kind, account, None, None, detail)
-        self._queue.put((Rows(events=[row]), None))
+        self._note(Rows(events=[row]))
+
+    def turn(self, documents: Sequence[Turned]) -> None:
+        """Write that outputs are gone, or back; written with the next commit.
+
+        Called from any thread.
+        """
+        if self._writer is not None:
+            self._writer.note_from_thread(Rows(turned=list(documents)))
 
     async def remember(self, key: str, value: str) -> None:
         """Write a word about the batch itself, in place of what was said before."""
@@ -227,41 +253,24 @@ class Store:
     # Writing...
 
     async def _write(self, rows: Rows) -> None:
-        if self._ended:
+        if self._ended or self._writer is None:
             raise MachineError(f"ledger {self.path}: it is closed")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put((rows, done))
         # A commit cannot be called back: who is cancelled while waiting for one
         # still learns afterwards what is on disk.
-        await asyncio.shield(done)
+        await self._writer.put(rows)
 
-    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        while (first := self._queue.get()) is not None:
-            group, ended = self._gather(first)
-            error = self._commit(group)
-            loop.call_soon_threadsafe(_resolve, [done for _, done in group], error)
-            if ended:
-                return
+    def _note(self, rows: Rows) -> None:
+        if self._writer is not None:
+            self._writer.note(rows)
 
-    def _gather(self, first: _Entry) -> tuple[list[_Entry], bool]:
-        group = [first]
-        while True:
-            try:
-                following = self._queue.get_nowait()
-            except queue.Empty:
-                return group, False
-            if following is None:
-                return group, True
-            group.append(following)
-
-    def _commit(self, group: Iterable[_Entry]) -> MachineError | None:
+    def _commit(self, group: Sequence[Rows]) -> MachineError | None:
         rows = Rows()
-        for each, _ in group:
+        for each in group:
             rows.take(each)
+        if self._vouched is not None:
+            self._vouched.before()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
             rows.write(self._connection)
-            self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whoever waits has to be told, always
             self._roll_back()
             return broken(self.path, error)
@@ -272,6 +281,8 @@ class Store:
                 "is in flight may be billed. Put it back before you run again, or all "
                 "of it is sent anew"
             )
+        if self._vouched is not None:
+            self._vouched.after()
         self.commits += 1
         self.rows += len(rows.jobs)
         return None
@@ -406,15 +417,3 @@ class Store:
             "SELECT trusted FROM account WHERE name = ?", (account,)
         ).fetchone()
         return bool(row and row[0])
-
-
-def _resolve(
-    futures: Iterable[asyncio.Future[None] | None], error: Exception | None
-) -> None:
-    for each in futures:
-        if each is None or each.done():
-            continue
-        if error is None:
-            each.set_result(None)
-        else:
-            each.set_exception(error)

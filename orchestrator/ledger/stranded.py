@@ -11,7 +11,7 @@ _STRANDED = """
 SELECT job.account, count(DISTINCT job.id), count(*)
 FROM job JOIN job_document AS link ON link.job = job.id
 JOIN document ON document.id = link.document AND document.job = job.id
-WHERE job.phase NOT IN ('release', 'ended')
+WHERE job.phase <> 'ended' AND job.phase <> 'release'
 AND document.state IN ('open', 'in_doubt', 'overdue')
 AND job.account NOT IN (SELECT value FROM json_each(?))
 GROUP BY job.account ORDER BY job.account

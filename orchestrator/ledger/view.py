@@ -165,14 +165,17 @@ class View:
 
     def states(self) -> dict[State, int]:
         """Number of documents in each state."""
-        rows = self._db.execute("SELECT state, count(*) FROM document GROUP BY state")
+        rows = self._db.execute(
+            "SELECT state, sum(documents) FROM tally GROUP BY 1 HAVING sum(documents)"
+        )
         return {State(state): count for state, count in rows}
 
     def reasons(self) -> list[Reason]:
         """What stands against documents, by state and code; the most first."""
         rows = self._db.execute(
             "SELECT state, code, count(*), failure FROM document "
-            "WHERE state NOT IN ('done', 'open', 'gone') "
+            # The first condition is what the index is over.
+            "WHERE state <> 'done' AND state NOT IN ('open', 'gone') "
             "GROUP BY state, code ORDER BY count(*) DESC"
         ).fetchall()
         return [
@@ -188,7 +191,8 @@ class View:
 
     def _examples(self, state: str, code: str | None) -> tuple[str, ...]:
         rows = self._db.execute(
-            "SELECT id FROM document WHERE state = ? AND code IS ? ORDER BY n LIMIT ?",
+            "SELECT id FROM document WHERE state <> 'done' AND state = ? AND code IS ? "
+            "ORDER BY n LIMIT ?",
             (state, code, EXAMPLES),
         )
         return tuple(id_ for (id_,) in rows)
@@ -343,39 +347,3 @@ def _reopen(connection: sqlite3.Connection, state: State, code: str | None) -> i
     )
     connection.execute("COMMIT")
     return cursor.rowcount
-
-
-def mark_missing(path: Path) -> list[str]:
-    """Mark documents that are done but whose output is gone or has another size.
-
-    Those whose outputs are back, with the disk that they lie on, are done again.
-
-    Returns:
-        Ids of those that were done until now.
-    """
-    connection = connect(path)
-    try:
-        ended = connection.execute(
-            "SELECT id, state, outputs FROM document WHERE state IN ('done', 'missing')"
-        )
-        turned = [
-            (State.MISSING if state == State.DONE else State.DONE, name)
-            for name, state, outputs in ended
-            if _are_there(outputs) is (state == State.MISSING)
-        ]
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("UPDATE document SET state = ? WHERE id = ?", turned)
-        connection.execute("COMMIT")
-    finally:
-        connection.close()
-    return [name for state, name in turned if state is State.MISSING]
-
-
-def _are_there(outputs: str | None) -> bool:
-    for each in record.outputs(outputs) if outputs else ():
-        try:
-            if Path(each.path).stat().st_size != each.size:
-                return False
-        except OSError:
-            return False
-    return True

@@ -125,6 +125,11 @@ class Composer:
         """Compose a node that is judged by itself."""
         self.is_flawed = False
         self._borrowed = 0
+        if type(event) is MappingStartEvent and event.tag is None is event.anchor:
+            before = self._count
+            self._count += 1
+            value, spot = self._group(event)
+            return Node(value, spot, self._count - before)
         return self.node(event)
 
     def node(self, event: Event) -> Node:
@@ -228,36 +233,50 @@ class Composer:
         marks.values = spots
         return value
 
-    def _mapping(self, marks: Marks) -> dict[str, Any]:
+    def _mapping(self, marks: Marks) -> dict[str, Any]:  # noqa: C901, PLR0912  # see within
         value: dict[str, Any] = {}
         values: dict[str, Spot] = {}
         marks.values = values
+        keys = marks.keys
         merges: Node | None = None
         get_event = self.get_event
-        while type(event := get_event()) is not MappingEndEvent:
-            key = self._key(event)
+        # Most of the time of a large manifest goes here: what nearly all keys and
+        # values are, plain scalars, is read without a call.
+        while True:
+            event = get_event()
+            kind: type[Any] = type(event)
+            if kind is ScalarEvent and event.anchor is None:
+                self._count += 1
+                key: str | None = event.value
+            elif kind is MappingEndEvent:
+                break
+            else:
+                key = self._key(event)
             child = get_event()
-            kind: type[Any] = type(child)
+            kind = type(child)
             if kind is ScalarEvent and child.anchor is None:
                 self._count += 1
                 spot: Spot = child.start_mark
-                item = self._scalar(child)
+                if child.tag is not None:
+                    item = self._scalar(child)
+                else:
+                    item = child.value if child.style else resolve(child.value)
                 if key == "<<" and not event.style:
                     self._unmerged(spot, item)
             else:
                 item, spot, _ = node = self.node(child)
                 if key == "<<" and not event.style and merges is None:
                     merges = node
-                    marks.keys[key] = event.start_mark
+                    keys[key] = event.start_mark
                     continue
             if key is None:
                 continue
-            if key in marks.keys:
-                self._twice(key, event, marks.keys[key])
+            if key in keys:
+                self._twice(key, event, keys[key])
                 continue
             value[key] = item
             values[key] = spot
-            marks.keys[key] = event.start_mark
+            keys[key] = event.start_mark
         if merges is not None:
             self._merge(value, marks, merges)
         return value

@@ -18,6 +18,8 @@ from orchestrator.model import Mode, Operation
 
 At = Callable[..., Place]
 """Where the value at a path stands, or the deepest part of the path that is there."""
+_ONE_FIELD = 3
+"""Pieces of a pattern: what stands before the field, the field, and what follows."""
 _OF_INPUT = ("stem", "name", "folder")
 
 
@@ -91,6 +93,12 @@ class Draft:
         if pattern.has_n:
             message = f"{{n}} has no meaning in {within}"
             raise self.faults.flaw(self.wrote(within), message)
+        if len(pattern.pieces) == _ONE_FIELD:
+            before, field, after = pattern.pieces
+            found = self.fields.values.get(field)
+            # Most ids and inputs of rows are a column, as it is.
+            if type(found) is str and found and not found.isspace():
+                return before + found + after
         return pattern.fill(lambda field: self._value(field, within))
 
     def output(self, pattern: Pattern) -> str:

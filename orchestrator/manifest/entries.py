@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from os.path import normpath
 from typing import NamedTuple
 
 from orchestrator.errors import Place
-from orchestrator.manifest.draft import At, Draft, no_column
+from orchestrator.manifest import names
+from orchestrator.manifest.draft import At, Draft, Recipe, no_column
 from orchestrator.manifest.faults import Faults, Flawed, shown
 from orchestrator.manifest.formats import canonical
 from orchestrator.manifest.inputs import Inputs
 from orchestrator.manifest.pattern import Pattern, parse
+from orchestrator.manifest.seen import Seen
 from orchestrator.manifest.unique import Names
-from orchestrator.model import Document, Operation
+from orchestrator.model import Document, Input, Mode, Operation
 
 LONGEST_NAME = 255
 LONGEST_ID = 200
@@ -22,6 +24,22 @@ _ONE_NAME = "{id}.{ext}"
 _MANY_NAMES = "{id}-{n:03}.{ext}"
 _ONE = parse("out/" + _ONE_NAME)
 _MANY = parse("out/" + _MANY_NAMES)
+
+
+class Handling(NamedTuple):
+    """How a document is handed over, why, and whether its outputs may replace files."""
+
+    mode: Mode = Mode.SYNC
+    reason: str = ""
+    overwrite: bool = False
+
+
+Handle = Callable[[str, int, Operation, Mode | None], Handling]
+"""Decides that by account, bytes to be sent, operation, and the mode that is asked."""
+_UNDECIDED = Handling()
+_NO_RECIPE: Recipe | None = None
+_KINDS = 1_000
+_Around = tuple[Recipe, Sequence[str] | None]
 
 
 class Entry(NamedTuple):
@@ -47,14 +65,20 @@ class Builder:
         self,
         folder: str,
         faults: Faults,
-        names: Names,
+        claims: Names,
         many: Callable[[Operation, str, str], bool],
+        *,
+        seen: Seen | None = None,
+        handle: Handle | None = None,
     ) -> None:
         self._folder = folder
         self._faults = faults
-        self._names = names
+        self._names = claims
         self._many = many
-        self._inputs = Inputs(folder, faults)
+        self._inputs = Inputs(folder, faults, seen)
+        self._handle = handle or (lambda *_: _UNDECIDED)
+        self._around: dict[tuple[int, str | None], _Around] = {}
+        self._size, self._recipe, self._handling = -1, _NO_RECIPE, _UNDECIDED
         self._count = 0
 
     def build(self, draft: Draft) -> Entry:
@@ -63,28 +87,31 @@ class Builder:
         Raises:
             Flawed: it has a fault, which is noted.
         """
-        recipe, at = draft.recipe, draft.at
-        self._check_id(draft)
+        recipe, at, name = draft.recipe, draft.at, draft.name
+        is_plain = names.is_plain(name)
+        if not is_plain:
+            self._check_id(draft)
         source = _source(draft)
-        output = self._output(draft, source)
-        single = len(draft.paths) == 1
-        inputs = [
-            self._inputs.see(
-                path, partial(at, *(("input",) if single else ("inputs", i)))
-            )
-            for i, path in enumerate(draft.paths)
-        ]
-        seen = tuple([each for each in inputs if each is not None])
-        self._names.claim(at(), draft.name, output, [each.path for each in seen])
+        around = self._around_id(draft, source) if is_plain else None
+        output = self._output(draft, source) if around is None else name.join(around)
+        seen = self._seen(draft)
+        self._names.claim(at(), name, output, [each.path for each in seen])
         if source is None and seen:
             message = f"{shown(draft.paths[0])} has no extension to tell its format"
             self._faults.add(at("input"), message, "say source: FORMAT")
-        is_flawed = recipe.is_flawed or len(seen) < len(inputs)
+        is_flawed = recipe.is_flawed or len(seen) < len(draft.paths)
         if source is None or output is None or is_flawed:
             raise Flawed
         self._count += 1
+        size = seen[0].size if len(seen) == 1 else sum([each.size for each in seen])
+        if size != self._size or recipe is not self._recipe:
+            self._size, self._recipe = size, recipe
+            self._handling = self._handle(
+                recipe.provider, size, recipe.operation, recipe.asked
+            )
+        mode, reason, overwrite = self._handling
         document = Document(
-            id=draft.name,
+            id=name,
             operation=recipe.operation,
             source=source,
             target=recipe.target,
@@ -94,10 +121,52 @@ class Builder:
             params=draft.params,
             design=recipe.design,
             asked=recipe.asked,
+            mode=mode,
+            reason=reason,
             priority=recipe.priority,
             n=self._count - 1,
+            overwrite=overwrite,
         )
         return Entry(document, at, draft.column)
+
+    def _seen(self, draft: Draft) -> tuple[Input, ...]:
+        """The inputs that are there."""
+        paths = draft.paths
+        if len(paths) == 1:
+            found = self._inputs.see(paths[0], partial(draft.at, "input"))
+            return () if found is None else (found,)
+        every = [
+            self._inputs.see(path, partial(draft.at, "inputs", i))
+            for i, path in enumerate(paths)
+        ]
+        return tuple([each for each in every if each is not None])
+
+    def _around_id(self, draft: Draft, source: str | None) -> Sequence[str] | None:
+        """See ``names.around_id``; told once for each kind of document."""
+        recipe = draft.recipe
+        kept = self._around.get((id(recipe), source))
+        if kept is not None and kept[0] is recipe:
+            return kept[1]
+        if len(self._around) >= _KINDS:
+            self._around.clear()
+        found = None if source is None else self._told_around_id(recipe, source)
+        self._around[id(recipe), source] = (recipe, found)
+        return found
+
+    def _told_around_id(self, recipe: Recipe, source: str) -> Sequence[str] | None:
+        is_many = self._many(recipe.operation, source, recipe.target)
+        pattern = _completed(recipe.output, is_many=is_many)
+        if is_many and not pattern.has_n:
+            return None
+
+        def placed(filled: str) -> str | None:
+            path = self._placed(filled)
+            return None if _refusal(path, filled, pattern) else path
+
+        return names.around_id(pattern, recipe.target, placed)
+
+    def _placed(self, filled: str) -> str:
+        return normpath(filled if filled[:1] == "/" else f"{self._folder}/{filled}")
 
     def _check_id(self, draft: Draft) -> None:
         name = draft.name
@@ -128,7 +197,7 @@ class Builder:
             filled = draft.output(pattern)
         except Flawed:
             return None
-        path = normpath(filled if filled[:1] == "/" else f"{self._folder}/{filled}")
+        path = self._placed(filled)
         refusal = _refusal(path, filled, pattern)
         if refusal:
             self._faults.add(draft.at("output"), refusal)

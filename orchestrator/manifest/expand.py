@@ -27,6 +27,30 @@ from orchestrator.manifest.walk import Spotted
 _SINGLE = schema.Single.__pydantic_validator__.validate_python
 
 
+_KEPT = 512
+_Rest = tuple[tuple[str, type[Any], Any], ...]
+_VARIES = frozenset({"id", "input"})
+_HASHED = frozenset({str, int, bool})
+
+
+def _rest(value: dict[str, Any]) -> _Rest | None:
+    """What an entry says beside id and input, if that is nothing but words.
+
+    Types belong to it: ``1`` and ``true`` are the same to a dictionary.
+    """
+    if len(value) == len(_VARIES):
+        return ()
+    rest = tuple(
+        [(key, type(it), it) for key, it in value.items() if key not in _VARIES]
+    )
+    return rest if _HASHED.issuperset([kind for _, kind, _ in rest]) else None
+
+
+def _is_word(text: str) -> bool:
+    """Whether a text is surely a word of the schema."""
+    return text.isprintable() and not text.isspace() and text != ""
+
+
 class Expander:
     """Turns entries into documents; faults are noted, and the entry is passed over."""
 
@@ -43,6 +67,7 @@ class Expander:
         self._faults = faults
         self._recipes = Recipes(common, faults)
         self._defaults = common.defaults.params or {}
+        self._plains: dict[_Rest | None, Recipe] = {}
 
     def expand(self, item: Spotted) -> Iterable[Entry]:
         """The documents of one entry that have no fault."""
@@ -59,7 +84,7 @@ class Expander:
                 return self._globbed(schema.Glob.model_validate(value), at)
             if "rows" in value:
                 return self._rows(schema.Rows.model_validate(value), at)
-            return (self._single(_SINGLE(value), at),)
+            return (self._plain(value, at) or self._single(_SINGLE(value), at, value),)
         except ValidationError as error:
             self._explain(error, value, spot)
         except Flawed:
@@ -75,8 +100,28 @@ class Expander:
             place = Place(self._common.file, mark.line + 1, mark.column + 1)
             self._faults.add(place, message, hint)
 
-    def _single(self, said: schema.Single, at: At) -> Entry:
+    def _plain(self, value: dict[str, Any], at: At) -> Entry | None:
+        """A document whose entry says what one before it said, but for id and input.
+
+        That one was checked against the schema, and so was this one by it. Anything
+        unusual gives ``None``.
+        """
+        name, path = value.get("id"), value.get("input")
+        if type(name) is not str or type(path) is not str:
+            return None
+        recipe = self._plains.get(_rest(value))
+        if recipe is None or not _is_word(name) or not _is_word(path):
+            return None
+        draft = Draft(recipe, [path], self._defaults, at, at, self._faults, name=name)
+        return self._builder.build(draft)
+
+    def _single(self, said: schema.Single, at: At, value: dict[str, Any]) -> Entry:
         recipe = self._recipes.of(said, at)
+        is_plain = said.params is None and said.input is not None
+        if is_plain and recipe.series is None and not recipe.is_flawed:
+            rest = _rest(value)
+            if rest is not None and len(self._plains) < _KEPT:
+                self._plains[rest] = recipe
         paths = said.inputs or ([said.input] if said.input else [])
         params = merged(self._defaults, said.params or {})
         draft = Draft(recipe, paths, params, at, at, self._faults, name=said.id)
@@ -91,6 +136,8 @@ class Expander:
         series = draft.recipe.series
         if series is None:
             return draft
+        if self._common.seen is not None:
+            self._common.seen.spoil()  # others take numbers from it, too
         try:
             number = self._numbering.number(
                 series, draft.name, draft.params, draft.at()
@@ -116,8 +163,10 @@ class Expander:
             return
         params = merged(self._defaults, said.params or {})
         place = partial(_of_glob, at)
-        path = None
-        for path in matches(str(self._common.folder), said.glob):
+        path, found = None, matches(str(self._common.folder), said.glob)
+        if (seen := self._common.seen) is not None:
+            found = seen.globbed(said.glob, found)
+        for path in found:
             if not path.isprintable():
                 message = f"the file name {shown(path)} is not printable UTF-8"
                 self._faults.add(place(), message, "rename the file")
@@ -173,7 +222,7 @@ class Expander:
         paths = []
         for pattern in inputs:
             path = draft.fill(pattern, "input")
-            if climbs(path, pattern):
+            if (".." in path or path[:1] == "/") and climbs(path, pattern):
                 message = f"the input {shown(path)} leaves the folder of its pattern"
                 raise self._faults.flaw(draft.at(), message)
             paths.append(path)

@@ -6,6 +6,8 @@ knows which operations may yield several files.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from orchestrator.model import Operation
 
 PICTURES = frozenset({"bmp", "gif", "jpg", "png", "svg", "webp"})
@@ -27,6 +29,7 @@ _SAME = {
 }
 
 
+@lru_cache(maxsize=1024)
 def canonical(extension: str) -> str:
     """The one name of a format: no dot, lower case, ``jpg`` for ``jpeg``."""
     name = extension.removeprefix(".").lower()

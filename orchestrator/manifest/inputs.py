@@ -10,8 +10,11 @@ from pathlib import Path
 
 from orchestrator.errors import Place
 from orchestrator.manifest.faults import Faults, near, shown
+from orchestrator.manifest.seen import Seen
 from orchestrator.model import Input
 
+_KNOWN = 1_000
+"""Inputs that are not looked at again, if another document takes them, too."""
 _GUESSES = 20
 """Missing files for which the folder is searched for a name that is near."""
 
@@ -19,13 +22,17 @@ _GUESSES = 20
 class Inputs:
     """Looks at inputs of one manifest; relative paths start at its folder."""
 
-    def __init__(self, folder: str, faults: Faults) -> None:
+    def __init__(self, folder: str, faults: Faults, seen: Seen | None = None) -> None:
         self._folder = folder
         self._faults = faults
         self._guesses = _GUESSES
+        self._seen = seen
+        self._known: dict[str, Input] = {}
 
     def see(self, path: str, where: Callable[[], Place]) -> Input | None:
         """A regular file that can be read; else a fault, and ``None``."""
+        if (known := self._known.get(path)) is not None:
+            return known
         full = normpath(path if path[:1] == "/" else f"{self._folder}/{path}")
         try:
             found = os.stat(full)  # noqa: PTH116  # a Path costs more than the call
@@ -40,7 +47,13 @@ class Inputs:
         if not is_allowed:
             self._faults.add(where(), f"the input {shown(path)} may not be read")
             return None
-        return Input(full, found.st_size, found.st_mtime_ns, found.st_ino)
+        if self._seen is not None:
+            self._seen.input(full, found)
+        seen = Input(full, found.st_size, found.st_mtime_ns, found.st_ino)
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known[path] = seen
+        return seen
 
     def _missing(
         self, path: str, full: str, error: OSError | ValueError, place: Place

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,14 +13,17 @@ from pydantic import ValidationError
 from orchestrator.errors import Place, UsageError
 from orchestrator.manifest import costs, schema
 from orchestrator.manifest.compose import find
-from orchestrator.manifest.entries import Builder, Entry
+from orchestrator.manifest.entries import Builder, Entry, Handle
 from orchestrator.manifest.expand import Expander
 from orchestrator.manifest.explain import explain
 from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import FORMATS, yields_many
 from orchestrator.manifest.inputs import nearby
 from orchestrator.manifest.recipe import Common
+from orchestrator.manifest.said import account_of, webhooks_of
+from orchestrator.manifest.seen import Seen, Stamp
 from orchestrator.manifest.series import Counting, Numbering
+from orchestrator.manifest.text import Readable
 from orchestrator.manifest.unique import Clash, Names
 from orchestrator.manifest.walk import LIST, Head, Walk, ends_with_documents
 from orchestrator.manifest.wording import wording_file
@@ -27,11 +32,8 @@ from orchestrator.settings import (
     NUMBERS,
     AccountSettings,
     BatchSettings,
-    HookSettings,
-    LimitSettings,
     SecretMissing,
     TheirDesign,
-    ThresholdSettings,
 )
 
 Check = Callable[[Document], Iterable[str]]
@@ -105,11 +107,15 @@ class Manifest:
         faults: What the pass found so far.
         numbering: What gives documents their numbers, where they get them from a
             series; without one they are only counted.
+        handle: What decides how documents are handed over; without it, nobody does.
+        seen: What notes what a pass looks at, if somebody wants to know.
     """
 
     settings: BatchSettings
     faults: Faults
     numbering: Numbering
+    handle: Handle | None
+    seen: Seen | None
 
     def __init__(self, path: Path, options: Options, *, stops: bool) -> None:
         self._path = path
@@ -118,8 +124,11 @@ class Manifest:
         self._names: Names | None = None
         self._used: set[tuple[str, Operation]] = set()
         self.numbering = Counting()
+        self.handle = None
+        self.seen = None
         self._begin()
         with path.open("rb") as file:
+            self._stamp = Stamp.of(os.fstat(file.fileno()))
             self._head = Walk(file, str(path), self.faults).head(stops=stops)
         self._said = self._check_head(options.types)
         self.settings = self._settings(self._said)
@@ -136,27 +145,48 @@ class Manifest:
 
         What has a fault is noted and left out.
         """
-        self._begin()
-        for fault in self._first.kept:
-            self.faults.add(fault.place, fault.message, fault.hint)
+        self._begin(again=True)
         if self._names is not None:  # a pass that was left before its end
             self._names.close()
         self._names = names = Names()
         folder = str(self.settings.folder)
-        builder = Builder(folder, self.faults, names, self._options.many)
+        if self.seen is not None:
+            self.seen.begin()
+        builder = Builder(
+            folder,
+            self.faults,
+            names,
+            self._options.many,
+            seen=self.seen,
+            handle=self.handle,
+        )
         self.numbering.begin()
         expander = Expander(self._common(), builder, self.faults, self.numbering)
-        is_empty = True
-        with self._path.open("rb") as file:
+        is_empty, provider, operation = True, None, None
+        with self._opened() as file:
             walk = Walk(file, str(self._path), self.faults)
             for item in walk.entries(last=self._stops):
                 is_empty = False
                 for entry in expander.expand(item):
                     document = entry.document
-                    self._used.add((document.provider, document.operation))
+                    of, asked = document.provider, document.operation
+                    if of is not provider or asked is not operation:
+                        provider, operation = of, asked
+                        self._used.add((of, asked))
                     yield entry
         if is_empty and LIST in self._head.keys and not self.faults:
             self.fault(self._place(LIST, key=True), "the list of documents is empty")
+
+    @contextmanager
+    def _opened(self) -> Iterator[Readable]:
+        with self._path.open("rb") as file:
+            if self.seen is None:
+                yield file
+                return
+            if Stamp.of(os.fstat(file.fileno())) != self._stamp:
+                self.seen.spoil()  # the settings are of another file
+            with self.seen.watched(file, self._path) as hashed:
+                yield hashed
 
     def documents(self, check: Check | None = None) -> Iterator[Document]:
         """The documents, in one new pass that ends with all faults.
@@ -210,9 +240,36 @@ class Manifest:
             self.fault(self._place(*fault.path, key=True), fault.message, fault.hint)
         self.faults.raise_any()
 
-    def _begin(self) -> None:
+    def spare(self, used: Collection[tuple[str, Operation]]) -> None:
+        """End a pass that is spared, since nothing changed since one that was good.
+
+        Args:
+            used: What documents asked of which accounts: see :attr:`used`.
+
+        Raises:
+            ManifestError: something is wrong all the same: a key is missing, say.
+        """
+        self._begin(again=True)
+        self._used = set(used)
+        self.finish()
+
+    @property
+    def used(self) -> Collection[tuple[str, Operation]]:
+        """What the documents of the last pass asked of which accounts."""
+        return self._used
+
+    def is_as_loaded(self) -> bool:
+        """Whether the file is still what the settings were read from."""
+        try:
+            return Stamp.of(self._path.stat()) == self._stamp
+        except OSError:
+            return False
+
+    def _begin(self, *, again: bool = False) -> None:
         self.faults = Faults()
         self._used = set()
+        for fault in self._first.kept if again else ():
+            self.faults.add(fault.place, fault.message, fault.hint)
 
     def _common(self) -> Common:
         return Common(
@@ -223,6 +280,7 @@ class Manifest:
             formats=self._options.formats,
             spot=self._head.spots.get("defaults"),
             environment=self._options.sources,
+            seen=self.seen,
         )
 
     def _place(self, *path: str | int, key: bool = False) -> Place:
@@ -244,8 +302,8 @@ class Manifest:
 
     def _check_types(self, named: object, types: Collection[str]) -> None:
         """Note providers that the program does not know, also in flawed accounts."""
-        for name, account in named.items() if isinstance(named, dict) else ():
-            kind = account.get("type") if isinstance(account, dict) else None
+        for name, each in named.items() if isinstance(named, dict) else ():
+            kind = each.get("type") if isinstance(each, dict) else None
             if isinstance(kind, str) and kind.strip() and kind not in types:
                 message = f"unknown provider type {shown(kind)}"
                 message += f"; allowed are {listed(types)}"
@@ -280,7 +338,7 @@ class Manifest:
             message = f"the folder of designs {shown(said.designs)} is not there"
             self.fault(self._place("designs"), message, nearby(designs))
         accounts = {
-            name: replace(_account(name, each), designs=self._theirs(name, each))
+            name: replace(account_of(name, each), designs=self._theirs(name, each))
             for name, each in said.providers.items()
         }
         accounts.setdefault(LOCAL, AccountSettings(LOCAL, LOCAL))
@@ -291,7 +349,7 @@ class Manifest:
             name,
             accounts,
             designs,
-            _webhooks(said.webhooks, folder),
+            webhooks_of(said.webhooks, folder),
             folder / (said.numbers or NUMBERS),
             costs.budget(said.budget),
             costs.stop_at(said.stop_at),
@@ -330,36 +388,6 @@ class Manifest:
                         reference.resolve(environment, self.settings.folder)
                 except SecretMissing as error:
                     self.fault(self._place("providers", name, word), str(error))
-
-
-def _account(name: str, said: schema.Account) -> AccountSettings:
-    limits, modes = said.limits, said.modes
-    return AccountSettings(
-        name=name,
-        type=said.type,
-        url=said.url,
-        key=said.key,
-        secret=said.secret,
-        webhook_secret=said.webhook_secret,
-        limits=LimitSettings(
-            width=limits.width,
-            rate=limits.rate,
-            jobs=limits.jobs,
-            uploads=limits.uploads,
-            bytes_in_flight=limits.bytes_in_flight,
-        ),
-        thresholds=ThresholdSettings(
-            sync=modes.sync_up_to, asynchronous=modes.async_up_to
-        ),
-        prefer=modes.prefer,
-        price=said.price,
-        max_cost=said.max_cost or {},
-    )
-
-
-def _webhooks(said: schema.Webhooks, folder: Path) -> HookSettings:
-    inbox = folder / said.inbox if said.inbox else None
-    return HookSettings(said.url, said.listen, said.path, inbox)
 
 
 def _said_of(clash: Clash) -> tuple[str, str]:

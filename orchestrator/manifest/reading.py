@@ -78,6 +78,8 @@ def _source(said: schema.Rows, common: Common, at: At, faults: Faults) -> Read:
     if said.encoding and not said.rows.lower().endswith(TABLES):
         message = f"encoding is for {listed(TABLES)}; {shown(said.rows)} has its own"
         raise faults.flaw(at("encoding"), message)
+    if common.seen is not None and (said.query or said.rows.startswith("${")):
+        common.seen.spoil()  # what a database says cannot be compared
     if said.rows.startswith("${"):
         return _database(said, common, at, faults)
     path = _file(said, common, at, faults)
@@ -91,9 +93,10 @@ def _source(said: schema.Rows, common: Common, at: At, faults: Faults) -> Read:
     if said.query is not None:
         return partial(sqlite_rows, path, said.query, name, faults)
     if suffix in PARQUET:
-        return partial(parquet_rows, path, name, faults)
+        return partial(parquet_rows, path, name, faults, common.seen)
     numbers = frozenset(said.numbers or ())
-    return partial(rows, path, name, faults, numbers, said.encoding or UTF8)
+    encoding = said.encoding or UTF8
+    return partial(rows, path, name, faults, numbers, encoding, seen=common.seen)
 
 
 def _file(said: schema.Rows, common: Common, at: At, faults: Faults) -> Path:

@@ -14,6 +14,7 @@ from orchestrator.manifest.draft import At, Recipe
 from orchestrator.manifest.faults import Faults, listed, near, shown
 from orchestrator.manifest.formats import canonical
 from orchestrator.manifest.pattern import Pattern, PatternError, parse
+from orchestrator.manifest.seen import Seen
 from orchestrator.manifest.series import Series, SeriesError
 from orchestrator.model import Operation
 
@@ -27,7 +28,8 @@ _KEPT = 512
 class Common:
     """What holds for all entries of a manifest; ``spot`` is of its defaults.
 
-    ``environment`` is where connections of databases are looked for.
+    ``environment`` is where connections of databases are looked for, and ``seen`` notes
+    what the pass looks at.
     """
 
     file: str
@@ -37,6 +39,7 @@ class Common:
     formats: Collection[str]
     spot: Spot | None
     environment: Mapping[str, str] | None = None
+    seen: Seen | None = None
 
 
 class Recipes:

@@ -6,16 +6,19 @@ import os
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from fnmatch import translate
 from pathlib import Path
+from typing import BinaryIO
 
 from orchestrator.errors import Place
 from orchestrator.manifest.compose import Marks, start_of
 from orchestrator.manifest.faults import Faults, shown
 from orchestrator.manifest.json_rows import json_rows, line_rows
 from orchestrator.manifest.row import Row
+from orchestrator.manifest.seen import Seen
 from orchestrator.manifest.table import Table
-from orchestrator.manifest.text import CHUNK, UTF8, Text, foreign
+from orchestrator.manifest.text import CHUNK, UTF8, Readable, Text, foreign
 from orchestrator.manifest.walk import Walk
 
 _WILD = re.compile(r"[*?\[]")
@@ -78,6 +81,8 @@ def rows(
     faults: Faults,
     numbers: frozenset[str],
     encoding: str = UTF8,
+    *,
+    seen: Seen | None = None,
 ) -> Iterator[Row]:
     """Rows of a data file; what cannot be read is a fault at its place.
 
@@ -87,33 +92,44 @@ def rows(
         OSError: the file cannot be opened or read.
         Flawed: the names of the columns cannot be read; noted.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".yaml", ".yml"):
-        yield from _yaml_rows(path, name, faults)
-    elif suffix in TABLES:
-        table = Table(name, faults, numbers, "\t" if suffix == ".tsv" else None)
-        for line, values in table.rows(_lines(path, name, faults, encoding, header=1)):
-            yield Row(values, table.header, Place(name, line, 1))
-    else:
-        read = json_rows if suffix == ".json" else line_rows
-        yield from read(_lines(path, name, faults), name, faults)
+    suffix, is_table = path.suffix.lower(), path.suffix.lower() in TABLES
+    if is_table and encoding != UTF8 and _is_utf8(path):
+        # Read as anything else, it would print other letters than it has.
+        message = f"the file is UTF-8, and not {encoding}"
+        raise faults.flaw(Place(name, 1, 1), message, "leave encoding out")
+    with path.open("rb") as plain, _watched(plain, path, seen) as file:
+        if suffix in (".yaml", ".yml"):
+            yield from _yaml_rows(file, name, faults)
+        elif is_table:
+            table = Table(name, faults, numbers, "\t" if suffix == ".tsv" else None)
+            lines = _lines(file, name, faults, encoding, header=1)
+            for line, values in table.rows(lines):
+                yield Row(values, table.header, Place(name, line, 1))
+        else:
+            read = json_rows if suffix == ".json" else line_rows
+            yield from read(_lines(file, name, faults), name, faults)
 
 
-def _yaml_rows(path: Path, name: str, faults: Faults) -> Iterator[Row]:
-    with path.open("rb") as file:
-        for item in Walk(file, name, faults).rows():
-            mark = start_of(item.spot)
-            place = Place(name, mark.line + 1, mark.column + 1)
-            if item.is_flawed:
-                continue
-            if isinstance(item.value, dict) and isinstance(item.spot, Marks):
-                yield Row(item.value, item.value, place, item.spot)
-            else:
-                faults.add(place, f"a row is a mapping, found {shown(item.value)}")
+def _watched(
+    file: BinaryIO, path: Path, seen: Seen | None
+) -> AbstractContextManager[Readable]:
+    return nullcontext(file) if seen is None else seen.watched(file, path)
+
+
+def _yaml_rows(file: Readable, name: str, faults: Faults) -> Iterator[Row]:
+    for item in Walk(file, name, faults).rows():
+        mark = start_of(item.spot)
+        place = Place(name, mark.line + 1, mark.column + 1)
+        if item.is_flawed:
+            continue
+        if isinstance(item.value, dict) and isinstance(item.spot, Marks):
+            yield Row(item.value, item.value, place, item.spot)
+        else:
+            faults.add(place, f"a row is a mapping, found {shown(item.value)}")
 
 
 def _lines(
-    path: Path, name: str, faults: Faults, encoding: str = UTF8, header: int = 0
+    file: Readable, name: str, faults: Faults, encoding: str = UTF8, header: int = 0
 ) -> Iterator[tuple[int, str]]:
     """Lines with their numbers and their ends, the text checked.
 
@@ -129,22 +145,17 @@ def _lines(
         if line < header:
             raise flaw
 
-    if encoding != UTF8 and _is_utf8(path):
-        # Read as anything else, it would print other letters than it has.
-        message = f"the file is UTF-8, and not {encoding}"
-        raise faults.flaw(Place(name, 1, 1), message, "leave encoding out")
-    with path.open("rb") as file:
-        text, rest, number = Text(file, report, encoding), "", 1
-        while piece := text.read():
-            *whole, rest = (rest + piece).split("\n")
-            for line in whole:
-                yield number, line + "\n"
-                number += 1
-            if len(rest) > LONGEST_LINE:
-                faults.add(Place(name, number, 1), "a line of more than 16 MiB")
-                return
-        if rest:
-            yield number, rest
+    text, rest, number = Text(file, report, encoding), "", 1
+    while piece := text.read():
+        *whole, rest = (rest + piece).split("\n")
+        for line in whole:
+            yield number, line + "\n"
+            number += 1
+        if len(rest) > LONGEST_LINE:
+            faults.add(Place(name, number, 1), "a line of more than 16 MiB")
+            return
+    if rest:
+        yield number, rest
 
 
 def _is_utf8(path: Path) -> bool:

@@ -84,7 +84,7 @@ class Table:
             for column, cell in zip(self.header, cells, strict=True)
             if cell
         }
-        for column in self.numbers & row.keys():
+        for column in self.numbers & row.keys() if self.numbers else ():
             value = number(row[column].strip())
             if isinstance(value, str):
                 message = f"{column} must be a number, found {shown(value)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -19,6 +19,7 @@ from uuid import UUID
 from orchestrator.errors import Place
 from orchestrator.manifest.faults import Faults, shown
 from orchestrator.manifest.row import Row
+from orchestrator.manifest.seen import Seen
 from orchestrator.settings import Secret
 
 PAGE = 1_000
@@ -89,7 +90,9 @@ def _cells(faults: Faults, name: str, kind: tuple[str, ...]) -> _Cells:
     return _Cells(faults, name, _CAST[kind])
 
 
-def parquet_rows(path: Path, name: str, faults: Faults) -> Iterator[Row]:
+def parquet_rows(
+    path: Path, name: str, faults: Faults, seen: Seen | None = None
+) -> Iterator[Row]:
     """Rows of a Parquet file; a place's line is the number of the row.
 
     Raises:
@@ -102,7 +105,8 @@ def parquet_rows(path: Path, name: str, faults: Faults) -> Iterator[Row]:
         message = "needs an extra: pip install 'document-orchestrator[parquet]'"
         raise Unreadable(message) from None
     try:
-        with pq.ParquetFile(path) as file:
+        watching = nullcontext() if seen is None else seen.watching(path)
+        with watching, pq.ParquetFile(path) as file:
             columns = list(file.schema_arrow.names)
             pages = (page.to_pylist() for page in file.iter_batches(PAGE))
             values = (list(row.values()) for page in pages for row in page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Protocol
 
 CHUNK = 1 << 16
 UTF16 = "UTF-16"
@@ -13,6 +13,14 @@ UTF8 = "utf-8"
 _FOREIGN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffd-\uffff]"
 )
+
+
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, at most ``size``; empty at the end."""
+        ...
 
 
 class Text:
@@ -25,7 +33,7 @@ class Text:
 
     def __init__(
         self,
-        file: BinaryIO,
+        file: Readable,
         report: Callable[[int, int, str], None],
         encoding: str = UTF8,
     ) -> None:

@@ -24,6 +24,7 @@ SELECT place, text FROM {table} WHERE hash IN (
 ORDER BY hash, text IS NULL, rowid
 """
 _COLUMN_BITS, _LINE_BITS = 14, 34
+_LAST_COLUMN = (1 << _COLUMN_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Names:
         self._base.executescript(_SCHEMA)
         self._base.execute("BEGIN")  # never ended: nobody else reads it
         self._files: dict[str, int] = {}
+        self._noted: set[str] = set()
         self._ids: list[tuple[int, int, str]] = []
         self._paths: list[tuple[int, int, str | None]] = []
 
@@ -71,13 +73,16 @@ class Names:
         self, place: Place, name: str, output: str | None, inputs: Iterable[str]
     ) -> None:
         """Note the names of one document."""
-        where = self._packed(place)
+        where, paths = self._packed(place), self._paths
         self._ids.append((hash(name), where, name))
         if output is not None:
-            self._paths.append((hash(folded(output)), where, output))
+            paths.append((hash(folded(output)), where, output))
         for path in inputs:
-            self._paths.append((hash(folded(path)), where, None))
-        if len(self._paths) >= _PAGE or len(self._ids) >= _PAGE:
+            # Who takes an input first is all that counts.
+            if path not in self._noted:
+                self._noted.add(path)
+                paths.append((hash(folded(path)), where, None))
+        if len(paths) >= _PAGE or len(self._ids) >= _PAGE:
             self._write()
 
     def clashes(self) -> Iterator[Clash]:
@@ -112,8 +117,10 @@ class Names:
 
     def _packed(self, place: Place) -> int:
         """A place as one number; columns far to the right are cut."""
-        file = self._files.setdefault(place.file, len(self._files))
-        column = min(place.column, (1 << _COLUMN_BITS) - 1)
+        file = self._files.get(place.file)
+        if file is None:
+            file = self._files[place.file] = len(self._files)
+        column = min(place.column, _LAST_COLUMN)
         return ((file << _LINE_BITS | place.line) << _COLUMN_BITS) | column
 
     def _unpacked(self, packed: int) -> Place:
@@ -126,3 +133,5 @@ class Names:
             insert = f"INSERT INTO {table} VALUES (?, ?, ?)"  # noqa: S608  # our own names
             self._base.executemany(insert, page)
             page.clear()
+        if len(self._noted) > _PAGE:
+            self._noted.clear()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from yaml import CLoader, MarkedYAMLError, YAMLError
 from yaml.events import (
@@ -30,7 +30,7 @@ from orchestrator.manifest.compose import (
     Spot,
 )
 from orchestrator.manifest.faults import Faults, shown
-from orchestrator.manifest.text import CHUNK, UTF16, Text, foreign
+from orchestrator.manifest.text import CHUNK, UTF16, Readable, Text, foreign
 
 LIST = "documents"
 _LIST_KEY = re.compile(rb"""(?:^|[\r\n])["']?documents["']?[ \t]*:""")
@@ -78,7 +78,7 @@ class Walk:
     """One pass over one file."""
 
     def __init__(
-        self, file: BinaryIO, name: str, faults: Faults, *, what: str = "a manifest"
+        self, file: Readable, name: str, faults: Faults, *, what: str = "a manifest"
     ) -> None:
         self._name = name
         self._what = what

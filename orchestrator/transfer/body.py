@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Protocol
 
 import msgspec
@@ -14,13 +16,22 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
 from orchestrator.model import Input
-from orchestrator.transfer.source import OnHash, Source
+from orchestrator.transfer import threads
+from orchestrator.transfer.source import OnHash, Share, Source
 from orchestrator.wire.http import Body, Field, FilePart, Form, Json, Raw
 
 _OPEN_AT_ONCE = 16
 """Files of one form that are held open; further ones wait for their turn."""
 _SMALL = 64 << 10
 """Pieces below this are joined: a small form is one call of the system, not three."""
+_AT_ONCE = 32 << 10
+"""What is no longer finds room in the connection's buffer: nothing is waited for."""
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
+_SECRET = secrets.token_hex(16)
+_forms = count()
+"""Boundaries are not to be guessed, so that no file can hold one."""
 
 
 class Meter(Protocol):
@@ -47,6 +58,8 @@ class OpenBody:
     segments: list[bytes | Source]
     size: int
     sources: list[Source] = field(default_factory=list)
+    whole: bytes | None = None
+    """All of it, where it is small; then its files are read and closed already."""
 
     @property
     def has_files(self) -> bool:
@@ -56,28 +69,48 @@ class OpenBody:
     async def close(self) -> None:
         """Close every file."""
         for source in self.sources:
-            await source.close()
+            if source.is_held:
+                await source.close()
+
+    def join(self) -> None:
+        """Make one piece of it if it is small, and all of it is here."""
+        if self.size > _SMALL:
+            return
+        pieces = [
+            each if isinstance(each, bytes) else each.whole for each in self.segments
+        ]
+        if None not in pieces:
+            self.whole = b"".join(each for each in pieces if each is not None)
 
 
-async def open_body(body: Body, on_hash: OnHash | None = None) -> OpenBody | None:
+async def open_body(
+    body: Body, on_hash: OnHash | None = None, share: Share | None = None
+) -> OpenBody | None:
     """Open what a request describes, for one attempt.
 
     Raises:
         SourceChanged: a file is gone or differs from the plan.
         ValueError: a value cannot be written as JSON.
     """
-    opened = _describe(body, on_hash)
+    opened = _describe(body, on_hash, share)
     if opened is None:
         return None
-    try:
-        for source in opened.sources[:_OPEN_AT_ONCE]:
-            await source.open()
-        for source in opened.sources[_OPEN_AT_ONCE:]:
-            await source.probe()
-    except BaseException:
-        await opened.close()
-        raise
+    if opened.sources:
+        try:
+            await threads.run(_open_all, opened.sources)
+        except BaseException:
+            await opened.close()
+            raise
+    opened.join()
     return opened
+
+
+def _open_all(sources: Sequence[Source]) -> None:
+    """Open files in one call of a thread; look at those that wait for their turn."""
+    for source in sources[:_OPEN_AT_ONCE]:
+        source.open_now()
+    for source in sources[_OPEN_AT_ONCE:]:
+        source.probe_now()
 
 
 def encode_json(value: Any) -> bytes:
@@ -105,25 +138,29 @@ def _plain(value: Any) -> Any:
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain)
 
 
-def _describe(body: Body, on_hash: OnHash | None) -> OpenBody | None:
+def _describe(
+    body: Body, on_hash: OnHash | None, share: Share | None
+) -> OpenBody | None:
     match body:
         case None:
             return None
         case Json(value):
             text = encode_json(value)
             return OpenBody("application/json", [text], len(text))
-        case Raw(given, content_type):
-            source = Source(given, on_hash)
-            return OpenBody(content_type, [source], given.size, [source])
+        case Raw(given, content_type, part):
+            # A part tells no hash of the file: that is read apart.
+            source = Source(given, on_hash if part is None else None, part, share)
+            return OpenBody(content_type, [source], body.size, [source])
         case Form(parts):
-            return _describe_form(parts, on_hash)
+            return _describe_form(parts, on_hash, share)
 
 
 def _describe_form(
-    parts: tuple[Field | FilePart, ...], on_hash: OnHash | None
+    parts: tuple[Field | FilePart, ...],
+    on_hash: OnHash | None,
+    share: Share | None,
 ) -> OpenBody:
-    # Not to be guessed, so that no file can hold it.
-    boundary = secrets.token_hex(16)
+    boundary = f"{_SECRET}{next(_forms):x}"
     content_type = f"multipart/form-data; boundary={boundary}"
     opened = OpenBody(content_type, [], 0)
     for part in parts:
@@ -131,7 +168,7 @@ def _describe_form(
         if isinstance(part, Field):
             _add(opened, part.text.encode("utf-8", "replace"))
         else:
-            source = Source(part.input, on_hash)
+            source = Source(part.input, on_hash, share=share)
             opened.sources.append(source)
             opened.segments.append(source)
             opened.size += part.input.size
@@ -166,6 +203,8 @@ def quoted(name: str) -> str:
     Line ends and other control characters are percent-encoded, as browsers do; so is
     the semicolon, at which some parsers cut even inside quotes.
     """
+    if _PLAIN.fullmatch(name):
+        return name
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(
         f"%{ord(each):02X}" if each < " " or each in "\x7f;" else each
@@ -204,6 +243,12 @@ class Outgoing(Payload):
 
     async def _write(self, writer: AbstractStreamWriter) -> None:
         left = self._opened.size
+        if (whole := self._opened.whole) is not None:
+            for source in self._opened.sources:
+                source.tell_hash()
+            self._meter.hand_over(left, last=True)
+            await self._write_piece(writer, whole)
+            return
         if not left:
             self._meter.hand_over(0, last=True)
         async with aclosing(_joined(self._pieces())) as pieces:
@@ -231,6 +276,9 @@ class Outgoing(Payload):
             await segment.close()
 
     async def _write_piece(self, writer: AbstractStreamWriter, piece: bytes) -> None:
+        if len(piece) <= _AT_ONCE:
+            await writer.write(piece)
+            return
         # aiohttp watches the silence of the other side only once the body is out.
         try:
             async with asyncio.timeout(self._silence):
@@ -259,7 +307,7 @@ async def _joined(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 def inputs_of(body: Body) -> list[Input]:
     """The files that a body names."""
     match body:
-        case Raw(given, _):
+        case Raw(given):
             return [given]
         case Form(parts):
             return [each.input for each in parts if isinstance(each, FilePart)]

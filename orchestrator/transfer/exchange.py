@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from types import TracebackType
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
@@ -15,11 +16,10 @@ from orchestrator.transfer.attempt import Attempt
 from orchestrator.transfer.body import OpenBody, Outgoing, Stalled, open_body
 from orchestrator.transfer.breakage import code_of, describe
 from orchestrator.transfer.log import Exchanged, OnExchange, redact
-from orchestrator.transfer.source import OnHash
+from orchestrator.transfer.source import OnHash, Share
 from orchestrator.wire.http import Request, Response
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, mark_unsent
 
-_CHUNK = 1 << 20
 _JOB_HEADER = "job-id"
 
 
@@ -48,6 +48,7 @@ class Setting:
     clock: Clock
     on_exchange: OnExchange | None
     on_hash: OnHash | None
+    share: Share = field(default_factory=Share)
 
 
 class HttpReply:
@@ -63,7 +64,7 @@ class HttpReply:
         return self._response
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the streamed body in pieces of about 1 MiB.
+        """Yield the streamed body in pieces as they come.
 
         Raises:
             Unanswered: it ended early or stalled.
@@ -86,7 +87,6 @@ class Exchange:
         self._setting = setting
         self._request = request
         self._url = url
-        self._shown = redact(url)
         self._headers = headers
         self._attempt = attempt
         self._body: OpenBody | None = None
@@ -116,13 +116,14 @@ class Exchange:
         await self._close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body in pieces of about 1 MiB."""
+        """Yield the body in pieces as they come."""
         while piece := await self._piece():
             yield piece
 
     async def _converse(self) -> Response:
         setting, request = self._setting, self._request
-        self._body = await open_body(request.body, setting.on_hash)
+        if request.body is not None:
+            self._body = await open_body(request.body, setting.on_hash, setting.share)
         self._reply = await self._send()
         self._attempt.answered = True
         response = Response(self._reply.status, _flat(self._reply))
@@ -151,8 +152,8 @@ class Exchange:
         seconds = self._request.timeout
         connect = min(seconds, self._setting.bounds.connect)
         if self._request.takes_file or (self._body and self._body.has_files):
-            return ClientTimeout(total=None, connect=connect, sock_read=seconds)
-        return ClientTimeout(total=seconds, connect=connect)
+            return _timeout(None, connect, seconds)
+        return _timeout(seconds, connect, None)
 
     async def _read(self, response: Response) -> bytes:
         """The whole body; of an error as much as came, for its status says enough."""
@@ -171,20 +172,19 @@ class Exchange:
         return b"".join(pieces)[:limit]
 
     async def _piece(self) -> bytes:
-        """About 1 MiB of the body; empty at its end."""
+        """What comes next of the body, as it came: each joining is a copy."""
         if self._reply is None:
             return b""
-        pieces: list[bytes] = []
-        size = 0
+        content, piece = self._reply.content, b""
         try:
-            while size < _CHUNK and (piece := await self._reply.content.readany()):
-                pieces.append(piece)
-                size += len(piece)
+            # A bound of HTTP's own chunks comes as nothing, and is no end.
+            while not piece and not content.at_eof():
+                piece, _ = await content.readchunk()
         except Exception as caught:  # noqa: BLE001  # judged, without its chain
             error = self._judge(caught)
         else:
-            self._received += size
-            return b"".join(pieces)
+            self._received += len(piece)
+            return piece
         raise error
 
     def _judge(self, error: BaseException) -> BaseException:
@@ -211,7 +211,8 @@ class Exchange:
     def _broken(self, code: str, error: Exception | None) -> NotSent | Unanswered:
         attempt = self._attempt
         self._code = code
-        message = describe(code, self._request.method, self._shown, error)
+        shown = redact(self._url)
+        message = describe(code, self._request.method, shown, error)
         sure = not attempt.complete and not attempt.answered
         return NotSent(code, message) if sure else Unanswered(code, message)
 
@@ -242,7 +243,7 @@ class Exchange:
                 time=clock.now(),
                 account=self._setting.account,
                 method=self._request.method,
-                url=self._shown,
+                url=redact(self._url),
                 status=reply.status if reply else None,
                 code=self._code,
                 bytes_out=self._attempt.sent,
@@ -255,6 +256,13 @@ class Exchange:
     def _job(self) -> str:
         said = self._reply.headers.get(_JOB_HEADER, "") if self._reply else ""
         return (self._headers.get(_JOB_HEADER) or said)[:100]
+
+
+@lru_cache(maxsize=64)
+def _timeout(
+    total: float | None, connect: float, silence: float | None
+) -> ClientTimeout:
+    return ClientTimeout(total=total, connect=connect, sock_read=silence)
 
 
 def _flat(reply: ClientResponse) -> dict[str, str]:

@@ -6,6 +6,7 @@ so that a request can be built again, compared and logged without a byte being r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,8 @@ from typing import Any
 import msgspec
 
 from orchestrator.model import Input
+
+_LEFT = re.compile(r";\s*r=0\s*;\s*t=(\d+)")
 
 
 class Repeat(StrEnum):
@@ -69,10 +72,19 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A file as the whole body, with its length declared."""
+    """A file, or a part of one, as the whole body, with its length declared.
+
+    ``part`` is the place of its first byte in the file, and how many there are.
+    """
 
     input: Input
     content_type: str = "application/octet-stream"
+    part: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return self.input.size if self.part is None else self.part[1]
 
 
 Body = Json | Form | Raw | None
@@ -141,11 +153,25 @@ class Response:
             return None
 
     def retry_after(self) -> float | None:
-        """Seconds of a numeric Retry-After header, or ``None``."""
-        text = self.headers.get("retry-after", "").strip()
-        return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else None
+        """Seconds for which nothing more is wanted, or ``None`` if it does not say.
+
+        Of a numeric Retry-After header; else, for a 429 that says that nothing is left,
+        of RateLimit (draft-ietf-httpapi-ratelimit-headers-10) or RateLimit-Reset.
+        """
+        seconds = _seconds(self.headers.get("retry-after", ""))
+        if seconds is None and self.status == 429:
+            found = _LEFT.search(self.headers.get("ratelimit", ""))
+            is_used_up = self.headers.get("ratelimit-remaining", "").strip() == "0"
+            reset = self.headers.get("ratelimit-reset", "") if is_used_up else ""
+            seconds = _seconds(found[1] if found else reset)
+        return seconds
 
     def excerpt(self, limit: int = 200) -> str:
         """The start of the body in one line, for messages."""
         text = self.body[: limit * 4].decode("utf-8", "replace")
         return " ".join(text.split())[:limit]
+
+
+def _seconds(text: str) -> float | None:
+    text = text.strip()
+    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else None

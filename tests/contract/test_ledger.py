@@ -236,6 +236,7 @@ async def test_edited_in_flight_is_settled_as_it_was_and_opens_again(
         await book.advance(job, Progress(Phase.ENDED))
         again = book.open_documents("a", large=False, after=None, limit=9)
         assert again == [replace(new, overwrite=True)], "its own output may be replaced"
+    async with batch.open() as book:
         assert book.open_jobs("a") == []
     assert batch.states() == {State.OPEN: 1}
 
@@ -276,6 +277,39 @@ def staged(path: Path, count: int, **changes: Any) -> list[Document]:
         stage.compare()
         stage.merge()
     return documents
+
+
+async def test_one_turn_of_the_loop_is_one_commit(tmp_path: Path) -> None:
+    """What is asked for before the loop comes around travels together."""
+    path = tmp_path / "ledger.sqlite"
+    documents = staged(path, 20)
+    async with Store(path, ManualClock()) as store:
+        for _ in range(2):
+            before = store.commits
+            await asyncio.gather(
+                *(
+                    store.intend(job_of(each, n), Progress())
+                    for n, each in enumerate(documents)
+                )
+            )
+            assert store.commits - before == 1
+
+
+async def test_what_nobody_waits_for_is_written_soon(tmp_path: Path) -> None:
+    """Without another word, and at the latest when the ledger is closed."""
+    path = tmp_path / "ledger.sqlite"
+    document = staged(path, 1)[0]
+
+    def kinds() -> list[str]:
+        with closing(sqlite3.connect(path)) as seen:
+            return [kind for (kind,) in seen.execute("SELECT kind FROM event")]
+
+    async with Store(path, ManualClock()) as store:
+        store.jot("width", "a", "3: went well")
+        while kinds() != ["width"]:
+            await asyncio.sleep(0.01)
+        await store.advance(job_of(document), Progress(Phase.ENDED))
+    assert kinds() == ["width", "advance"]
 
 
 async def test_many_writers_share_commits(tmp_path: Path) -> None:

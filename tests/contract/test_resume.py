@@ -105,6 +105,8 @@ async def test_cut_after_every_effect_on_disk(mode: Mode, tmp_path: Path) -> Non
         async with Store(path, clock) as store:
             world.book = store
             await world.run(world.driver())
+        async with Store(path, clock) as store:
+            world.book = store
             check(world, wanted)
 
 

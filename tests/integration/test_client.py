@@ -133,7 +133,7 @@ async def test_nothing_is_written_before_leave_is_given(
     *, kept: bool, tmp_path: Path
 ) -> None:
     """The connection is there and idle, and the file is open, while we wait."""
-    given = made(tmp_path / "a", b"abc")
+    given = made(tmp_path / "a", b"abc" * 50_000)
     seen: list[object] = []
 
     async def handle(
@@ -157,7 +157,7 @@ async def test_nothing_is_written_before_leave_is_given(
         async with transport.send(post(Raw(given)), before=before):
             pass
         assert seen == [(1, 0), True]
-        assert server.bodies[-1] == b"abc"
+        assert server.bodies[-1] == b"abc" * 50_000
 
 
 class NoLeave(Exception):

@@ -15,6 +15,8 @@ import pytest
 from orchestrator.errors import MachineError
 from orchestrator.ledger import opening
 from orchestrator.ledger.opening import connect
+from orchestrator.ledger.store import Store
+from orchestrator.testing import ManualClock
 from tests.integration.test_paid import Paid, run, serving
 
 PAGE = 4096
@@ -98,14 +100,59 @@ def written(ledger: Path) -> None:
     """Somebody wrote to it, and hid it."""
     times = (ledger.stat().st_atime_ns, ledger.stat().st_mtime_ns)
     with ledger.open("r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"\0")
+        first = file.read(1)
+        file.seek(0)
+        file.write(first)
     os.utime(ledger, ns=times)
 
 
 def killed(ledger: Path) -> None:
     """A log was left."""
     Path(f"{ledger}-wal").write_bytes(b"something")
+
+
+async def writing(ledger: Path, store: Store, *, times: int) -> None:
+    """Commit, and let every commit go from the log into the file."""
+    store._connection.execute("PRAGMA wal_autocheckpoint=1")
+    for n in range(times):
+        before = ledger.stat().st_ctime_ns
+        while ledger.stat().st_ctime_ns == before:
+            await store.remember("n", str(n))
+
+
+async def test_a_run_that_was_killed_leaves_a_ledger_that_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on disk while a run writes is what a kill would leave."""
+    ledger = tmp_path / "ledger.sqlite"
+    async with Store(ledger, ManualClock()) as store:
+        await store.remember("n", "")
+        assert looks(ledger, monkeypatch)  # nobody has said that it is sound
+        store.vouch()
+        for times in (0, 1, 3):
+            await store.remember("n", "")
+            await writing(ledger, store, times=times)
+            assert Path(f"{ledger}-wal").stat().st_size
+            assert not looks(ledger, monkeypatch)
+        Path(f"{ledger}-wal").rename(f"{ledger}-away")
+        assert looks(ledger, monkeypatch)
+        Path(f"{ledger}-away").rename(f"{ledger}-wal")
+        assert not looks(ledger, monkeypatch)
+
+
+@pytest.mark.parametrize("later", [0, 2])
+async def test_nobody_vouches_for_what_others_wrote(
+    later: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when a run goes on to write to the file itself."""
+    ledger = tmp_path / "ledger.sqlite"
+    async with Store(ledger, ManualClock()) as store:
+        store.vouch()
+        await writing(ledger, store, times=2)
+        written(ledger)
+        await store.remember("n", "later")
+        await writing(ledger, store, times=later)
+        assert looks(ledger, monkeypatch)
 
 
 @pytest.mark.parametrize("change", [copied, written, killed])

@@ -23,14 +23,14 @@ RUN = """
 import os, signal, sys
 from pathlib import Path
 from orchestrator.batch.api import load_manifest, opened
+from orchestrator.batch.prepare import Prepared
 from orchestrator.ledger.register import Register
-from orchestrator.ledger.stage import Stage
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if sys.argv[2] == "before the ledger":
-    Stage.merge = die
+    Prepared.merge = die
 if sys.argv[2] == "before the commit":
     Register._refuse_overtaken = die
 if sys.argv[2] == "wait":

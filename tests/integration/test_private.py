@@ -59,6 +59,33 @@ async def test_it_is_told_its_secrets_and_tells_its_address(tmp_path: Path) -> N
     assert not private.died.is_set()
 
 
+async def test_one_may_be_launched_before_it_is_told_anything(tmp_path: Path) -> None:
+    """Then it is the one that is entered; one that never is comes to nothing."""
+    for is_entered in (True, False):
+        private = service(GOOD, tmp_path)
+        await private.launch()
+        (child,) = psutil.Process().children()
+        if is_entered:
+            async with private:
+                assert psutil.Process().children() == [child]
+        else:
+            await private.leave()
+        assert await gone(child.pid)
+
+
+async def test_the_service_waits_for_its_parent_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    """It imports first; before it is told its key it touches no file."""
+    data = tmp_path / "data"
+    private = PrivateService(data, farewell=30.0)
+    await private.launch()
+    (child,) = psutil.Process().children()
+    await private.leave()
+    assert await gone(child.pid)
+    assert not data.exists()
+
+
 async def test_every_start_has_secrets_of_its_own(tmp_path: Path) -> None:
     """None is used twice."""
     one, two = service(GOOD, tmp_path), service(GOOD, tmp_path)

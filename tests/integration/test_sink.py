@@ -62,6 +62,33 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+async def test_a_single_result_is_named_at_once(body: bytes, tmp_path: Path) -> None:
+    """Its final name is there when it was received; ``keep`` only says so."""
+    outputs, of = FileOutputs(), job(tmp_path / "a.pdf")
+    saved = await outputs.receive(
+        of, 0, stream(body), size=len(body), sha256=None, target="pdf", alone=True
+    )
+    assert isinstance(saved, Saved)
+    assert names(tmp_path) == ["a.pdf"]
+    (kept,) = await outputs.keep(of.document, [saved])
+    assert kept == Output(str(tmp_path / "a.pdf"), len(body), sha256(body).hexdigest())
+    assert (tmp_path / "a.pdf").read_bytes() == body
+
+
+async def test_a_single_result_spares_a_strangers_file(tmp_path: Path) -> None:
+    """Its part waits for ``keep``, which refuses."""
+    outputs, of = FileOutputs(), job(tmp_path / "a.pdf")
+    (tmp_path / "a.pdf").write_bytes(b"a stranger's")
+    saved = await outputs.receive(
+        of, 0, stream(SMALL), size=None, sha256=None, target="pdf", alone=True
+    )
+    assert isinstance(saved, Saved)
+    with pytest.raises(OutputExists):
+        await outputs.keep(of.document, [saved])
+    assert (tmp_path / "a.pdf").read_bytes() == b"a stranger's"
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
 async def test_a_result_becomes_a_file(body: bytes, tmp_path: Path) -> None:
     """Hashed on the way, hidden until it is kept, in folders made for it."""
     outputs, of = FileOutputs(), job(tmp_path / "new" / "folder" / "漢.pdf")
@@ -107,6 +134,30 @@ async def test_a_wrong_file_is_a_failure_and_leaves_nothing(
     assert isinstance(outcome, Failure)
     assert outcome.code == code
     assert names(tmp_path / "o") == []
+
+
+async def test_small_pieces_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they come, a thread is given enough to do."""
+    written: list[int] = []
+    write_all = disk.PartFile.write_all
+
+    def noted(part: disk.PartFile, pieces: list[bytes]) -> None:
+        written.append(sum(map(len, pieces)))
+        write_all(part, pieces)
+
+    monkeypatch.setattr(disk.PartFile, "write_all", noted)
+    outputs, of = FileOutputs(), job(tmp_path / "a.pdf")
+    for piece in (4096, 300_000):
+        written.clear()
+        saved = await outputs.receive(
+            of, 0, stream(LARGE, piece), size=len(LARGE), sha256=None, target="pdf"
+        )
+        assert isinstance(saved, Saved)
+        assert Path(saved.part).read_bytes() == LARGE
+        assert all(1 << 20 < each < 2 << 20 for each in written)
+        assert len(written) > 2
 
 
 async def test_an_empty_text_has_to_be_declared(tmp_path: Path) -> None:

@@ -233,8 +233,8 @@ async def test_what_was_refused_is_not_billed(tmp_path: Path) -> None:
     """An intent that was taken back is none; one without an outcome is counted."""
     place = await batch(tmp_path, 3)
     one, two, three = (named(tmp_path, n) for n in range(3))
-    change(place, "UPDATE document SET state = 'open', job = NULL, outputs = NULL")
     change(place, "DELETE FROM event")
+    change(place, "UPDATE document SET state = 'open', job = NULL, outputs = NULL")
     async with Store(place.ledger, ManualClock()) as store:
         refused, doubted, accepted = (
             job_of(each, n) for n, each in enumerate((one, two, three), 90)

@@ -7,6 +7,8 @@ import inspect
 import json
 import sys
 from contextlib import suppress
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,5 @@ def test_a_missed_goal_is_marked_in_both_tables() -> None:
     table = list(markdown(ROWS, "x"))
     assert table[-1].startswith("| ours | 1 | 1…2 | docs/s | 0.50 |")
     assert {line.count("|") for line in table} == {9}
+    alone = replace(ROWS[0], ratio=nan)
+    assert "| docs/s |  |  |" in list(markdown([alone]))[-1]

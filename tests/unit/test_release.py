@@ -41,7 +41,7 @@ class Scene:
             local.provider,
             transport=self.transport,
             ledger=self.ledger,
-            gates=Gates(Limits(), self.clock, lambda _limit, _why: None),
+            gates=Gates(Limits(), self.clock, lambda *_: None),
             clock=self.clock,
             together=together,
         )

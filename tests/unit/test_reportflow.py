@@ -90,7 +90,7 @@ class Scene:
             transport=self.transport,
             ledger=self.ledger,
             outputs=self.outputs,
-            gates=Gates(Limits(), self.clock, lambda _limit, _why: None),
+            gates=Gates(Limits(), self.clock, lambda *_: None),
             clock=self.clock,
             luck=random.Random(1),
             listens=listens,

@@ -1,0 +1,193 @@
+"""How many requests a second a service takes; see the theory in ``__init__.py``."""
+
+from __future__ import annotations
+
+import math
+from ctypes import Structure
+
+from orchestrator.engine.found.cells import cells, clear
+
+BELOW = 0.05
+"""By which share a pace starts below the rate that was measured."""
+SHORTEST, LONGEST = 16.0, 18.0
+"""Seconds in which the pace comes up to it; longer where requests are few."""
+WORTH = 120.0
+"""Requests that one refusal should be worth."""
+BEYOND = 127.0
+"""Square seconds: how fast the pace goes beyond it; twice the rate after 9.4 s."""
+SEARCH = 3.0
+"""Seconds in which the pace doubles while the rate is not known well."""
+FEW = 2
+"""Requests between two refusals up to which nothing had changed."""
+SAMPLE = 20
+"""Requests from which on a measurement is a good one."""
+QUIET = 5.0
+"""Seconds without a refusal after which the pace was about right."""
+FAR = 1.5
+"""A pace that is so many times what was measured says little about the rate."""
+LIKE = 0.2
+"""By which share two measurements may differ that are the same."""
+ABOVE = 1.2
+"""How far the pace goes beyond the rate before it counts as a new one."""
+UNDO = 2.0
+"""Seconds within which a verdict may turn out to have been the wrong one."""
+HOLD, LONGEST_HOLD = 0.1, 30.0
+"""Seconds for which nothing is sent after a refusal; doubled while that does not help.
+"""
+LATE = 0.002
+"""Seconds that a timer may be late without a request being lost by it."""
+SLACK = 0.02
+"""The same where nothing was declared, and a burst of some may be tried."""
+
+
+@cells()
+class Rate(Structure):
+    """The pace of requests, what was measured, and when the next one may leave."""
+
+    pace: float
+    """Requests a second; 0 = as they come."""
+    peak: float
+    """The rate that was measured."""
+    clock: float
+    """Seconds for which the pace was the bound since then."""
+    is_search: float
+    """Whether it was measured badly."""
+    next: float
+    """When the next request may leave."""
+    since: float
+    """Since when is counted, ..."""
+    count: float
+    """...requests that left since then and were not refused."""
+    hold: float
+    """Seconds for which nothing was sent after the last refusal, ..."""
+    held: float
+    """...and until when."""
+    gap: float
+    """Seconds between the first two after it: time to hear of another refusal."""
+    calm: float
+    """Until then the pace does not grow: the service answers with errors."""
+    noted: float
+    """The pace that was last told of."""
+    due: float
+    """When the next request may leave by the declared rate of the lane."""
+    trust: float
+    """How far the pace that was refused counts beside what was measured, 0 to 1: all
+    of it where a service counts in windows, nothing where it lets bursts through."""
+    is_beyond: float
+    """Whether the pace went so far that counting began anew."""
+    cut: float
+    """When the pace was cut, and what it was before."""
+    old_pace: float
+    old_peak: float
+    old_clock: float
+    was_search: float
+    last_count: float
+    """What was counted before the last refusal, ..."""
+    last_span: float
+    """...and in how many seconds."""
+
+    def begin(self, now: float) -> None:
+        """Know nothing."""
+        clear(self)
+        self.since, self.trust, self.cut = now, 0.5, now - UNDO
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may leave."""
+        if now < self.held:
+            return self.held - now
+        return self.next - SLACK - now if self.pace else 0.0
+
+    def leaves(self, now: float) -> None:
+        """A request leaves."""
+        self.count += 1
+        if not self.pace:
+            if now - self.since > 2.0:  # what is long ago counts less and less
+                self.since, self.count = now - (now - self.since) / 2, self.count / 2
+            return
+        between, late = 1 / self.pace, now - self.next
+        if late > 1.0:
+            # Nobody was held back: what a bucket has gathered meanwhile is no measure.
+            self.since, self.count = now, 1.0
+        elif late < between and now >= self.calm:
+            self.clock += between
+            self.pace = self._paced()
+            if not self.is_beyond and self.pace > ABOVE * self.peak:
+                self.since, self.count, self.is_beyond = now, 1.0, 1.0
+        if self.gap:
+            between, self.gap = max(between, self.gap), 0.0
+        self.next = max(now - SLACK, self.next) + between
+
+    def _paced(self) -> float:
+        peak, clock, to = self.peak, self.clock, self._plateau()
+        if self.is_search:
+            return peak * (1 - BELOW) * 2 ** min(clock / SEARCH, 20.0)
+        if clock < to:
+            return peak * (1 - BELOW * ((to - clock) / to) ** 3)
+        return peak * math.exp(min(14.0, (clock - to) ** 2 / BEYOND))
+
+    def _plateau(self) -> float:
+        return min(LONGEST, max(SHORTEST, WORTH / self.peak))
+
+    def refused(self, sent: float, now: float) -> bool:
+        """The service does not take so many a second; says whether the pace changed."""
+        self.count = max(0.0, self.count - 1)
+        trip = now - sent
+        if self.hold and self.count <= FEW:
+            # Nothing was taken since: the same refusal, a moment later.
+            self._hold(min(LONGEST_HOLD, self.hold * 2), now, trip)
+            return False
+        self._remember(now)
+        count, span = self._sample(max(self.count, 1.0), max(sent - self.since, 0.05))
+        self._measure(count / span, is_good=count >= SAMPLE or span > QUIET)
+        self.last_count, self.last_span = count, span
+        self.clock, self.since, self.count, self.is_beyond = 0.0, sent, 0.0, 0.0
+        self.pace = self.noted = self.peak * (1 - BELOW)
+        self._hold(HOLD, now, trip)
+        return True
+
+    def _sample(self, count: float, span: float) -> tuple[float, float]:
+        """A short count, together with the one before it if that says the same."""
+        if self.pace and count < SAMPLE and self.last_span:
+            likely = self.last_count / self.last_span * span
+            if abs(count - likely) <= 2 + LIKE * likely:
+                return count + self.last_count, span + self.last_span
+        return count, span
+
+    def _measure(self, measured: float, *, is_good: bool) -> None:
+        """Take what was measured, and where bursts are not allowed, more than that."""
+        pace, clock, to = self.pace, self.clock, self._plateau() if self.peak else 0.0
+        is_far = pace > FAR * measured
+        is_like = abs(measured - self.peak) < LIKE * self.peak
+        if not self.is_search and clock < to / 2:
+            self.trust /= 2
+        if not pace or not is_good or (is_far and not is_like):
+            self.peak, self.is_search = min(pace or measured, measured), 1.0
+            return
+        if not self.is_search and clock > to:
+            self.trust = min(1.0, self.trust + 0.25)
+        more = 0.0 if is_far else self.trust * (pace - measured)
+        self.peak, self.is_search = min(pace, measured + more), 0.0
+
+    def _remember(self, now: float) -> None:
+        if now - self.cut >= UNDO:
+            self.old_pace, self.old_peak = self.pace, self.peak
+            self.old_clock, self.was_search = self.clock, self.is_search
+        self.cut = now
+
+    def undo(self, now: float) -> None:
+        """It was the width that was refused, just now: go back to where we were."""
+        if now - self.cut < UNDO:
+            self.pace, self.peak = self.old_pace, self.old_peak
+            self.clock, self.is_search = self.old_clock, self.was_search
+            self.since, self.count, self.cut = now, 0.0, now - UNDO
+
+    def _hold(self, seconds: float, now: float, trip: float) -> None:
+        self.hold, self.held = seconds, now + seconds
+        self.next, self.gap = self.held, min(1.0, 1.5 * trip + SLACK)
+
+    def has_grown(self) -> bool:
+        """Whether the pace is a quarter above what was last told of it."""
+        if self.pace <= self.noted * 1.25:
+            return False
+        self.noted = self.pace
+        return True
