@@ -10,6 +10,7 @@ from benchmarks.whole import Measure, main, short
 ALL: Mapping[str, Measure] = {
     "startup": short("startup", rounds=5),
     "engine": short("engine", documents=300, rounds=3),
+    "transfer": short("transfer", mib=256, rounds=3),
     "limits": short("limits", seconds=35.0),
     "manifest": short("manifest", documents=100_000, rounds=2, smallest=10_000),
     "resume": short("resume", sizes=(10_000, 50_000), rounds=1),

@@ -36,6 +36,7 @@ from orchestrator.providers import local
 from orchestrator.transfer.client import HttpTransport
 from orchestrator.transfer.sink import FileOutputs
 from orchestrator.wire.flow import Limits, Pace
+from orchestrator.wire.ranges import Begun
 
 ACCOUNT = "local"
 PROVIDER = replace(local.provider, pace=Pace(first=0.01))
@@ -77,12 +78,26 @@ class NoOutputs:
         target: str,  # noqa: ARG002
         document: int = 0,  # noqa: ARG002
         alone: bool = False,  # noqa: ARG002
+        start: int = 0,  # noqa: ARG002
+        tag: str | None = None,  # noqa: ARG002
     ) -> Saved | Failure:
         """Take the bytes."""
         taken = 0
         async for chunk in chunks:
             taken += len(chunk)
         return Saved(f"{job.id}.{index}", taken, "")
+
+    async def begun(
+        self,
+        job: Job,  # noqa: ARG002
+        index: int,  # noqa: ARG002
+        *,
+        size: int | None,  # noqa: ARG002
+        sha256: str | None,  # noqa: ARG002
+        document: int = 0,  # noqa: ARG002
+    ) -> Begun | None:
+        """Nothing is kept."""
+        return None
 
     def blocked(self, document: Document) -> str | None:  # noqa: ARG002
         """Nothing is in the way."""

@@ -218,13 +218,18 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A place to put one input: a signed URL, its expiry, and whether it was used."""
+    """A place to put one input: a signed URL, its expiry, and whether it was used.
+
+    Where an input goes in parts, ``size`` bytes of it from ``offset`` on belong here.
+    """
 
     url: str
     input: int = 0
     expires: float | None = None
     done: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    offset: int = 0
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from orchestrator.engine.work import Work
 from orchestrator.ledger.feed import Pages
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
-from orchestrator.model import Document, Echo, Job, Progress, Verdict
+from orchestrator.model import Document, Echo, Input, Job, Progress, Verdict
 from orchestrator.testing import ManualClock, ScriptedReply, ScriptedTransport
 from orchestrator.transfer.sink import FileOutputs
 from orchestrator.wire.flow import Limits
@@ -61,6 +61,11 @@ class Guarded:
         self._knife.check()
         async with self._inner.send(request, before=before) as reply:
             yield reply
+
+    async def read_over(self, given: Input) -> None:
+        """Read a file that goes in parts."""
+        self._knife.check()
+        await self._inner.read_over(given)
 
 
 class Told:

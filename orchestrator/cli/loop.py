@@ -13,8 +13,8 @@ T = TypeVar("T")
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run to its end, as ``asyncio.run`` does.
 
-    uvloop spares about a fifth of the processor time of a run of tiny documents; all
-    that is promised holds on either loop.
+    uvloop spares some of the processor time of tiny documents (docs/performance.md);
+    all that is promised holds on either loop.
     """
     with asyncio.Runner(loop_factory=_factory()) as runner:
         return runner.run(main)

@@ -15,6 +15,8 @@ from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.engine import retry
+from orchestrator.engine.beside import SideBySide, goes_beside
+from orchestrator.engine.download import going_on, note_growth, off
 from orchestrator.engine.ending import Ending
 from orchestrator.engine.exchange import (
     freeing,
@@ -62,6 +64,7 @@ from orchestrator.model import (
     Saved,
     State,
 )
+from orchestrator.wire import ranges
 from orchestrator.wire.flow import Provider, Step
 from orchestrator.wire.http import Repeat, Request
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, is_unsent
@@ -131,6 +134,9 @@ class Driver:
             clock=clock,
             together=together,
         )
+        self._beside = SideBySide(
+            self._turn, transport=transport, gates=gates, clock=clock
+        )
         after = Phase.RELEASE if provider.release else Phase.ENDED
         spares = provider.spares_failures
         self._ending = Ending(ledger, outputs, after=after, spares=spares)
@@ -179,8 +185,10 @@ class Driver:
             elif work.progress.phase is Phase.FETCH and work.progress.has_saved():
                 if ended := await self._finish(work):
                     return ended
+            elif beside := goes_beside(work, step := self._step(work)):
+                await self._beside.run(work, beside)
             else:
-                await self._turn(work, self._step(work))
+                await self._turn(work, step)
             if outcome := await self._judge(work):
                 return outcome
         return None
@@ -199,6 +207,7 @@ class Driver:
         if work.job.withdrawn and request.repeat.may_cost:
             work.progress = before.failed(WITHDRAWN)
             return
+        request = await going_on(self._outputs, work, request)
         try:
             async with passage(self._gates, request, has_room=work.has_room) as wire:
                 if not unlinked(self._provider, work, self._clock):
@@ -263,9 +272,12 @@ class Driver:
     async def _answered(
         self, work: Work, step: Step, request: Request, reply: Reply
     ) -> None:
-        parsed = parsed_by(
-            self._provider, step, work.job, work.progress, reply.response
-        )
+        if ranges.is_off(request, reply.response):
+            work.anew = True
+            work.progress = work.progress.failed(off(reply.response))
+            return
+        whole = ranges.whole(request, reply.response)
+        parsed = parsed_by(self._provider, step, work.job, work.progress, whole)
         if parsed.failure is not None:
             await self._refused(work, request, parsed)
             return
@@ -276,6 +288,7 @@ class Driver:
         try:
             await self._take(work, request, parsed, reply)
         except Unanswered as error:
+            await note_growth(self._outputs, work, request)
             self._cut(work, request, before, error, reply.response.status)
 
     async def _take(
@@ -292,7 +305,7 @@ class Driver:
             await self._ledger.advance(work.job, parsed)
             work.intended = None
         if carries is not None:
-            parsed = await self._save(work.job, parsed, carries, reply)
+            parsed = await self._save(work.job, parsed, carries, request, reply)
             work.intended = None
         if parsed.failure is not None:
             # What came is not what was asked for: that counts as a try.
@@ -301,7 +314,7 @@ class Driver:
             work.reached(parsed)
 
     async def _save(
-        self, job: Job, parsed: Progress, index: int, reply: Reply
+        self, job: Job, parsed: Progress, index: int, request: Request, reply: Reply
     ) -> Progress:
         result = parsed.results[index]
         saved = await self._outputs.receive(
@@ -313,6 +326,8 @@ class Driver:
             target=job.documents[result.document].target,
             document=result.document,
             alone=is_alone(job, parsed),
+            start=ranges.starts_at(request, reply.response),
+            tag=ranges.tag_of(reply.response),
         )
         kept = saved if isinstance(saved, Saved) else None
         results = list(parsed.results)

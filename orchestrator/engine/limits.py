@@ -24,6 +24,9 @@ from orchestrator.wire.http import Response
 
 __all__ = ["Changed", "Gates", "Passage", "Weight"]
 
+FIRST = 4
+"""Requests in a lane that look for a place: as many as may leave in one turn of a loop
+that is busy; more would only look in vain."""
 BEAT = 1.0
 """Seconds between two signs of life for those who share the account."""
 REFUSALS = (429, 503)
@@ -111,7 +114,7 @@ class Gates:
             now=now,
         )
         self._is_shared = slate is not None
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._resting: deque[asyncio.Future[None]] = deque()
         self._heart: asyncio.TimerHandle | None = None
 
@@ -151,12 +154,12 @@ class Gates:
         """Take a place on the wire, as soon as every limit allows it."""
         turn = self._turns.get(lane)
         if turn is None:
-            turn = self._turns[lane] = asyncio.Lock()
+            turn = self._turns[lane] = asyncio.Semaphore(FIRST)
         if not turn.locked():
             answer = self.meter.ask(lane, self._clock.monotonic())
             if isinstance(answer, Place):
                 return self._entered(answer)
-        # First come, first served: only the first in a lane looks for a place.
+        # First come, first served: only the first in a lane look for a place.
         async with turn:
             while True:
                 answer = self.meter.ask(lane, self._clock.monotonic())

@@ -15,6 +15,7 @@ from typing import Protocol
 from orchestrator.model import (
     Document,
     Failure,
+    Input,
     Job,
     Output,
     Progress,
@@ -22,6 +23,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.wire.http import Request, Response
+from orchestrator.wire.ranges import Begun
 
 BeforeSend = Callable[[], Awaitable[None]]
 
@@ -65,6 +67,14 @@ class Transport(Protocol):
         """
         ...
 
+    async def read_over(self, given: Input) -> None:
+        """Read a file whole that is sent in parts: compare it with the plan, hash it.
+
+        Raises:
+            SourceChanged: it is gone or differs from the plan.
+        """
+        ...
+
 
 class Outputs(Protocol):
     """Where results become files: whole or absent."""
@@ -80,6 +90,8 @@ class Outputs(Protocol):
         target: str,
         document: int = 0,
         alone: bool = False,
+        start: int = 0,
+        tag: str | None = None,
     ) -> Saved | Failure:
         """Write a part file, hash it, check it as a document, fsync it.
 
@@ -87,10 +99,30 @@ class Outputs(Protocol):
         job's documents it is, so that the part lies where its final name will be.
         ``alone`` says that it is the job's only one, and can be fetched again: nothing
         is to be recorded between its two names, so it may get the final one at once.
+        ``start`` is the place of the first chunk, where what was begun goes on, and
+        ``tag`` what tells these bytes from others under the same address.
 
         Raises:
             Unanswered: the chunks ended early or stalled.
             MachineError: the disk is full, the folder read-only, ....
+        """
+        ...
+
+    async def begun(
+        self,
+        job: Job,
+        index: int,
+        *,
+        size: int | None,
+        sha256: str | None,
+        document: int = 0,
+    ) -> Begun | None:
+        """What is here of a result that was cut, and can be gone on with.
+
+        ``size`` and ``sha256`` are what the provider declares, as for ``receive``.
+
+        Raises:
+            MachineError: what is here cannot be read.
         """
         ...
 

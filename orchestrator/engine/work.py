@@ -20,8 +20,9 @@ from orchestrator.model import (
     Saved,
     Verdict,
 )
-from orchestrator.wire.http import Form, Raw, Repeat, Request, Response
+from orchestrator.wire.http import Form, Raw, Request, Response
 from orchestrator.wire.outcome import NotSent
+from orchestrator.wire.ranges import is_download, range_headers
 
 NOWHERE = Failure(
     "cut_reply",
@@ -66,9 +67,10 @@ class Work:
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
     last word of a webhook about it; ``linked`` is when its links to upload to were
     asked for; ``floor`` are the tries before the first of several questions of one
-    lookup; ``has_room`` says that room to send all of its inputs is held; ``met`` and
-    ``doubted`` say since when this run knows the job, and its intent; ``spell`` is its
-    wait for the provider to be done.
+    lookup; ``has_room`` says that room to send all of its inputs is held; ``anew`` that
+    its next download is a whole one, whatever was begun; ``met`` and ``doubted`` say
+    since when this run knows the job, and its intent; ``spell`` is its wait for the
+    provider to be done.
     """
 
     job: Job
@@ -80,6 +82,7 @@ class Work:
     echo: Echo | None = None
     linked: float | None = None
     has_room: bool = False
+    anew: bool = False
     met: Since | None = None
     doubted: Since | None = None
     spell: Spell | None = None
@@ -106,6 +109,7 @@ class Work:
         self.progress = progress
         self.attempts = 0
         self.waited = 0.0
+        self.anew = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +199,14 @@ def redirected(request: Request, response: Response) -> Request | None:
 
     The place may be anybody's: the account's key and headers stay behind.
     """
-    is_download = request.repeat is Repeat.SAFE and request.takes_file
     place = response.headers.get("location", "")
-    if not is_download or response.status not in (301, 302, 303, 307, 308):
+    if not is_download(request) or response.status not in (301, 302, 303, 307, 308):
         return None
     if not place.lower().startswith(("https://", "http://")):
         return None
-    return replace(request, url=place, query=(), headers=(), keyed=False)
+    return replace(
+        request, url=place, query=(), headers=range_headers(request), keyed=False
+    )
 
 
 def is_nowhere(progress: Progress) -> bool:
@@ -227,7 +232,7 @@ def load_of(request: Request) -> int:
     """Bytes of inputs that a request carries."""
     body = request.body
     if isinstance(body, Raw):
-        return body.input.size
+        return body.size
     if isinstance(body, Form):
         return sum(each.input.size for each in body.parts if hasattr(each, "input"))
     return 0

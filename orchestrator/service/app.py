@@ -28,6 +28,7 @@ ROUTES = [
     web.put("/v1/jobs/{id}", submit.put_job),
     web.post("/v1/jobs/{id}/execute", submit.execute),
     web.put(r"/v1/uploads/{id}/{n:\d{1,6}}", submit.upload),
+    web.put(r"/v1/uploads/{id}/{n:\d{1,6}}/{part:[1-9]\d{0,5}}", submit.upload),
     web.get("/v1/jobs", jobs.list_jobs),
     web.get("/v1/jobs/{id}", jobs.get_job),
     web.get(r"/v1/jobs/{id}/results/{n:\d{1,6}}", results.get_result),

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from anyio import to_thread
+
 from orchestrator.clock import Clock
 from orchestrator.model import Mode
 from orchestrator.service.depot import Depot
@@ -23,7 +25,7 @@ from orchestrator.service.problems import Problem
 from orchestrator.service.render.work import Format, Renderer, Work
 from orchestrator.service.runner import Runner
 from orchestrator.service.settings import ServiceSettings
-from orchestrator.service.storage import Storage, Tray
+from orchestrator.service.storage import Storage, Tray, fingerprint
 from orchestrator.service.store import Accepted, Along, Store, nothing
 
 log = logging.getLogger(__name__)
@@ -200,6 +202,32 @@ class Desk:
         finally:
             await incoming.discard()
 
+    async def receive_part(
+        self, job_id: str, n: int, part: int, length: int, chunks: AsyncIterator[bytes]
+    ) -> None:
+        """Take one part of an upload; the same bytes again change nothing.
+
+        Raises:
+            Problem: the job does not wait for it, or it is not what was declared.
+        """
+        job = self._expect_part(job_id, n, part, length)
+        incoming = await self._storage.incoming(job.folder, n, "", part)
+        try:
+            async for chunk in chunks:
+                await incoming.feed(chunk)
+            if incoming.size != length:
+                raise Problem("bad_request", "the body is not as long as it said")
+            sha256 = await incoming.finish()
+            async with self._locks.setdefault((job_id, n), asyncio.Lock()):
+                job = self._expect_part(job_id, n, part, length)
+                path = self._storage.part(job.folder, n, part)
+                if not await to_thread.run_sync(path.exists):
+                    return await incoming.keep()
+                if (await to_thread.run_sync(fingerprint, path))[1] != sha256:
+                    raise Problem("wrong_state", "the part is here, with other bytes")
+        finally:
+            await incoming.discard()
+
     async def execute(self, job_id: str) -> Accepted:
         """Accept a job whose files were uploaded; durable when it returns.
 
@@ -222,7 +250,7 @@ class Desk:
         Raises:
             Problem: one cannot start.
         """
-        jobs = [await self.look(self.find(each)) for each in job_ids]
+        jobs = [await self._joined(self.find(each)) for each in job_ids]
         for job in jobs:
             self._check_sizes(job)
         told = await self._store.execute(jobs, now=self._clock.now(), along=along)
@@ -255,6 +283,12 @@ class Desk:
         """A job with its inputs as they are now, wherever callers put them."""
         is_waiting = job.uses_depot and job.state is JobState.CREATED
         return await self._depot.look(job) if is_waiting else job
+
+    async def _joined(self, job: Job) -> Job:
+        """A job with its inputs as they are now, made of their parts where all came."""
+        if job.state is JobState.CREATED and job.has_parts():
+            await self._depot.join(job)
+        return await self.look(job)
 
     async def ended(self, job_id: str, *, may_leave: bool = False) -> Job:
         """The job, when it has ended, or when it has to wait for room on the disk."""
@@ -377,6 +411,18 @@ class Desk:
             raise Problem("too_large", f"a file may have {limit} bytes")
         if job.state is not JobState.CREATED and not job.inputs[n].is_received:
             raise Problem("wrong_state", f"the job is {job.state}, not created")
+        return job
+
+    def _expect_part(self, job_id: str, n: int, part: int, length: int) -> Job:
+        job = self.find(job_id)
+        parts = job.parts(n) if n < len(job.inputs) else ()
+        if part > len(parts):
+            raise Problem("not_found", f"file {n} of the job has no part {part}")
+        if job.state is not JobState.CREATED:
+            raise Problem("wrong_state", f"the job is {job.state}, not created")
+        if parts[part - 1].size != length:
+            size = parts[part - 1].size
+            raise Problem("bad_request", f"part {part} of file {n} has {size} bytes")
         return job
 
     def _check_able(self, order: Order, inputs: Sequence[Input], token: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.model import Mode
+from orchestrator.service.parts import Part, parts_of
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -89,7 +90,9 @@ class Input:
 
     ``declared`` is the size that the caller announced (bytes); ``size`` and ``sha256``
     are what was received, ``None`` until then. What was put to a store has a ``tag``
-    instead of a hash: the store's word for these very bytes.
+    instead of a hash: the store's word for these very bytes. ``parts`` are the numbers
+    of those that are there of a file that comes in parts, ``upload`` what a store calls
+    them together; both are found by looking, and never written down.
     """
 
     name: str
@@ -97,6 +100,8 @@ class Input:
     size: int | None = None
     sha256: str | None = None
     tag: str | None = None
+    parts: frozenset[int] = frozenset()
+    upload: str = ""
 
     @property
     def is_received(self) -> bool:
@@ -156,6 +161,15 @@ class Job:
     def uses_depot(self) -> bool:
         """Whether they lie at the depot; dialects play stores of their own."""
         return self.is_presigned and self.order.dialect == "native"
+
+    def parts(self, n: int) -> tuple[Part, ...]:
+        """The parts in which an input comes; none where it comes in one piece."""
+        size = self.order.extra.get("part_size", 0) if self.uses_depot else 0
+        return parts_of(self.inputs[n].declared, size)
+
+    def has_parts(self) -> bool:
+        """Whether an input comes in parts."""
+        return any(self.parts(n) for n in range(len(self.inputs)))
 
     def has_expired(self, now: float) -> bool:
         """Whether its files are no longer given out."""

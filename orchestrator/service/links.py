@@ -18,22 +18,25 @@ class Links:
         self._secret = secret
         self._life = life
 
-    def sign(self, job_id: str, n: int, *, now: float) -> tuple[str, int]:
-        """Path with query of a link for one file, and when it expires."""
+    def sign(self, job_id: str, place: str, *, now: float) -> tuple[str, int]:
+        """Path with query of a link for one place, and when it expires.
+
+        A place is the number of a file, or that and the number of a part: ``0/3``.
+        """
         expires = int(now + self._life)
-        signature = self._signature(job_id, n, str(expires))
-        path = f"/v1/uploads/{job_id}/{n}"
+        signature = self._signature(job_id, place, str(expires))
+        path = f"/v1/uploads/{job_id}/{place}"
         return f"{path}?expires={expires}&signature={signature}", expires
 
     def check(
-        self, job_id: str, n: int, *, expires: str, signature: str, now: float
+        self, job_id: str, place: str, *, expires: str, signature: str, now: float
     ) -> None:
         """Let a request pass or not.
 
         Raises:
             Problem: the link is not ours, was changed, or has expired.
         """
-        right = self._signature(job_id, n, expires)
+        right = self._signature(job_id, place, expires)
         if not hmac.compare_digest(right.encode(), signature.encode()):
             raise Problem("bad_signature", "the link was not made by this service")
         if float(expires) <= now:
@@ -47,6 +50,6 @@ class Links:
         text = "\n".join((purpose, *facts)).encode("utf-8", "surrogateescape")
         return hmac.new(self._secret, text, hashlib.sha256).hexdigest()
 
-    def _signature(self, job_id: str, n: int, expires: str) -> str:
-        facts = f"{job_id}\n{n}\n{expires}".encode()
+    def _signature(self, job_id: str, place: str, expires: str) -> str:
+        facts = f"{job_id}\n{place}\n{expires}".encode()
         return hmac.new(self._secret, facts, hashlib.sha256).hexdigest()

@@ -218,7 +218,7 @@ def make_depot(
 ) -> Depot:
     """Where pre-signed jobs hand their files over: a store, or our own disk."""
     if settings.storage is None:
-        return OwnDepot(links, clock)
+        return OwnDepot(links, storage, clock)
     from orchestrator.service.s3.depot import S3Depot  # noqa: PLC0415  # an extra
 
     return S3Depot(

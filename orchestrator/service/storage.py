@@ -23,6 +23,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from orchestrator.service.jobs import Input, Result
+from orchestrator.service.parts import Part
 from orchestrator.service.problems import Problem
 from orchestrator.service.render.work import Made
 
@@ -205,11 +206,28 @@ class Storage:
         """A result of a job that is done."""
         return self.folder(token) / f"result-{n}"
 
-    async def incoming(self, token: str, n: int, source: str) -> Incoming:
-        """A place for one upload to a job that waits for it."""
-        path = self.input(token, n, source)
+    async def incoming(
+        self, token: str, n: int, source: str, part: int = 0
+    ) -> Incoming:
+        """A place for one upload, or a part of one, to a job that waits for it."""
+        path = self.part(token, n, part) if part else self.input(token, n, source)
         await to_thread.run_sync(_make_folder, path.parent)
         return Incoming(path, limit=self._max_body)
+
+    def part(self, token: str, n: int, part: int) -> Path:
+        """A part of an input, until they are joined."""
+        return self.folder(token) / f"part-{n}-{part}"
+
+    def here(self, token: str, n: int, parts: Sequence[Part]) -> frozenset[int]:
+        """The numbers of the parts of an input that are here, whole."""
+        return frozenset(
+            each.n for each in parts if _size(self.part(token, n, each.n)) == each.size
+        )
+
+    async def join(self, token: str, n: int, source: str, count: int) -> None:
+        """Make an input of its parts, durably; again after it was cut short."""
+        parts = [self.part(token, n, each) for each in range(1, count + 1)]
+        await to_thread.run_sync(_join, parts, self.input(token, n, source))
 
     async def prepare(self, token: str) -> Path:
         """Move a job's files to their place; return an empty folder for its output."""
@@ -259,7 +277,7 @@ class Storage:
         for n, each in enumerate(made):
             if each.path.is_symlink() or output not in each.path.resolve().parents:
                 raise ValueError(f"a renderer left its folder: {each.path}")
-            size, sha256 = _fingerprint(each.path)
+            size, sha256 = fingerprint(each.path)
             each.path.rename(self.result(token, n))
             results.append(Result(clean_name(each.name), size, sha256))
         remove(output)
@@ -313,7 +331,30 @@ def _make_folder(folder: Path) -> None:
         sync_folder(folder.parent)
 
 
-def _fingerprint(path: Path) -> tuple[int, str]:
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _join(parts: Sequence[Path], whole: Path) -> None:
+    if not whole.exists():
+        made = whole.with_name(f"{whole.name}.joined")
+        with made.open("wb") as file:
+            for part in parts:
+                with part.open("rb") as piece:
+                    shutil.copyfileobj(piece, file, PIECE)
+            file.flush()
+            os.fsync(file.fileno())
+        made.rename(whole)
+        sync_folder(whole.parent)
+    for part in parts:
+        part.unlink(missing_ok=True)
+
+
+def fingerprint(path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of a file, which is durable afterwards."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())

@@ -9,7 +9,8 @@ from orchestrator.errors import MachineError
 from orchestrator.model import Document, Failure, Job, Output, Saved
 from orchestrator.testing.effect import Effect, unheard
 from orchestrator.transfer.check import check_hash, check_length
-from orchestrator.wire.outcome import OutputExists, PartMissing
+from orchestrator.wire.outcome import OutputExists, PartMissing, Unanswered
+from orchestrator.wire.ranges import Begun
 
 
 class MemoryOutputs:
@@ -18,6 +19,7 @@ class MemoryOutputs:
     def __init__(self, *, effect: Effect = unheard) -> None:
         self.files: dict[str, bytes] = {}
         self.parts: dict[str, bytes] = {}
+        self.cut: dict[str, tuple[bytes, str | None]] = {}
         self.full = False
         self._effect = effect
 
@@ -36,18 +38,42 @@ class MemoryOutputs:
         target: str,
         document: int = 0,
         alone: bool = False,  # noqa: ARG002  # to name it at once is not asked for
+        start: int = 0,
+        tag: str | None = None,
     ) -> Saved | Failure:
         """Take the bytes; what is not of the declared size or hash is refused."""
-        body = b"".join([chunk async for chunk in chunks])
+        name = f"{job.id}-{index}"
+        body, _ = self.cut.pop(name, (b"", None))
+        body = body[:start]
+        try:
+            async for chunk in chunks:
+                body += chunk
+        except Unanswered:
+            if body and (sha256 or tag):
+                self.cut[name] = (body, tag)
+            raise
         if self.full:
             raise MachineError(f"{job.documents[document].output}: no space left")
         found = hashlib.sha256(body).hexdigest()
         if failure := check_length(len(body), size) or check_hash(found, sha256):
             return failure
-        part = f"{job.id}-{index}.{target}"
+        part = f"{name}.{target}"
         self.parts[part] = body
         self._effect("part")
         return Saved(part, len(body), found)
+
+    async def begun(
+        self,
+        job: Job,
+        index: int,
+        *,
+        size: int | None,  # noqa: ARG002  # the port's signature
+        sha256: str | None,  # noqa: ARG002
+        document: int = 0,  # noqa: ARG002
+    ) -> Begun | None:
+        """What came before a cut."""
+        body, tag = self.cut.get(f"{job.id}-{index}", (b"", None))
+        return Begun(len(body), tag) if body else None
 
     def blocked(self, document: Document) -> str | None:
         """The path of a file in the way, if it may not be replaced."""
@@ -79,6 +105,8 @@ class MemoryOutputs:
 
     async def discard(self, job: Job) -> None:
         """Forget the parts of a job."""
+        for name in [each for each in self.cut if each.startswith(job.id)]:
+            del self.cut[name]
         for part in [each for each in self.parts if each.startswith(job.id)]:
             del self.parts[part]
             self._effect("discard")

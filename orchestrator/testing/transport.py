@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
+from orchestrator.model import Input
 from orchestrator.testing.effect import Effect, unheard
 from orchestrator.wire.http import Request, Response
 from orchestrator.wire.outcome import mark_unsent
@@ -102,6 +103,10 @@ class ScriptedTransport:
             yield ScriptedReply(answer, self._effect)
         finally:
             self.open -= 1
+
+    async def read_over(self, given: Input) -> None:
+        """Nothing is read."""
+        self._effect(f"read {given.name}")
 
     def _answer(self, request: Request) -> Answer | Callable[[Request], Answer]:
         line = line_of(request)

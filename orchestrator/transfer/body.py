@@ -17,7 +17,7 @@ from aiohttp.payload import Payload
 
 from orchestrator.model import Input
 from orchestrator.transfer import threads
-from orchestrator.transfer.source import OnHash, Source
+from orchestrator.transfer.source import OnHash, Share, Source
 from orchestrator.wire.http import Body, Field, FilePart, Form, Json, Raw
 
 _OPEN_AT_ONCE = 16
@@ -83,14 +83,16 @@ class OpenBody:
             self.whole = b"".join(each for each in pieces if each is not None)
 
 
-async def open_body(body: Body, on_hash: OnHash | None = None) -> OpenBody | None:
+async def open_body(
+    body: Body, on_hash: OnHash | None = None, share: Share | None = None
+) -> OpenBody | None:
     """Open what a request describes, for one attempt.
 
     Raises:
         SourceChanged: a file is gone or differs from the plan.
         ValueError: a value cannot be written as JSON.
     """
-    opened = _describe(body, on_hash)
+    opened = _describe(body, on_hash, share)
     if opened is None:
         return None
     if opened.sources:
@@ -136,22 +138,27 @@ def _plain(value: Any) -> Any:
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain)
 
 
-def _describe(body: Body, on_hash: OnHash | None) -> OpenBody | None:
+def _describe(
+    body: Body, on_hash: OnHash | None, share: Share | None
+) -> OpenBody | None:
     match body:
         case None:
             return None
         case Json(value):
             text = encode_json(value)
             return OpenBody("application/json", [text], len(text))
-        case Raw(given, content_type):
-            source = Source(given, on_hash)
-            return OpenBody(content_type, [source], given.size, [source])
+        case Raw(given, content_type, part):
+            # A part tells no hash of the file: that is read apart.
+            source = Source(given, on_hash if part is None else None, part, share)
+            return OpenBody(content_type, [source], body.size, [source])
         case Form(parts):
-            return _describe_form(parts, on_hash)
+            return _describe_form(parts, on_hash, share)
 
 
 def _describe_form(
-    parts: tuple[Field | FilePart, ...], on_hash: OnHash | None
+    parts: tuple[Field | FilePart, ...],
+    on_hash: OnHash | None,
+    share: Share | None,
 ) -> OpenBody:
     boundary = f"{_SECRET}{next(_forms):x}"
     content_type = f"multipart/form-data; boundary={boundary}"
@@ -161,7 +168,7 @@ def _describe_form(
         if isinstance(part, Field):
             _add(opened, part.text.encode("utf-8", "replace"))
         else:
-            source = Source(part.input, on_hash)
+            source = Source(part.input, on_hash, share=share)
             opened.sources.append(source)
             opened.segments.append(source)
             opened.size += part.input.size
@@ -300,7 +307,7 @@ async def _joined(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 def inputs_of(body: Body) -> list[Input]:
     """The files that a body names."""
     match body:
-        case Raw(given, _):
+        case Raw(given):
             return [given]
         case Form(parts):
             return [each.input for each in parts if isinstance(each, FilePart)]

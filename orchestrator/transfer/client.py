@@ -16,11 +16,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from orchestrator.clock import Clock
+from orchestrator.model import Input
 from orchestrator.transfer.attempt import Attempt, Before, OneRequest
 from orchestrator.transfer.breakage import describe
 from orchestrator.transfer.exchange import Bounds, Exchange, HttpReply, Setting
 from orchestrator.transfer.log import OnExchange
-from orchestrator.transfer.source import OnHash
+from orchestrator.transfer.source import OnHash, Source
 from orchestrator.wire.http import Request
 from orchestrator.wire.outcome import NotSent
 
@@ -127,6 +128,14 @@ class HttpTransport:
             self._setting, request, url=url, headers=headers, attempt=attempt
         )
 
+    async def read_over(self, given: Input) -> None:
+        """Read a file whole that is sent in parts: compare it with the plan, hash it.
+
+        Raises:
+            SourceChanged: it is gone or differs from the plan.
+        """
+        await Source(given, self._on_hash or _unheard).read_over()
+
     def _session(self) -> aiohttp.ClientSession:
         bounds = self._bounds
         connector = aiohttp.TCPConnector(
@@ -174,6 +183,10 @@ class HttpTransport:
 @lru_cache(maxsize=64)
 def _encoded(query: tuple[tuple[str, str], ...]) -> str:
     return urlencode(query, quote_via=quote)
+
+
+def _unheard(_given: Input, _sha256: str) -> None:
+    """Nobody asked for the hash; the file is compared all the same."""
 
 
 def _parse(text: str) -> URL | None:

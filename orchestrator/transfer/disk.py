@@ -29,6 +29,11 @@ _NO_LINKS = frozenset(
 )
 
 
+_PIECE = 1 << 20
+_MANY = 64
+"""Pieces that are joined rather than written one by one."""
+
+
 def machine_error(error: OSError, path: str) -> MachineError:
     """Say which path could not be written, why, and what to do."""
     advice = _ADVICE.get(error.errno or 0, "see to it and run again")
@@ -58,6 +63,18 @@ class PartFile:
             make_folder(Path(self.path).parent)
             self._fd = os.open(self.path, flags, 0o666)
 
+    def go_on(self) -> bool:
+        """Open it again behind what was taken; false if that is not there as it was."""
+        fd = _open_alone(self.path)
+        if fd < 0:
+            return False
+        self._fd = fd
+        if os.fstat(fd).st_size < self.size:
+            return False
+        os.ftruncate(fd, self.size)
+        os.lseek(fd, self.size, os.SEEK_SET)
+        return True
+
     def take(self, piece: bytes) -> None:
         """Hash a piece."""
         self._hash.update(piece)
@@ -76,6 +93,11 @@ class PartFile:
         self.take(piece)
         self.write(piece)
 
+    def write_all(self, pieces: Sequence[bytes]) -> None:
+        """The same for several pieces."""
+        for piece in pieces if len(pieces) <= _MANY else (b"".join(pieces),):
+            self.write_on(piece)
+
     def complete(self) -> Saved:
         """Make it durable and close it."""
         os.fsync(self._fd)
@@ -85,6 +107,11 @@ class PartFile:
     def window(self) -> OnDisk:
         """What was written so far, to be looked at."""
         return OnDisk(self._fd, self.size)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something was written, and more may be."""
+        return self._fd >= 0
 
     @property
     def sha256(self) -> str:
@@ -102,6 +129,43 @@ class PartFile:
         self.close()
         with suppress(OSError):
             os.unlink(self.path)  # noqa: PTH108
+
+
+def left_part(path: str, size: int | None) -> PartFile:
+    """What a former run left of a part file, hashed again; nothing of what is no part.
+
+    At least one byte of ``size`` is left to be fetched: the reply to that says whether
+    the file is still the one that was begun.
+    """
+    part = PartFile(path)
+    fd = _open_alone(path)
+    if fd < 0:
+        return part
+    found = os.fstat(fd).st_size
+    end = found if size is None else min(found, size - 1)
+    try:
+        while piece := os.pread(fd, min(_PIECE, end - part.size), part.size):
+            part.take(piece)
+    finally:
+        os.close(fd)
+    return part
+
+
+def _open_alone(path: str) -> int:
+    """Open a part that has no other name; -1 if there is none.
+
+    Killed between its two names it is the output as well, and must not change.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        fd = os.open(path, flags)
+    except OSError:
+        return -1
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        return fd
+    os.close(fd)
+    return -1
 
 
 def _remove_regular(path: str) -> None:

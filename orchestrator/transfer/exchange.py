@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
 
@@ -16,11 +16,10 @@ from orchestrator.transfer.attempt import Attempt
 from orchestrator.transfer.body import OpenBody, Outgoing, Stalled, open_body
 from orchestrator.transfer.breakage import code_of, describe
 from orchestrator.transfer.log import Exchanged, OnExchange, redact
-from orchestrator.transfer.source import OnHash
+from orchestrator.transfer.source import OnHash, Share
 from orchestrator.wire.http import Request, Response
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, mark_unsent
 
-_CHUNK = 1 << 20
 _JOB_HEADER = "job-id"
 
 
@@ -49,6 +48,7 @@ class Setting:
     clock: Clock
     on_exchange: OnExchange | None
     on_hash: OnHash | None
+    share: Share = field(default_factory=Share)
 
 
 class HttpReply:
@@ -64,7 +64,7 @@ class HttpReply:
         return self._response
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the streamed body in pieces of about 1 MiB.
+        """Yield the streamed body in pieces as they come.
 
         Raises:
             Unanswered: it ended early or stalled.
@@ -116,14 +116,14 @@ class Exchange:
         await self._close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body in pieces of about 1 MiB."""
+        """Yield the body in pieces as they come."""
         while piece := await self._piece():
             yield piece
 
     async def _converse(self) -> Response:
         setting, request = self._setting, self._request
         if request.body is not None:
-            self._body = await open_body(request.body, setting.on_hash)
+            self._body = await open_body(request.body, setting.on_hash, setting.share)
         self._reply = await self._send()
         self._attempt.answered = True
         response = Response(self._reply.status, _flat(self._reply))
@@ -172,20 +172,19 @@ class Exchange:
         return b"".join(pieces)[:limit]
 
     async def _piece(self) -> bytes:
-        """About 1 MiB of the body; empty at its end."""
+        """What comes next of the body, as it came: each joining is a copy."""
         if self._reply is None:
             return b""
-        pieces: list[bytes] = []
-        size = 0
+        content, piece = self._reply.content, b""
         try:
-            while size < _CHUNK and (piece := await self._reply.content.readany()):
-                pieces.append(piece)
-                size += len(piece)
+            # A bound of HTTP's own chunks comes as nothing, and is no end.
+            while not piece and not content.at_eof():
+                piece, _ = await content.readchunk()
         except Exception as caught:  # noqa: BLE001  # judged, without its chain
             error = self._judge(caught)
         else:
-            self._received += size
-            return b"".join(pieces)
+            self._received += len(piece)
+            return piece
         raise error
 
     def _judge(self, error: BaseException) -> BaseException:

@@ -6,9 +6,10 @@ under a final name is on disk before the caller hears of it.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -23,10 +24,11 @@ from orchestrator.transfer.check import (
     check_length,
     may_be_empty,
 )
-from orchestrator.transfer.disk import PartFile, keep_parts, machine_error
+from orchestrator.transfer.disk import PartFile, keep_parts, left_part, machine_error
 from orchestrator.transfer.forms.window import Held, Window
 from orchestrator.transfer.names import final_paths, job_of, part_name
-from orchestrator.wire.outcome import OutputExists
+from orchestrator.wire.outcome import OutputExists, Unanswered
+from orchestrator.wire.ranges import Begun
 
 T = TypeVar("T")
 
@@ -46,6 +48,7 @@ class FileOutputs:
         self._parts: dict[str, set[str]] = {}
         self._looked: set[str] = set()
         self._named: dict[str, list[Output]] = {}
+        self._begun: dict[str, tuple[PartFile, str | None]] = {}
 
     async def receive(
         self,
@@ -58,32 +61,78 @@ class FileOutputs:
         target: str,
         document: int = 0,
         alone: bool = False,
+        start: int = 0,
+        tag: str | None = None,
     ) -> Saved | Failure:
         """Write a part file, hash it, check it as a document, fsync it.
 
-        The part file is gone again whenever this does not end well. One that is
-        ``alone`` gets its final name in the same call of a thread, unless a stranger's
-        file has it: then ``keep`` says so.
+        The part file is gone again whenever this does not end well; but one whose
+        chunks were cut stays where ``tag`` or ``sha256`` can tell that the rest fits.
+        One that is ``alone`` gets its final name in the same call of a thread, unless a
+        stranger's file has it: then ``keep`` says so.
 
         Raises:
             Unanswered: the chunks ended early or stalled.
             MachineError: the disk is full, the folder read-only, ....
         """
-        folder = os.path.dirname(job.documents[document].output)  # noqa: PTH120
-        part = PartFile(os.path.join(folder, part_name(job.id, index)))  # noqa: PTH118
+        path = _part_path(job, index, document)
+        part = await self._open(path, start)
+        if part is None:
+            return bad("part_gone", f"{path}: what was begun is no longer there")
         wanted = _Wanted(size, sha256, target)
         if alone:
             wanted.name = self._naming(job.documents[document])
-        saved = False
+        stays = False
         try:
             outcome = await _receive(part, chunks, wanted)
-            saved = isinstance(outcome, Saved)
+            stays = isinstance(outcome, Saved)
+        except (Unanswered, asyncio.CancelledError):
+            if part.is_open and (tag or sha256):
+                part.close()
+                self._begun[path] = (part, tag)
+                stays = True
+            raise
         finally:
-            if not saved:
+            if stays:
+                self._parts.setdefault(job.id, set()).add(path)
+            else:
                 await threads.run(part.drop)
-        if saved:
-            self._parts.setdefault(job.id, set()).add(part.path)
         return outcome
+
+    async def begun(
+        self,
+        job: Job,
+        index: int,
+        *,
+        size: int | None,
+        sha256: str | None,
+        document: int = 0,
+    ) -> Begun | None:
+        """What is here of a result that was cut, and can be gone on with.
+
+        Of this run its hash is at hand. Of a former run it is hashed again, from disk
+        and before anything is asked for; and only where the service declares a hash:
+        the machine may have gone down meanwhile, and left less on disk than it says.
+        """
+        path = _part_path(job, index, document)
+        if size is not None and size <= SMALL:
+            return None
+        if path not in self._begun and sha256 and _is_there(path):
+            left = await _on_disk(path, left_part, path, size)
+            self._begun[path] = (left, None)
+        part, tag = self._begun.get(path, (PartFile(path), None))
+        is_less = size is None or part.size < size
+        return Begun(part.size, tag) if part.size and is_less else None
+
+    async def _open(self, path: str, start: int) -> PartFile | None:
+        """The part file to write to, from ``start`` on."""
+        part, _ = self._begun.pop(path, (PartFile(path), None))
+        if not start:
+            return PartFile(path)
+        if part.size == start and await _on_disk(path, part.go_on):
+            return part
+        await threads.run(part.drop)
+        return None
 
     def blocked(self, document: Document) -> str | None:
         """The path of a file in the way of a document's outputs, if it may not go.
@@ -139,6 +188,8 @@ class FileOutputs:
             name = os.path.basename(path)  # noqa: PTH119
             self._parts.setdefault(job_of(name) or "", set()).add(path)
         mine = self._parts.pop(job.id, set())
+        for path in mine:
+            self._begun.pop(path, None)
         await _on_disk(job.document.output, _remove, mine)
 
     def _may_overwrite(self, document: Document) -> bool:
@@ -194,27 +245,70 @@ async def _receive(
     part: PartFile, chunks: AsyncIterator[bytes], wanted: _Wanted
 ) -> Saved | Failure:
     gathered: list[bytes] = []
-    size = 0
-    begun = False
-    async for chunk in chunks:
-        gathered.append(chunk)
-        size += len(chunk)
-        if size > SMALL:
-            if part.size + size > MOST:
-                return bad("too_large", f"more than {MOST:,} bytes came")
-            await _on_disk(part.path, part.write_on, b"".join(gathered))
-            gathered, size, begun = [], 0, True
+    size, total = 0, part.size
+    writing = _Writing(part)
+    try:
+        async for chunk in chunks:
+            gathered.append(chunk)
+            size += len(chunk)
+            if size > SMALL:
+                total += size
+                if total > MOST:
+                    return bad("too_large", f"more than {MOST:,} bytes came")
+                await writing.put(gathered)
+                gathered, size = [], 0
+    except Unanswered:
+        if total:  # what came is not to come again
+            await writing.put(gathered)
+        raise
+    finally:
+        await writing.settle()
     rest = b"".join(gathered)
-    finish = _end if begun else _save_small
+    finish = _end if part.is_open else _save_small
     return await _on_disk(part.path, finish, part, rest, wanted)
+
+
+class _Writing:
+    """Hashes and writes pieces in a thread, while the next ones come."""
+
+    def __init__(self, part: PartFile) -> None:
+        self._part = part
+        self._pending: asyncio.Future[None] | None = None
+
+    async def put(self, pieces: list[bytes]) -> None:
+        """Begin to write some, once the last ones are written."""
+        await self.settle()
+        self._pending = threads.start(self._part.write_all, pieces)
+
+    async def settle(self) -> None:
+        """Wait until all is written."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            with _named(self._part.path):
+                await threads.finish(pending)
+
+
+def _is_there(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def _part_path(job: Job, index: int, document: int) -> str:
+    folder = os.path.dirname(job.documents[document].output)  # noqa: PTH120
+    return os.path.join(folder, part_name(job.id, index))  # noqa: PTH118
 
 
 async def _on_disk(
     path: str, work: Callable[..., T], *args: object, **kwargs: object
 ) -> T:
     """Work on files in a thread; what the system refuses is said with its path."""
-    try:
+    with _named(path):
         return await threads.run(work, *args, **kwargs)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         named = error.filename2 or error.filename or path
         raise machine_error(error, str(named)) from error

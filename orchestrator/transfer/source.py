@@ -14,7 +14,10 @@ from orchestrator.transfer import threads
 from orchestrator.wire.outcome import SourceChanged
 
 PIECE = 1 << 20
-"""Bytes read, hashed and handed over at a time."""
+"""Bytes read, hashed and handed over at a time, at most."""
+
+LEAST = 128 << 10
+"""The same, at least: smaller pieces cost more than they carry."""
 
 EARLY = 64 << 10
 """Up to so many bytes, a file is read as soon as it is open: one call of a thread."""
@@ -23,11 +26,50 @@ OnHash = Callable[[Input, str], None]
 """Told the SHA-256 of an input, in hex, once all of it was read."""
 
 
-class Source:
-    """One input file, readable once."""
+class Share:
+    """Memory for pieces, shared by the files that one account sends at a time.
 
-    def __init__(self, given: Input, on_hash: OnHash | None = None) -> None:
+    Each holds up to three pieces: one on its way, what is left of it in the connection,
+    and the next one. So it is the number of files that makes pieces small.
+    """
+
+    TOTAL = 4 << 20
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    def enter(self) -> None:
+        """One file more."""
+        self._open += 1
+
+    def leave(self) -> None:
+        """One less."""
+        self._open -= 1
+
+    @property
+    def piece(self) -> int:
+        """How many bytes a piece may have now."""
+        return max(LEAST, min(PIECE, self.TOTAL // max(1, self._open)))
+
+
+class Source:
+    """One input file, or a part of it (first byte, bytes), readable once.
+
+    Only what is hashed as a whole is hashed at all.
+    """
+
+    def __init__(
+        self,
+        given: Input,
+        on_hash: OnHash | None = None,
+        part: tuple[int, int] | None = None,
+        share: Share | None = None,
+    ) -> None:
         self.input = given
+        self._share = share or Share()
+        self._has_share = False
+        self._begin, size = part or (0, given.size)
+        self._end = self._begin + size
         self._on_hash = on_hash
         self._fd = -1
         self._opened: os.stat_result | None = None
@@ -39,7 +81,7 @@ class Source:
     @property
     def is_held(self) -> bool:
         """Whether there is anything to close."""
-        return self._fd >= 0 or self._pending is not None
+        return self._fd >= 0 or self._pending is not None or self._has_share
 
     def open_now(self) -> None:
         """Open the file and compare it with the plan; in a thread.
@@ -48,9 +90,9 @@ class Source:
             SourceChanged: it is gone, unreadable or not what the plan saw.
         """
         self._open()
-        if self.input.size <= EARLY:
+        if self._end - self._begin <= EARLY:
             try:
-                self.whole = self._read(0) if self.input.size else b""
+                self.whole = self._read(self._begin) if self._end > self._begin else b""
             finally:
                 fd, self._fd = self._fd, -1
                 os.close(fd)
@@ -78,11 +120,12 @@ class Source:
         """
         if self._fd < 0 and self.whole is None:
             await threads.run(self.open_now)
-        offset = 0
-        while offset < self.input.size:
+        self._enter()
+        offset = self._begin
+        while offset < self._end:
             piece = self.whole or await self._next(offset)
             offset += len(piece)
-            more = offset < self.input.size
+            more = offset < self._end
             self._pending = threads.start(self._read, offset) if more else None
             if not more:
                 self.tell_hash()
@@ -92,8 +135,16 @@ class Source:
         self._pending = self._pending or threads.start(self._read, offset)
         return await threads.finish(self._pending)
 
+    def _enter(self) -> None:
+        if not self._has_share:
+            self._has_share = True
+            self._share.enter()
+
     async def close(self) -> None:
         """Close the file once no thread reads it any more."""
+        if self._has_share:
+            self._has_share = False
+            self._share.leave()
         pending, self._pending = self._pending, None
         if pending is not None:
             await asyncio.wait({pending})
@@ -114,15 +165,30 @@ class Source:
 
     def _read(self, offset: int) -> bytes:
         try:
-            piece = os.pread(self._fd, min(PIECE, self.input.size - offset), offset)
+            piece = os.pread(
+                self._fd, min(self._share.piece, self._end - offset), offset
+            )
             now = os.fstat(self._fd)
         except OSError as error:
             raise self._unreadable(error) from None
         before = self._opened
         if not piece or before is None or _stamp(now) != _stamp(before):
             raise SourceChanged(f"{self.input.path}: changed while it was being sent")
-        self._hash.update(piece)
+        if self._on_hash is not None:
+            self._hash.update(piece)
         return piece
+
+    async def read_over(self) -> None:
+        """Read and hash the file as if it was sent, with no piece kept.
+
+        Raises:
+            SourceChanged: it is not what the plan saw, or cannot be read.
+        """
+        try:
+            async for _ in self.pieces():
+                pass
+        finally:
+            await self.close()
 
     def _compare(self, found: os.stat_result) -> None:
         planned = self.input

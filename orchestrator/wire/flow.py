@@ -32,11 +32,27 @@ Parse = Callable[[Job, Progress, Response], Progress]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One turn of a conversation."""
+    """One turn of a conversation; ``beside`` where its requests need no order."""
 
     build: Build
     parse: Parse
     find: Step | None = None
+    beside: Beside | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The uploads of one step, which may go beside each other, in any order.
+
+    Each is known by its place among ``Progress.uploads``: ``left`` tells the places of
+    those to be made, ``build`` and ``parse`` are a step's for one of them, and ``done``
+    is the progress once it is made. A reply that leads back counts a lap.
+    """
+
+    left: Callable[[Progress], Sequence[int]]
+    build: Callable[[Job, Progress, int], Request]
+    parse: Callable[[Job, Progress, int, Response], Progress]
+    done: Callable[[Progress, int], Progress]
 
 
 Flow = Mapping[Phase, Step]

@@ -72,10 +72,19 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A file as the whole body, with its length declared."""
+    """A file, or a part of one, as the whole body, with its length declared.
+
+    ``part`` is the place of its first byte in the file, and how many there are.
+    """
 
     input: Input
     content_type: str = "application/octet-stream"
+    part: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return self.input.size if self.part is None else self.part[1]
 
 
 Body = Json | Form | Raw | None

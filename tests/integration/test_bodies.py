@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -18,6 +19,7 @@ from aiohttp import BodyPartReader, web
 
 from orchestrator.model import Input
 from orchestrator.transfer.body import encode_json
+from orchestrator.transfer.source import LEAST, PIECE, Share, Source
 from orchestrator.wire.http import (
     Field,
     FilePart,
@@ -233,6 +235,33 @@ async def test_a_file_that_is_not_the_planned_one_is_not_sent(
                 async with transport.send(post(body), before=before):
                     pass
         assert (server.connections, left) == (0, [])
+
+
+async def test_many_files_have_smaller_pieces(tmp_path: Path) -> None:
+    """Memory is that of the account, not of each file; the bytes stay the same."""
+    path = tmp_path / "large"
+    path.write_bytes(random.Random(1).randbytes(3 * PIECE))
+    given, share = Input(str(path), 3 * PIECE), Share()
+    hashes: list[str] = []
+
+    async def read(held: Source) -> int:
+        sizes = [len(piece) async for piece in held.pieces()]
+        assert sum(sizes) == 3 * PIECE
+        await held.close()
+        return max(sizes)
+
+    for count, most in ((1, PIECE), (8, PIECE // 2), (64, LEAST)):
+        sources = [
+            Source(given, lambda _, found: hashes.append(found), share=share)
+            for _ in range(count)
+        ]
+        for each in sources:
+            each._enter()
+        assert {await read(each) for each in sources[:1]} == {most}
+        for each in sources:
+            await each.close()
+    assert share.piece == PIECE
+    assert set(hashes) == {sha256(path.read_bytes()).hexdigest()}
 
 
 async def test_a_plan_without_times_compares_the_size_only(tmp_path: Path) -> None:

@@ -136,6 +136,30 @@ async def test_a_wrong_file_is_a_failure_and_leaves_nothing(
     assert names(tmp_path / "o") == []
 
 
+async def test_small_pieces_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they come, a thread is given enough to do."""
+    written: list[int] = []
+    write_all = disk.PartFile.write_all
+
+    def noted(part: disk.PartFile, pieces: list[bytes]) -> None:
+        written.append(sum(map(len, pieces)))
+        write_all(part, pieces)
+
+    monkeypatch.setattr(disk.PartFile, "write_all", noted)
+    outputs, of = FileOutputs(), job(tmp_path / "a.pdf")
+    for piece in (4096, 300_000):
+        written.clear()
+        saved = await outputs.receive(
+            of, 0, stream(LARGE, piece), size=len(LARGE), sha256=None, target="pdf"
+        )
+        assert isinstance(saved, Saved)
+        assert Path(saved.part).read_bytes() == LARGE
+        assert all(1 << 20 < each < 2 << 20 for each in written)
+        assert len(written) > 2
+
+
 async def test_an_empty_text_has_to_be_declared(tmp_path: Path) -> None:
     """Then it is a result like any other."""
     outputs, of = FileOutputs(), job(tmp_path / "a.txt")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from orchestrator.engine import retry
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.ending import apart
 from orchestrator.engine.limits import Gates
@@ -19,6 +22,7 @@ from orchestrator.model import (
     Blame,
     Document,
     Failure,
+    Input,
     Mode,
     Phase,
     Progress,
@@ -39,7 +43,7 @@ from orchestrator.testing import (
 )
 from orchestrator.testing.transport import Turn
 from orchestrator.wire.flow import Absence, Limits, Pace, Provider, Step
-from orchestrator.wire.http import Repeat, Request, Response
+from orchestrator.wire.http import Raw, Repeat, Request, Response
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered
 from tests.model import PDF, SHA256, Service, document, job_of, problem
 
@@ -55,6 +59,7 @@ def said(status: int, state: str, **more: Any) -> Canned:
     return Canned(status, body=json.dumps({"id": ID, "state": state} | more).encode())
 
 
+FILE = replace(document("d", Mode.PRESIGNED), inputs=(Input("/in/a.docx", 40_000_000),))
 DONE = said(200, "done", results=[{"url": f"/v1/jobs/{ID}/results/0", "name": "a"}])
 
 
@@ -85,17 +90,24 @@ class Scene:
         )
         job = job_of(self.document, created=self.clock.now())
         self.work = Work(job, Progress())
+        self._provider = provider
+        self._trusted = trusted
+        self.rewire(self.gates)
+        self.waits: list[float] = []
+
+    def rewire(self, gates: Gates) -> None:
+        """A driver with these gates."""
+        self.gates = gates
         self.driver = Driver(
-            provider,
+            self._provider,
             transport=self.transport,
             ledger=self.ledger,
             outputs=self.outputs,
-            gates=self.gates,
+            gates=gates,
             clock=self.clock,
             luck=random.Random(1),
-            trusted=trusted,
+            trusted=self._trusted,
         )
-        self.waits: list[float] = []
 
     async def carry(self) -> Sequence[Verdict]:
         """To the end; what it waits for passes at once."""
@@ -389,6 +401,69 @@ async def test_a_result_that_is_always_cut_is_kept_for_the_next_run() -> None:
     assert scene.ledger.open_jobs("a")[0][1].phase is Phase.FETCH
 
 
+TAGGED = {"etag": f'"{SHA256}"'}
+FETCHING = Progress(Phase.FETCH, handle=ID, results=(Result("a", "/r"),))
+CUT = Unanswered("cut", "cut")
+
+
+def asked(scene: Scene) -> list[dict[str, str]]:
+    """What each download asked for."""
+    return [dict(each.headers) for each in scene.transport.requests if each.url == "/r"]
+
+
+async def test_a_cut_download_asks_for_what_is_missing() -> None:
+    """A try that brought something is none of those that are counted."""
+    pieces = [PDF[n : n + 1] for n in range(len(PDF))]
+    assert len(pieces) > retry.NETWORK.attempts
+    script: list[Turn] = [("GET /r", Canned(200, TAGGED, file=(pieces[0],), cut=CUT))]
+    for n, piece in enumerate(pieces[1:], 1):
+        given = {**TAGGED, "content-range": f"bytes {n}-{len(PDF) - 1}/{len(PDF)}"}
+        is_last = n == len(PDF) - 1
+        reply = Canned(206, given, file=(piece,), cut=None if is_last else CUT)
+        script.append(("GET /r", reply))
+    scene = Scene(*script, ("DELETE *", Canned(204)), mode=Mode.ASYNC)
+    scene.work.progress = FETCHING
+    assert await scene.state() == (State.DONE, "")
+    assert scene.outputs.files == {"/out/d.pdf": PDF}
+    assert asked(scene)[2] == {"Range": "bytes=2-", "If-Range": f'"{SHA256}"'}
+
+
+@pytest.mark.parametrize(
+    "reply", [Canned(416), Canned(206, {"content-range": "bytes 1-2/9"}, file=(b"x",))]
+)
+async def test_a_rest_that_does_not_fit_is_fetched_whole(reply: Canned) -> None:
+    """A service that has another file now, or cannot tell parts."""
+    scene = Scene(
+        ("GET /r", Canned(200, TAGGED, file=(PDF[:4],), cut=CUT)),
+        ("GET /r", reply),
+        ("GET /r", Canned(200, TAGGED, file=(PDF,))),
+        ("DELETE *", Canned(204)),
+        mode=Mode.ASYNC,
+    )
+    scene.work.progress = FETCHING
+    assert await scene.state() == (State.DONE, "")
+    assert scene.outputs.files == {"/out/d.pdf": PDF}
+    assert [each.get("Range") for each in asked(scene)] == [None, "bytes=4-", None]
+    assert not scene.work.anew
+
+
+async def test_a_range_goes_along_with_a_redirect() -> None:
+    """The key does not."""
+    scene = Scene(
+        ("GET /r", Canned(200, TAGGED, file=(PDF[:4],), cut=CUT)),
+        ("GET /r", Canned(307, {"location": "https://store/r"})),
+        ("GET https://store/r", Canned(200, TAGGED, file=(PDF,))),
+        ("DELETE *", Canned(204)),
+        mode=Mode.ASYNC,
+    )
+    scene.work.progress = FETCHING
+    assert await scene.state() == (State.DONE, "")
+    assert scene.outputs.files == {"/out/d.pdf": PDF}
+    onward = scene.transport.requests[2]
+    assert onward.headers == (("Range", "bytes=4-"), ("If-Range", f'"{SHA256}"'))
+    assert not onward.keyed
+
+
 async def test_a_result_that_is_never_right_fails() -> None:
     """Fetched a few times and no more: never for ever."""
     wrong = Canned(200, {"etag": f'"{"0" * 64}"'}, file=(PDF,))
@@ -477,6 +552,148 @@ async def test_an_expired_upload_link_is_asked_for_again_within_bounds() -> None
     assert await scene.state() == (State.FAILED, "too_many_laps")
     assert scene.transport.script == []
     assert not any("intend" in each for each in scene.journal)
+
+
+def in_parts(*there: int, of: int = 4) -> Canned:
+    """A job that waits for a file in parts, of which some are there."""
+    uploads = [
+        {
+            "file": 0,
+            "part": n,
+            "offset": n,
+            "size": 1,
+            "url": f"/u/{n}",
+            "received": n in there,
+        }
+        for n in range(of)
+    ]
+    return said(201, "created", uploads=uploads)
+
+
+def sends(scene: Scene) -> list[str]:
+    """The parts that were put, in any order; and what was asked for between them."""
+    return [each for each in scene.transport.lines if each.startswith("PUT")]
+
+
+TO_THE_END: list[Turn] = [
+    ("POST *execute", DONE),
+    ("GET */results/0", Canned(200, {}, file=(PDF,))),
+    ("DELETE *", Canned(204)),
+]
+CREATE = f"PUT /v1/jobs/{ID}?mode=presigned"
+
+
+async def test_parts_that_are_missing_are_put_side_by_side() -> None:
+    """And the file is read whole beside them, since no part tells its hash."""
+    scene = Scene(
+        ("PUT /v1/*", in_parts(1)), *TO_THE_END, mode=Mode.PRESIGNED, what=FILE
+    )
+    scene.transport._always.append(("PUT /u/*", Canned(204)))
+    assert await scene.state() == (State.DONE, "")
+    assert sends(scene) == [CREATE, "PUT /u/0", "PUT /u/2", "PUT /u/3"]
+    parts = [each.body for each in scene.transport.requests[1:4]]
+    assert [each.part for each in parts if isinstance(each, Raw)] == [
+        (0, 1),
+        (2, 1),
+        (3, 1),
+    ]
+    assert scene.journal.count("read a.docx") == 1
+
+
+@pytest.mark.parametrize("status", [403, 410])
+async def test_a_part_whose_link_died_leads_back(status: int) -> None:
+    """The service says what came meanwhile; only the rest is put again."""
+    scene = Scene(
+        ("PUT /v1/*", in_parts()),
+        ("PUT /u/1", Canned(status)),
+        ("PUT /v1/*", in_parts(0, 2, 3)),
+        *TO_THE_END,
+        mode=Mode.PRESIGNED,
+        what=FILE,
+    )
+    scene.transport._always.append(("PUT /u/*", Canned(204)))
+    assert await scene.state() == (State.DONE, "")
+    assert sends(scene)[-2:] == [CREATE, "PUT /u/1"]
+    assert scene.work.progress.laps == 1
+
+
+async def test_after_a_dead_link_no_other_is_tried() -> None:
+    """They were made together, and have died together."""
+    scene = Scene(
+        ("PUT /v1/*", in_parts()),
+        ("PUT /u/0", Canned(403)),
+        ("PUT /v1/*", in_parts(1)),
+        *TO_THE_END,
+        mode=Mode.PRESIGNED,
+        what=FILE,
+    )
+    scene.transport._always.append(("PUT /u/*", Canned(204)))
+    scene.rewire(Gates(Limits(uploads=1), scene.clock, lambda *_: None))
+    assert await scene.state() == (State.DONE, "")
+    again = [CREATE, "PUT /u/0", "PUT /u/2", "PUT /u/3"]
+    assert sends(scene) == [CREATE, "PUT /u/0", *again]
+
+
+async def test_a_part_that_breaks_is_put_again_alone() -> None:
+    """With the links at hand, after a while; what is done stays done."""
+    scene = Scene(
+        ("PUT /v1/*", in_parts()),
+        ("PUT /u/1", LOST),
+        *TO_THE_END,
+        mode=Mode.PRESIGNED,
+        what=FILE,
+    )
+    scene.transport._always.append(("PUT /u/*", Canned(204)))
+    assert await scene.state() == (State.DONE, "")
+    assert sends(scene).count(CREATE) == 1
+    assert Counter(sends(scene))["PUT /u/1"] == 2
+    assert Counter(sends(scene))["PUT /u/0"] == 1
+    assert len(scene.waits) == 1
+
+
+async def test_a_file_in_parts_that_changed_fails_unsent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its parts may be of two files: it is never executed."""
+    scene = Scene(("PUT /v1/*", in_parts()), mode=Mode.PRESIGNED, what=FILE)
+    scene.transport._always.append(("PUT /u/*", Canned(204)))
+
+    async def changed(_: object) -> None:
+        raise SourceChanged("it changed")
+
+    monkeypatch.setattr(scene.transport, "read_over", changed)
+    assert await scene.state() == (State.FAILED, "source_changed")
+    assert not [each for each in scene.transport.lines if "execute" in each]
+
+
+@pytest.mark.parametrize(
+    ("uploads", "width", "most"), [(1, 8, 1), (3, 8, 3), (8, 3, 2)]
+)
+async def test_parts_keep_within_the_gates(
+    uploads: int, width: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as there are uploads, and one place on the wire stays for the others."""
+    scene = Scene(
+        ("PUT /v1/*", in_parts(of=12)), *TO_THE_END, mode=Mode.PRESIGNED, what=FILE
+    )
+    scene.transport._always.append(("PUT /u/*", Canned(204)))
+    seen = {0}
+    limits = Limits(uploads=uploads, width=width)
+    scene.rewire(Gates(limits, scene.clock, lambda *_: None))
+    send = scene.transport.send
+
+    @asynccontextmanager
+    async def slowly(request: Request, **more: Any) -> AsyncIterator[Any]:
+        async with send(request, **more) as reply:
+            seen.add(scene.gates.meter.busy)
+            await asyncio.sleep(0)
+            yield reply
+
+    monkeypatch.setattr(scene.transport, "send", slowly)
+    assert await scene.state() == (State.DONE, "")
+    assert max(seen) == most
+    assert scene.gates.meter.busy == 0
+    assert scene.gates.uploads._value == uploads
 
 
 async def test_a_part_that_left_is_fetched_again() -> None:

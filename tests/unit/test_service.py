@@ -97,20 +97,21 @@ def test_long_names_keep_their_suffix() -> None:
 def test_a_link_fits_one_file_for_a_while() -> None:
     """Another file, job, time or secret does not pass."""
     links = Links(b"secret", life=10)
-    path, expires = links.sign("job", 0, now=100.5)
+    path, expires = links.sign("job", "0", now=100.5)
     signature = path.rpartition("=")[2]
     facts = {"expires": str(expires), "signature": signature}
-    links.check("job", 0, **facts, now=109)
+    links.check("job", "0", **facts, now=109)
     for job, n, code, now in (
-        ("job", 1, "bad_signature", 101),
-        ("other", 0, "bad_signature", 101),
-        ("job", 0, "expired", 110),
+        ("job", "1", "bad_signature", 101),
+        ("job", "0/1", "bad_signature", 101),
+        ("other", "0", "bad_signature", 101),
+        ("job", "0", "expired", 110),
     ):
         with pytest.raises(Problem) as met:
             links.check(job, n, **facts, now=now)
         assert met.value.code == code
     with pytest.raises(Problem):
-        Links(b"other", life=10).check("job", 0, **facts, now=101)
+        Links(b"other", life=10).check("job", "0", **facts, now=101)
 
 
 def test_the_fingerprint_is_of_what_is_to_be_done() -> None:

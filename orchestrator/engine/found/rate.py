@@ -36,7 +36,7 @@ HOLD, LONGEST_HOLD = 0.1, 30.0
 """
 LATE = 0.002
 """Seconds that a timer may be late without a request being lost by it."""
-SLACK = 0.005
+SLACK = 0.02
 """The same where nothing was declared, and a burst of some may be tried."""
 
 

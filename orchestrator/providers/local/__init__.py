@@ -13,7 +13,16 @@ from collections.abc import Collection, Sequence
 from orchestrator.model import Mode, Operation, Phase
 from orchestrator.providers.local import asks, replies
 from orchestrator.wire import values
-from orchestrator.wire.flow import Absence, Limits, Pace, Provider, Step, Survey, Wish
+from orchestrator.wire.flow import (
+    Absence,
+    Beside,
+    Limits,
+    Pace,
+    Provider,
+    Step,
+    Survey,
+    Wish,
+)
 from orchestrator.wire.http import Repeat, Request, Response
 
 
@@ -59,6 +68,7 @@ def _unsupported(wish: Wish, known: Collection[tuple[str, str, str]]) -> str:
 found = Step(asks.look, replies.on_found)
 polled = Step(asks.look, replies.on_polled)
 fetched = Step(asks.fetch, replies.on_result)
+uploads = Beside(asks.left, asks.put_at, replies.on_put_at, replies.uploaded)
 
 provider = Provider(
     name="local",
@@ -75,7 +85,7 @@ provider = Provider(
         },
         Mode.PRESIGNED: {
             Phase.SUBMIT: Step(asks.create, replies.on_job),
-            Phase.UPLOAD: Step(asks.put, replies.on_put),
+            Phase.UPLOAD: Step(asks.put, replies.on_put, beside=uploads),
             Phase.EXECUTE: Step(asks.execute, replies.on_executed, find=found),
             Phase.POLL: polled,
             Phase.FETCH: fetched,

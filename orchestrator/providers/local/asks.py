@@ -13,6 +13,12 @@ from orchestrator.wire.http import Field, FilePart, Form, Json, Raw, Repeat, Req
 SYNC_TIMEOUT = 300.0
 """Seconds of silence after which a sync reply counts as lost, and is looked up."""
 
+MIB = 1 << 20
+PART = 16 * MIB
+"""Bytes of a part; files of two and more parts are sent in parts."""
+PARTS = 1000
+"""Parts of a file at most: beyond, they are larger."""
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -61,28 +67,44 @@ def submit_async(job: Job, _: Progress) -> Request:
     return _submit(job, Mode.ASYNC, timeout=60.0)
 
 
+def part_size(size: int) -> int:
+    """Bytes of a part for a file of that size, in whole mebibytes."""
+    return max(PART, -(-size // PARTS // MIB) * MIB)
+
+
 def create(job: Job, _: Progress) -> Request:
     """Ask for places to put the inputs; asking again gives the same job."""
-    files = [{"name": each.name, "size": each.size} for each in job.document.inputs]
+    inputs = job.document.inputs
+    record = _record(job, Mode.PRESIGNED)
+    record["files"] = [{"name": each.name, "size": each.size} for each in inputs]
+    largest = max((each.size for each in inputs), default=0)
+    if largest >= 2 * PART:
+        record["part_size"] = part_size(largest)
     return Request(
         "PUT",
         f"/v1/jobs/{job.id}",
         Repeat.SAME,
-        body=Json(_record(job, Mode.PRESIGNED) | {"files": files}),
+        body=Json(record),
         query=(("mode", Mode.PRESIGNED),),
     )
 
 
+def left(progress: Progress) -> list[int]:
+    """The places of what is not uploaded yet."""
+    return [place for place, each in enumerate(progress.uploads) if not each.done]
+
+
 def put(job: Job, progress: Progress) -> Request:
-    """Put the next input, without our key: the URL is signed."""
-    upload = next(each for each in progress.uploads if not each.done)
-    return Request(
-        "PUT",
-        upload.url,
-        Repeat.SAME,
-        body=Raw(job.document.inputs[upload.input]),
-        keyed=False,
-    )
+    """Put the next input, or the next part of one."""
+    return put_at(job, progress, left(progress)[0])
+
+
+def put_at(job: Job, progress: Progress, place: int) -> Request:
+    """Put an input, or a part of one, without our key: the URL is signed."""
+    upload = progress.uploads[place]
+    part = None if upload.size is None else (upload.offset, upload.size)
+    body = Raw(job.document.inputs[upload.input], part=part)
+    return Request("PUT", upload.url, Repeat.SAME, body=body, keyed=False)
 
 
 def execute(job: Job, _: Progress) -> Request:

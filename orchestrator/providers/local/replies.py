@@ -16,6 +16,7 @@ from orchestrator.model import (
     Result,
 )
 from orchestrator.providers.local import words
+from orchestrator.providers.local.asks import left
 from orchestrator.wire import values
 from orchestrator.wire.http import Response
 
@@ -83,18 +84,23 @@ def _on_created(job: Job, progress: Progress, record: dict[str, Any]) -> Progres
 
 
 def on_put(job: Job, progress: Progress, response: Response) -> Progress:
+    """The next input is there, or the next part of one."""
+    return on_put_at(job, progress, next(iter(left(progress)), 0), response)
+
+
+def on_put_at(job: Job, progress: Progress, place: int, response: Response) -> Progress:
     """The bytes are there; an expired or refused link is asked for again."""
     del job
     if response.is_success:
-        return _after_upload(progress)
+        return uploaded(progress, place)
     if response.status in (403, 409, 410):
         return progress.at(Phase.SUBMIT, uploads=(), laps=progress.laps + 1)
     return progress.failed(words.failure_of(response))
 
 
-def _after_upload(progress: Progress) -> Progress:
+def uploaded(progress: Progress, place: int) -> Progress:
+    """One more is there; the last one leads on."""
     uploads = list(progress.uploads)
-    place = next(i for i, each in enumerate(uploads) if not each.done)
     uploads[place] = replace(uploads[place], done=True)
     missing = any(not each.done for each in uploads)
     return progress.at(

@@ -121,6 +121,8 @@ def uploads_of(record: dict[str, Any], inputs: int) -> list[Upload]:
             input=place,
             expires=values.number(each.get("expires")),
             done=each.get("received") is True,
+            offset=values.whole(each.get("offset")) or 0,
+            size=values.whole(each.get("size")),
         )
         for each in values.records(record.get("uploads"))
         if (place := values.whole(each.get("file"))) is not None and place < inputs

@@ -118,15 +118,14 @@ def _uploads(job: Job, context: Context, origin: str) -> list[dict[str, object]]
         return []
     uploads: list[dict[str, object]] = []
     for n, each in enumerate(job.inputs):
-        link = context.depot.upload(job, n, origin=origin)
-        uploads.append(
-            {
-                "file": n,
-                "url": link.url,
-                "expires": link.expires,
-                "received": each.is_received,
-            }
-        )
+        for part in job.parts(n) or (None,):
+            link = context.depot.upload(job, n, part, origin=origin)
+            shown = {"url": link.url, "expires": link.expires, "received": True}
+            if not each.is_received:
+                shown["received"] = part is not None and part.n in each.parts
+            if part is not None:
+                shown |= {"part": part.n, "offset": part.offset, "size": part.size}
+            uploads.append({"file": n, **shown})
     return uploads
 
 

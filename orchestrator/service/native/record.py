@@ -12,6 +12,7 @@ from orchestrator.model import Mode
 from orchestrator.service.address import objection
 from orchestrator.service.jobs import ID, Input, Order
 from orchestrator.service.params import encode, is_deeper
+from orchestrator.service.parts import check_parts
 from orchestrator.service.problems import Problem
 from orchestrator.service.storage import clean_name
 
@@ -38,6 +39,7 @@ class Record(msgspec.Struct, forbid_unknown_fields=True):
     design: str | None = None
     webhook: str | None = None
     files: list[Declared] | None = None
+    part_size: int | None = None
 
 
 class Ids(msgspec.Struct, forbid_unknown_fields=True):
@@ -102,6 +104,7 @@ def order(record: Record, job_id: str, mode: Mode, *, allow_private: bool) -> Or
         params=encode(record.params),
         design=record.design,
         webhook=record.webhook,
+        extra={"part_size": record.part_size} if record.part_size else {},
     )
 
 
@@ -109,7 +112,7 @@ def declared(record: Record, max_body: int) -> list[Input]:
     """The files that a pre-signed job announces.
 
     Raises:
-        Problem: they are too many, or too large for this instance.
+        Problem: they are too many, or too large, for this instance or in such parts.
     """
     files = record.files or []
     if len(files) > MOST_FILES:
@@ -118,6 +121,7 @@ def declared(record: Record, max_body: int) -> list[Input]:
         raise Problem("too_large", f"a file may have {max_body} bytes")
     if any(each.size is not None and each.size < 0 for each in files):
         raise Problem("bad_request", "job: files: a size is not negative")
+    check_parts(record.part_size, (each.size for each in files))
     return [Input(clean_name(each.name), declared=each.size) for each in files]
 
 

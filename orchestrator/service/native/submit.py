@@ -56,7 +56,8 @@ async def _create(request: web.Request, context: Context, name: str) -> Job:
         record, name, Mode.PRESIGNED, allow_private=settings.allow_private_urls
     )
     accepted = await context.desk.create(order, inputs)
-    return await context.desk.look(accepted.job) if accepted.is_replay else accepted.job
+    is_news = accepted.is_replay or accepted.job.has_parts()
+    return await context.desk.look(accepted.job) if is_news else accepted.job
 
 
 async def _accept(
@@ -83,12 +84,12 @@ async def _finished(request: web.Request, job: Job) -> web.StreamResponse:
 
 
 async def upload(request: web.Request) -> web.Response:
-    """``PUT /v1/uploads/{id}/{n}?expires=…&signature=…``: the link is the key."""
+    """``PUT /v1/uploads/{id}/{n}[/{part}]?expires=…&signature=…``: no other key."""
     context, name = request.app[CONTEXT], job_id(request)
-    n = int(request.match_info["n"])
+    n, part = int(request.match_info["n"]), int(request.match_info.get("part", "0"))
     context.links.check(
         name,
-        n,
+        f"{n}/{part}" if part else f"{n}",
         expires=request.query.get("expires", ""),
         signature=request.query.get("signature", ""),
         now=context.clock.now(),
@@ -96,5 +97,8 @@ async def upload(request: web.Request) -> web.Response:
     length = request.content_length
     if length is None:
         raise Problem("length_required", "an upload needs Content-Length")
-    await context.desk.receive(name, n, length, raw(request))
+    if part:
+        await context.desk.receive_part(name, n, part, length, raw(request))
+    else:
+        await context.desk.receive(name, n, length, raw(request))
     return web.Response(status=204)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
 from orchestrator.service.attachment import disposition, kind
 from orchestrator.service.depot import Link
 from orchestrator.service.jobs import Input, Job, JobState, Result
+from orchestrator.service.parts import Part
 from orchestrator.service.problems import Problem
 from orchestrator.service.render.work import RenderError
 from orchestrator.service.s3.bucket import Bucket
@@ -52,6 +54,7 @@ class S3Depot:
         self._clock = clock
         self._life = life
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         """Look whether the store lets us in.
@@ -70,13 +73,16 @@ class S3Depot:
         """Let go of connections."""
         await self._objects.close()
 
-    def upload(self, job: Job, n: int, *, origin: str) -> Link:
+    def upload(self, job: Job, n: int, part: Part | None, *, origin: str) -> Link:
         """A link to the store; it takes no other size than the declared one."""
         del origin
-        declared = job.inputs[n].declared
-        bound = {} if declared is None else {"Content-Length": str(declared)}
+        size, query = job.inputs[n].declared, {}
+        if part is not None:
+            size = part.size
+            query = {"partNumber": str(part.n), "uploadId": job.inputs[n].upload}
+        bound = {} if size is None else {"Content-Length": str(size)}
         key = self._key(job.folder, f"in-{n}")
-        url = self._signer.sign("PUT", key, life=self._life, headers=bound)
+        url = self._signer.sign("PUT", key, life=self._life, headers=bound, query=query)
         return Link(url, float(int(self._clock.now() + self._life)))
 
     async def look(self, job: Job) -> Job:
@@ -84,9 +90,20 @@ class S3Depot:
         if job.state is not JobState.CREATED:
             return job
         found = await asyncio.gather(
-            *(self._look(job.folder, n, each) for n, each in enumerate(job.inputs))
+            *(self._look(job, n, each) for n, each in enumerate(job.inputs))
         )
         return replace(job, inputs=tuple(found))
+
+    async def join(self, job: Job) -> None:
+        """Let the store make objects of their parts, where it has all of them."""
+        for n in range(len(job.inputs)):
+            if parts := job.parts(n):
+                key = self._key(job.folder, f"in-{n}")
+                for upload in await self._objects.begun(key):
+                    found = await self._objects.parts(key, upload)
+                    if all(_has(found, each) for each in parts):
+                        await self._objects.complete(key, upload, found)
+                        break
 
     async def fetch(self, job: Job) -> None:
         """Stream every input to the folder of the job.
@@ -132,6 +149,8 @@ class S3Depot:
         """Remove whatever lies below the name of a job."""
         async for names in self._objects.names(self._key(token, "")):
             await self._delete(names)
+        for key, upload in await self._objects.uploads(self._key(token, "")):
+            await self._objects.abort(key, upload)
 
     async def clear(self, is_owned: Callable[[str], bool]) -> None:
         """Remove what was put through a link whose job is over."""
@@ -139,15 +158,33 @@ class S3Depot:
             await self._delete(
                 [each for each in names if not is_owned(self._job(each))]
             )
+        for key, upload in await self._objects.uploads(self._root):
+            if not is_owned(self._job(key)):
+                await self._objects.abort(key, upload)
 
-    async def _look(self, token: str, n: int, known: Input) -> Input:
+    async def _look(self, job: Job, n: int, known: Input) -> Input:
         if known.sha256 is not None:
             return known
+        key = self._key(job.folder, f"in-{n}")
         async with self._gate:
-            found = await self._objects.head(self._key(token, f"in-{n}"))
-        if found is None:
-            return replace(known, size=None, tag=None)
-        return replace(known, size=found.size, tag=found.tag)
+            found = await self._objects.head(key)
+            if found is not None:
+                return replace(known, size=found.size, tag=found.tag)
+            known = replace(known, size=None, tag=None)
+            parts = job.parts(n)
+            return await self._look_at_parts(key, parts, known) if parts else known
+
+    async def _look_at_parts(
+        self, key: str, parts: Sequence[Part], known: Input
+    ) -> Input:
+        """What the store has of an upload, which is begun if there is none."""
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            begun = await self._objects.begun(key)
+            if not begun:
+                return replace(known, upload=await self._objects.begin(key))
+        found = await self._objects.parts(key, begun[0])
+        here = frozenset(each.n for each in parts if _has(found, each))
+        return replace(known, upload=begun[0], parts=here)
 
     async def _fetch(self, job: Job, n: int) -> None:
         given = job.inputs[n]
@@ -194,3 +231,7 @@ class S3Depot:
 
     def _job(self, key: str) -> str:
         return key.removeprefix(self._root).partition("/")[0]
+
+
+def _has(found: Mapping[int, Found], part: Part) -> bool:
+    return part.n in found and found[part.n].size == part.size

@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 
 import aiohttp
@@ -27,6 +27,15 @@ PIECE = 1024 * 1024
 CHECKED = {"x-amz-checksum-mode": "ENABLED"}
 _KEY = re.compile(rb"<Key>([^<]*)</Key>")
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_UPLOAD = re.compile(rb"<Upload>.*?</Upload>", re.DOTALL)
+_UPLOAD_ID = re.compile(rb"<UploadId>([^<]+)</UploadId>")
+_NEXT_KEY = re.compile(rb"<NextKeyMarker>([^<]+)</NextKeyMarker>")
+_NEXT_UPLOAD = re.compile(rb"<NextUploadIdMarker>([^<]+)</NextUploadIdMarker>")
+_PART = re.compile(rb"<Part>.*?</Part>", re.DOTALL)
+_NUMBER = re.compile(rb"<PartNumber>(\d{1,5})</PartNumber>")
+_SIZE = re.compile(rb"<Size>(\d{1,15})</Size>")
+_TAG = re.compile(rb"<ETag>([^<]+)</ETag>")
+_NEXT_PART = re.compile(rb"<NextPartNumberMarker>(\d{1,5})</NextPartNumberMarker>")
 _NEXT = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
 
 
@@ -109,6 +118,73 @@ class Objects:
         async with self._ask("PUT", key, headers=headers, body=path) as reply:
             await _check(reply)
 
+    async def begun(self, key: str) -> list[str]:
+        """The ids of the uploads in parts that were begun for an object."""
+        return [upload for name, upload in await self.uploads(key) if name == key]
+
+    async def uploads(self, prefix: str) -> list[tuple[str, str]]:
+        """Key and id of the uploads in parts that were begun below a prefix."""
+        found: list[tuple[str, str]] = []
+        query = {"uploads": "", "prefix": prefix}
+        while True:
+            async with self._ask("GET", "", query=query) as reply:
+                await _check(reply)
+                text = await reply.read()
+            for each in _UPLOAD.findall(text):
+                key, id_ = _KEY.search(each), _UPLOAD_ID.search(each)
+                if key and id_:
+                    found.append((_text(key), _text(id_)))
+            more, behind = _NEXT_KEY.search(text), _NEXT_UPLOAD.search(text)
+            if not (more and behind and b"<IsTruncated>true" in text):
+                return found
+            query |= {"key-marker": _text(more), "upload-id-marker": _text(behind)}
+
+    async def begin(self, key: str) -> str:
+        """Begin an upload in parts; its id."""
+        async with self._ask("POST", key, query={"uploads": ""}) as reply:
+            await _check(reply)
+            found = _UPLOAD_ID.search(await reply.read())
+        if found is None:
+            raise _down("an upload without an id")
+        return _text(found)
+
+    async def parts(self, key: str, upload: str) -> dict[int, Found]:
+        """The parts of an upload that the store has, by number."""
+        found: dict[int, Found] = {}
+        query = {"uploadId": upload}
+        while True:
+            async with self._ask("GET", key, query=query) as reply:
+                await _check(reply)
+                text = await reply.read()
+            for each in _PART.findall(text):
+                n, size, tag = (x.search(each) for x in (_NUMBER, _SIZE, _TAG))
+                if n and size and tag:
+                    found[int(n[1])] = Found(int(size[1]), _text(tag))
+            more = _NEXT_PART.search(text)
+            if not (more and b"<IsTruncated>true" in text):
+                return found
+            query["part-number-marker"] = more[1].decode()
+
+    async def complete(self, key: str, upload: str, parts: Mapping[int, Found]) -> None:
+        """Make an object of parts; a store may say no under a good status."""
+        listed = "".join(
+            f"<Part><PartNumber>{n}</PartNumber><ETag>{escape(found.tag)}</ETag></Part>"
+            for n, found in sorted(parts.items())
+        )
+        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        query = {"uploadId": upload}
+        async with self._ask("POST", key, query=query, body=body) as reply:
+            await _check(reply)
+            code = _CODE.search(await reply.read())
+        if code is not None:
+            raise _down(f"{code[1].decode()} for the parts of an upload")
+
+    async def abort(self, key: str, upload: str) -> None:
+        """Give up an upload in parts, with what came of it."""
+        async with self._ask("DELETE", key, query={"uploadId": upload}) as reply:
+            if reply.status != 404:
+                await _check(reply)
+
     async def delete(self, key: str) -> None:
         """Remove an object; nothing there is fine."""
         async with self._ask("DELETE", key) as reply:
@@ -136,7 +212,7 @@ class Objects:
         *,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-        body: Path | None = None,
+        body: Path | bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("the store is not open")
@@ -146,13 +222,17 @@ class Objects:
                 method,
                 URL(url, encoded=True),
                 headers=headers,
-                data=None if body is None else _pieces(body),
+                data=_pieces(body) if isinstance(body, Path) else body,
                 allow_redirects=False,
             ) as reply:
                 yield reply
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             # The library's own words hold the URL.
             raise _down(type(error).__name__) from None
+
+
+def _text(found: re.Match[bytes]) -> str:
+    return unescape(found[1].decode())
 
 
 async def _check(reply: aiohttp.ClientResponse) -> None:

@@ -1,0 +1,1 @@
+"""What the benchmark of uploads and downloads is made of."""
