@@ -156,7 +156,7 @@ class Exchange:
         return _timeout(seconds, connect, None)
 
     async def _read(self, response: Response) -> bytes:
-        """The whole body; of an error as much as came, for its status says enough."""
+        """The whole body; of an error that was cut none, for its status says enough."""
         bounds = self._setting.bounds
         good = response.is_success
         limit = bounds.reply if good else bounds.error
@@ -167,6 +167,7 @@ class Exchange:
         except Unanswered:
             if good:
                 raise
+            return b""
         if good and self._received > limit:
             raise self._broken("too_long", None)
         return b"".join(pieces)[:limit]

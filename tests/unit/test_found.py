@@ -5,6 +5,8 @@ The services are played in virtual time (``tests/refusing.py``).
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Callable
 
 import pytest
@@ -39,8 +41,35 @@ def test_a_rate_is_found(kind: str, rate: float, seconds: float) -> None:
     Client(world)
     world.run(80)
     used, refused = world.use(30, 80)
-    assert used >= 0.95 * rate
+    # A bucket of few tokens refuses two that come together by chance, too.
+    least = 0.85 if kind == "shallow" else 0.95
+    assert used >= least * rate
     assert refused < 0.01
+
+
+class Noise:
+    """Refuses one in some, whatever is asked and how fast."""
+
+    rate = math.inf
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._luck = random.Random(3)
+
+    def take(self, now: float) -> bool:  # a budget is asked so
+        """Whether a request is taken."""
+        return self._luck.random() >= self._share
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.01, 60), (0.02, 50), (0.05, 15)])
+def test_a_service_in_trouble_is_not_given_up(share: float, least: float) -> None:
+    """What is refused at any pace does not bring the pace down to nothing."""
+    world = World(Service(Noise(share), latency=uneven(0.1)))
+    Client(world)
+    world.run(80)
+    used, refused = world.use(20, 80)
+    assert used >= least
+    assert refused < 2 * share
 
 
 @pytest.mark.parametrize("latency", [steady(0.2), uneven(0.2)])
@@ -52,7 +81,7 @@ def test_a_width_is_found(room: int, latency: Callable[..., float]) -> None:
     world.run(60)
     used, refused = world.use(20, 60)
     assert used >= 0.95 * room / 0.203, "the wire takes 3 ms beside"
-    assert refused < 0.012
+    assert refused < 0.015
     assert abs(client.meter.width.level - room) <= 1
 
 

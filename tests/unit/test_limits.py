@@ -106,7 +106,7 @@ async def test_a_refusal_is_heard_of_once() -> None:
     for each in places:
         gate.heard(each, Response(429))
     assert [kind for kind, _, _ in said] == ["rate"]
-    assert said[0][2] == "status 429, 1 on the wire"
+    assert said[0][2] == "status 429, 4 on the wire"
 
 
 async def test_errors_pause_the_growth() -> None:

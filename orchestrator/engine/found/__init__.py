@@ -15,6 +15,9 @@ that tells the other way, and is undone then.
   refusals a service has taken what it allows, whatever was sent: requests taken over
   seconds passed is the limit itself, also where bursts are allowed. The pace starts
   below it, comes up to it, stays there, and then goes beyond, ever faster.
+* **Neither**: a service in trouble refuses one in some, however slow it is asked. One
+  refusal among many requests is not taken for the rate's; and a pace that is refused
+  now and then although it is below what was measured is given up.
 
 What is known stands in *cells*, plain numbers in a row, and not in attributes: several
 processes can share them (``slate.py``), and act as one client then.

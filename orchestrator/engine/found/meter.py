@@ -144,6 +144,7 @@ class Meter:
         place.outcome = False
         self._locked(now)
         try:
+            self.rates[place.lane].notes_refusal()
             if place.sent <= self._head.verdict:
                 return
             told = self._judge(place, now)
@@ -264,17 +265,21 @@ class Meter:
         return math.inf if wakes is None else wakes - now
 
     def _judge(self, place: Place, now: float) -> tuple[str, float] | None:
-        self._head.verdict = now
         width, rate = self.width, self.rates[place.lane]
         # Two that left together were a burst: a rate may refuse that.
         is_burst = place.is_close and place.level <= width.level and not rate.pace
         if not is_burst and width.is_blamed(place.level, is_paced=rate.pace > 0):
+            self._head.verdict = now
             width.refused(place.level, now)
             rate.undo(now)
             self._head.noted = width.level
             return "width", int(width.level)
         width.spared(place.level, now)
+        if not rate.is_suspect():
+            return None
+        self._head.verdict = now
         if not rate.refused(place.sent, now):
             return None
         width.turn()
-        return "rate", rate.pace
+        # Infinite where it was given up: refusals come at any pace.
+        return "rate", rate.pace or math.inf

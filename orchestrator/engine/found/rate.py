@@ -34,6 +34,15 @@ UNDO = 2.0
 HOLD, LONGEST_HOLD = 0.1, 30.0
 """Seconds for which nothing is sent after a refusal; doubled while that does not help.
 """
+SPARSE = 5
+"""Requests taken between two refusals from which on the rate may have no part in it."""
+ODD = 3
+"""So many such refusals in a row, below what was measured, come at any pace."""
+WINDOW = 64.0
+"""Requests over which the share of refusals is told."""
+DENSE = 0.05
+"""The share from which on refusals are the rate's: fewer have another cause, whatever
+the pace is, and to go ever slower would not help."""
 LATE = 0.002
 """Seconds that a timer may be late without a request being lost by it."""
 SLACK = 0.02
@@ -85,6 +94,10 @@ class Rate(Structure):
     """What was counted before the last refusal, ..."""
     last_span: float
     """...and in how many seconds."""
+    odd: float
+    """How many refusals in a row the pace does not explain."""
+    share: float
+    """How many of the last requests were refused, 0 to 1."""
 
     def begin(self, now: float) -> None:
         """Know nothing."""
@@ -100,6 +113,7 @@ class Rate(Structure):
     def leaves(self, now: float) -> None:
         """A request leaves."""
         self.count += 1
+        self.share *= 1 - 1 / WINDOW
         if not self.pace:
             if now - self.since > 2.0:  # what is long ago counts less and less
                 self.since, self.count = now - (now - self.since) / 2, self.count / 2
@@ -136,6 +150,8 @@ class Rate(Structure):
             # Nothing was taken since: the same refusal, a moment later.
             self._hold(min(LONGEST_HOLD, self.hold * 2), now, trip)
             return False
+        if self._is_noise():
+            return True
         self._remember(now)
         count, span = self._sample(max(self.count, 1.0), max(sent - self.since, 0.05))
         self._measure(count / span, is_good=count >= SAMPLE or span > QUIET)
@@ -144,6 +160,30 @@ class Rate(Structure):
         self.pace = self.noted = self.peak * (1 - BELOW)
         self._hold(HOLD, now, trip)
         return True
+
+    def _is_noise(self) -> bool:
+        """Give the pace up if refusals come at any, as of a service in trouble.
+
+        A rate that is too high is refused no more once the pace is below it. What comes
+        now and then, however slow the pace, has another cause, and to go ever slower
+        would not help.
+        """
+        is_known = self.pace > 0 and not self.is_search
+        is_below = is_known and self.clock < self._plateau() / 2
+        self.odd = self.odd + 1 if is_below and self.count >= SPARSE else 0.0
+        if self.odd < ODD:
+            return False
+        self.pace = self.noted = self.peak = self.share = self.odd = 0.0
+        self.hold = self.held = self.clock = 0.0
+        return True
+
+    def notes_refusal(self) -> None:
+        """Count a refusal, whatever it is about."""
+        self.share = min(1.0, self.share + 1 / WINDOW)
+
+    def is_suspect(self) -> bool:
+        """Whether refusals may be the rate's: there is a pace, or they are many."""
+        return self.pace > 0 or self.share >= DENSE
 
     def _sample(self, count: float, span: float) -> tuple[float, float]:
         """A short count, together with the one before it if that says the same."""
