@@ -200,8 +200,14 @@ class Opening:
 
     async def _open(self, account: Account, endpoint: Endpoint, tell: Tell) -> Opened:
         transport = await self._transport(account, endpoint)
+        gates = self._gates(account, endpoint)
         survey = Survey(
-            account, transport, batch=self._batch, clock=self._clock, luck=self._luck
+            account,
+            transport,
+            gates,
+            batch=self._batch,
+            clock=self._clock,
+            luck=self._luck,
         )
         balance = await survey.run()
         feed = Pages(self._store, account.name, self._options.only, self._allowance)
@@ -209,7 +215,7 @@ class Opening:
         dispatcher = self._dispatcher(
             account,
             transport,
-            self._gates(account, endpoint),
+            gates,
             feed=feed,
             till=till,
             make_job=self._maker(account.name, endpoint.callback),

@@ -10,6 +10,7 @@ from orchestrator.batch.accounts import Account
 from orchestrator.batch.prepare import Prepared
 from orchestrator.clock import Clock
 from orchestrator.engine import retry
+from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Transport
 from orchestrator.errors import AccountError
 from orchestrator.model import Blame, Document, Failure, Remedy
@@ -28,6 +29,7 @@ class Survey:
         self,
         account: Account,
         transport: Transport,
+        gates: Gates,
         *,
         batch: Prepared,
         clock: Clock,
@@ -35,6 +37,7 @@ class Survey:
     ) -> None:
         self._account = account
         self._transport = transport
+        self._gates = gates
         self._batch = batch
         self._clock = clock
         self._luck = luck
@@ -139,7 +142,11 @@ class Survey:
 
     async def _send(self, request: Request) -> Response:
         try:
-            async with self._transport.send(request) as reply:
+            async with (
+                # Within the account's limits, which another batch may use, too.
+                self._gates.passage(0, is_large=False, lane=request.lane),
+                self._transport.send(request) as reply,
+            ):
                 response = reply.response
         except (NotSent, Unanswered) as error:
             raise AccountError(

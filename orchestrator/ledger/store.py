@@ -127,7 +127,11 @@ class Store:
         if self._writer is not None:
             await self._writer.close()
         self._connection.close()
-        await asyncio.to_thread(self._close_reader)
+        if self._reading.acquire(blocking=False):
+            self._reading.release()
+            self._close_reader()
+        else:
+            await asyncio.to_thread(self._close_reader)
 
     def _close_reader(self) -> None:
         # A run that was stopped leaves a thread behind that still reads a page: SQLite

@@ -109,6 +109,7 @@ class ThreadWriter(Writer):
     def __init__(self, commit: Commit) -> None:
         super().__init__(commit)
         self._groups: queue.SimpleQueue[Sequence[Rows]] = queue.SimpleQueue()
+        self._closed = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
@@ -118,7 +119,8 @@ class ThreadWriter(Writer):
             self._told += self._waiting
             self._groups.put(last)
         self._groups.put(())
-        await asyncio.to_thread(self._thread.join)
+        # Not by one more thread: a machine without memory would not give it.
+        await self._closed.wait()
 
     def _begin(self, group: Sequence[Rows]) -> None:
         self._groups.put(group)
@@ -127,3 +129,4 @@ class ThreadWriter(Writer):
         while group := self._groups.get():
             error = self._commit(group)
             self._loop.call_soon_threadsafe(self._ended, error)
+        self._loop.call_soon_threadsafe(self._closed.set)

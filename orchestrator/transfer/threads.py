@@ -89,9 +89,24 @@ class Pool:
         if is_new:
             # A daemon: what is killed with the process is as good as never written.
             name = f"files-{self._threads}"
-            threading.Thread(target=self._serve, name=name, daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, name=name, daemon=True).start()
+            except RuntimeError as error:
+                self._refused(error)
         else:
             self._wakes.put(1)
+
+    def _refused(self, error: RuntimeError) -> None:
+        """The system gives no thread: wait for the others, or fail if there is none."""
+        with self._counting:
+            self._awake -= 1
+            self._threads -= 1
+            left = list(self._calls) if not self._threads else []
+            if left:
+                self._calls.clear()
+        for future, _ in left:
+            if not future.done():
+                future.set_exception(error)
 
     def _serve(self) -> None:
         self._work()

@@ -60,7 +60,7 @@ def spacing(rate: float) -> float:
     A request may leave ``LATE`` early where the one before it was late by as much, so
     they are apart a little more than ``1 / rate``.
     """
-    return (1 + 2 * LATE) / rate
+    return (1 + 4 * LATE) / rate
 
 
 class Meter:
