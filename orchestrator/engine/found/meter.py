@@ -275,7 +275,7 @@ class Meter:
             self._head.noted = width.level
             return "width", int(width.level)
         width.spared(place.level, now)
-        if not rate.is_suspect():
+        if not rate.is_suspect(now):
             return None
         self._head.verdict = now
         if not rate.refused(place.sent, now):

@@ -38,6 +38,8 @@ SPARSE = 5
 """Requests taken between two refusals from which on the rate may have no part in it."""
 ODD = 3
 """So many such refusals in a row, below what was measured, come at any pace."""
+NOISE = 60.0
+"""Seconds for which it then takes three times as many to be taken for the rate's."""
 WINDOW = 64.0
 """Requests over which the share of refusals is told."""
 DENSE = 0.05
@@ -96,6 +98,8 @@ class Rate(Structure):
     """...and in how many seconds."""
     odd: float
     """How many refusals in a row the pace does not explain."""
+    noisy: float
+    """Until when refusals are known to have another cause."""
     share: float
     """How many of the last requests were refused, 0 to 1."""
 
@@ -150,7 +154,7 @@ class Rate(Structure):
             # Nothing was taken since: the same refusal, a moment later.
             self._hold(min(LONGEST_HOLD, self.hold * 2), now, trip)
             return False
-        if self._is_noise():
+        if self._is_noise(now):
             return True
         self._remember(now)
         count, span = self._sample(max(self.count, 1.0), max(sent - self.since, 0.05))
@@ -161,7 +165,7 @@ class Rate(Structure):
         self._hold(HOLD, now, trip)
         return True
 
-    def _is_noise(self) -> bool:
+    def _is_noise(self, now: float) -> bool:
         """Give the pace up if refusals come at any, as of a service in trouble.
 
         A rate that is too high is refused no more once the pace is below it. What comes
@@ -169,21 +173,23 @@ class Rate(Structure):
         would not help.
         """
         is_known = self.pace > 0 and not self.is_search
-        is_below = is_known and self.clock < self._plateau() / 2
+        is_below = is_known and self.clock < self._plateau()
         self.odd = self.odd + 1 if is_below and self.count >= SPARSE else 0.0
         if self.odd < ODD:
             return False
         self.pace = self.noted = self.peak = self.share = self.odd = 0.0
         self.hold = self.held = self.clock = 0.0
+        self.noisy = now + NOISE
         return True
 
     def notes_refusal(self) -> None:
         """Count a refusal, whatever it is about."""
         self.share = min(1.0, self.share + 1 / WINDOW)
 
-    def is_suspect(self) -> bool:
+    def is_suspect(self, now: float) -> bool:
         """Whether refusals may be the rate's: there is a pace, or they are many."""
-        return self.pace > 0 or self.share >= DENSE
+        many = DENSE if now >= self.noisy else 3 * DENSE
+        return self.pace > 0 or self.share >= many
 
     def _sample(self, count: float, span: float) -> tuple[float, float]:
         """A short count, together with the one before it if that says the same."""
