@@ -201,7 +201,8 @@ def _at(room: Path, documents: int, rounds: int) -> list[Row]:
         names.remove("yaml.load")
     samples: dict[str, list[Sample]] = {name: [] for name in names}
     for _ in range(rounds):
-        shutil.rmtree(room / "many.batch", ignore_errors=True)
+        for made in ("many.batch", "out"):
+            shutil.rmtree(room / made, ignore_errors=True)
         for name in names:
             path = room / f"{WORK[name][1]}.yaml"
             samples[name].append(sample(name, path))
