@@ -24,8 +24,6 @@ from orchestrator.clock import Clock
 from orchestrator.engine.found.cells import clear
 from orchestrator.engine.found.slate import SEATS, Cells
 
-VERSION = 1
-"""Of the cells: processes that disagree about them share nothing."""
 CENSUS = 1.0
 """Seconds between two looks at who is still there."""
 PLACES = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108  # see ``folder_of``
@@ -57,6 +55,22 @@ def name_of(provider: str, url: str, key: str, secret: str) -> str:
     return hashlib.blake2s(told, person=b"limits", digest_size=16).hexdigest()
 
 
+def layout_of(kind: type) -> str:
+    """What tells one arrangement of cells from another, in a few letters."""
+    told = repr(_named(kind)).encode()
+    return hashlib.blake2s(told, person=b"layout", digest_size=4).hexdigest()
+
+
+def _named(kind: type) -> object:
+    inner, count = getattr(kind, "_type_", kind), getattr(kind, "_length_", 1)
+    fields = getattr(inner, "_fields_", ())
+    return count, [(name, _named(each)) for name, each in fields]
+
+
+LAYOUT = layout_of(Cells)
+"""A part of the file's name: programs that disagree about the cells share nothing."""
+
+
 class SharedSlate:
     """Cells in memory that processes share, and a seat at them.
 
@@ -65,7 +79,7 @@ class SharedSlate:
     """
 
     def __init__(self, folder: Path, name: str, now: float) -> None:
-        self._stem = folder / f"{name}.{VERSION}"
+        self._stem = folder / f"{name}.{LAYOUT}"
         self._leases: dict[int, int] = {}
         self._fd = _open(self._stem)
         self._is_open = True

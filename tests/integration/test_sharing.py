@@ -9,12 +9,20 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes import Structure
 from pathlib import Path
 
 import pytest
 
-from orchestrator.batch.sharing import SharedSlate, folder_of, name_of
+from orchestrator.batch.sharing import (
+    LAYOUT,
+    SharedSlate,
+    folder_of,
+    layout_of,
+    name_of,
+)
 from orchestrator.engine.found.meter import BLOCKED, POLL, Later, Meter, Place
+from orchestrator.engine.found.slate import Cells
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = """
@@ -150,3 +158,13 @@ def test_every_seat_taken_is_an_error(tmp_path: Path) -> None:
         SharedSlate(tmp_path, "a", 0.0)
     for each in slates:
         each.close()
+
+
+def test_other_cells_are_another_file() -> None:
+    """A program that counts other things must not read these."""
+
+    class More(Structure):
+        _fields_ = (*Cells._fields_[:-1], ("seats", Cells._fields_[-1][1] * 2))
+
+    assert layout_of(Cells) == LAYOUT
+    assert layout_of(More) != LAYOUT

@@ -84,3 +84,18 @@ def test_each_loop_has_its_own_and_leaves_none_behind() -> None:
     for each in mine:
         each.join(5)
         assert not each.is_alive()
+
+
+async def test_a_call_fails_if_no_thread_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a machine without memory: nobody waits for ever, and later it works."""
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError, match="new thread"):
+            await threads.run(threading.get_ident)
+    assert await threads.run(threading.get_ident)
