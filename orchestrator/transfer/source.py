@@ -33,7 +33,7 @@ class Share:
     and the next one. So it is the number of files that makes pieces small.
     """
 
-    TOTAL = 4 << 20
+    TOTAL = 1 << 20
 
     def __init__(self) -> None:
         self._open = 0
