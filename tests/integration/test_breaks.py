@@ -253,7 +253,7 @@ async def test_replies_in_memory_are_bounded() -> None:
 
 
 async def test_a_refusal_whose_body_is_cut_is_still_a_refusal() -> None:
-    """Its status says that nothing was begun."""
+    """Its status says that nothing was begun; nothing is made of the rest."""
     cut = b'HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 99\r\n\r\n{"a'
     async with (
         serving(breaking(cut)) as server,
@@ -261,3 +261,4 @@ async def test_a_refusal_whose_body_is_cut_is_still_a_refusal() -> None:
         transport.send(post()) as reply,
     ):
         assert reply.response.retry_after() == 7
+        assert reply.response.body == b""
