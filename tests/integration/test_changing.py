@@ -5,19 +5,18 @@ A slow line stands between, so that a file can be touched in the middle of its u
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from orchestrator.batch import load_manifest, run_batch
 from orchestrator.errors import UsageError
 from orchestrator.model import State, Verdict
+from tests.integration.relay import Line, Look, stretched
 from tests.integration.serving import KEY, Client, running
 
 SIZE = 24 << 20
@@ -29,55 +28,22 @@ Meddle = Callable[[Path], None]
 
 
 @dataclass
-class Line:
+class Watched(Line):
     """A line to a service that calls ``meddle`` once a mebibyte has passed."""
 
-    to: str
     meddle: Callable[[], None]
     passed: int = 0
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[str]:
-        """Listen; gives the address."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        host, port = server.sockets[0].getsockname()[:2]
-        try:
-            yield f"http://{host}:{port}"
-        finally:
-            server.close()
-            for each in self.tasks:
-                each.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
-            await server.wait_closed()
+    def connected(self) -> tuple[Look, Look]:
+        """What goes up is counted, over all connections."""
 
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        there = urlsplit(self.to)
-        back, on = await asyncio.open_connection(there.hostname, there.port)
-        ways = [
-            asyncio.create_task(self._pass(reader, on, counts=True)),
-            asyncio.create_task(self._pass(back, writer)),
-        ]
-        self.tasks.update(ways)
+        async def up(piece: bytes) -> bytes:
+            before, self.passed = self.passed, self.passed + len(piece)
+            if before < EARLY <= self.passed:
+                self.meddle()
+            return piece
 
-    async def _pass(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        *,
-        counts: bool = False,
-    ) -> None:
-        with suppress(ConnectionError):
-            while piece := await reader.read(1 << 16):
-                before, self.passed = self.passed, self.passed + len(piece) * counts
-                if counts and before < EARLY <= self.passed:
-                    self.meddle()
-                writer.write(piece)
-                await writer.drain()
-        with suppress(ConnectionError):
-            writer.close()
+        return up, super().connected()[1]
 
 
 def append(path: Path) -> None:
@@ -131,9 +97,9 @@ async def scene(
 ) -> AsyncIterator[tuple[Client, Path]]:
     """A service, a slow line to it, and a manifest."""
     async with running(folder / "data", deduplicate=False) as service:
-        line = Line(service.url, lambda: meddle(folder / "a.txt"))
-        async with line.open() as url:
-            yield service, write(folder, url, mode)
+        line = Watched(lambda: meddle(folder / "a.txt"))
+        async with stretched(line, service.url):
+            yield service, write(folder, line.url, mode)
 
 
 @pytest.mark.parametrize("mode", ["sync", "async", "presigned"])

@@ -9,7 +9,6 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +20,7 @@ from orchestrator.model import Document, Job, Mode, Operation, Saved, State
 from orchestrator.transfer.sink import FileOutputs
 from orchestrator.wire.outcome import Unanswered
 from orchestrator.wire.ranges import Begun
+from tests.integration.relay import Line, Look, stretched
 from tests.integration.serving import KEY, ROOT, running
 
 pytestmark = pytest.mark.timeout(60)
@@ -33,101 +33,53 @@ RANGE = re.compile(rb"\r\nRange: bytes=(\d+)-")
 
 
 @dataclass
-class Line:
-    """Passes bytes to a service and back; a download ends after ``cuts`` bytes each.
+class Cut(Line):
+    """A line on which a download ends after ``cuts`` bytes each.
 
     ``asked`` holds the first byte that each download asked for. With ``holds`` the line
     falls silent instead of breaking.
     """
 
-    target: int
     cuts: list[int]
     holds: bool = False
     asked: list[int] = field(default_factory=list)
     passed: int = 0
-    port: int = 0
     silent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def carry(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """One connection, both ways."""
-        there, back = await asyncio.open_connection("127.0.0.1", self.target)
-        left: list[int | None] = [None]
-        try:
-            await asyncio.gather(
-                self._up(reader, back, left), self._down(there, writer, left)
-            )
-        except ConnectionError:
-            pass
-        finally:
-            for each in (writer, back):
-                each.transport.abort()
+    def connected(self) -> tuple[Look, Look]:
+        """The first bytes of a request say whether it is a download."""
+        left: int | None = None
 
-    async def _up(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        left: list[int | None],
-    ) -> None:
-        while piece := await reader.read(1 << 16):
+        async def up(piece: bytes) -> bytes:
+            nonlocal left
             if re.match(rb"GET /v1/jobs/\w+/results/", piece):
                 found = RANGE.search(piece)
                 self.asked.append(int(found[1]) if found else 0)
-                left[0] = self.cuts.pop(0) if self.cuts else None
-            writer.write(piece)
-            await writer.drain()
-        writer.close()
+                left = self.cuts.pop(0) if self.cuts else None
+            return piece
 
-    async def _down(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        left: list[int | None],
-    ) -> None:
-        while piece := await reader.read(1 << 16):
-            if left[0] is not None:
-                left[0] -= len(piece)
-                if left[0] < 0:
-                    self.silent.set()
-                    if self.holds:
-                        await asyncio.sleep(3600)
-                    raise ConnectionResetError
+        async def down(piece: bytes) -> bytes:
+            nonlocal left
+            if left is not None:
+                left -= len(piece)
+                if left < 0:
+                    await self._end()
             self.passed += len(piece)
-            writer.write(piece)
-            await writer.drain()
-        writer.close()
+            return piece
+
+        return up, down
+
+    async def _end(self) -> None:
+        self.silent.set()
+        if self.holds:
+            await asyncio.sleep(3600)
+        raise ConnectionResetError
 
 
-@asynccontextmanager
-async def line(url: str, *cuts: int, holds: bool = False) -> AsyncIterator[Line]:
-    """A line to a service, on a free port."""
-    made = Line(int(url.rpartition(":")[2]), list(cuts), holds)
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        await made.carry(reader, writer)
-        tasks.discard(task)
-
-    server = await asyncio.start_server(carry, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def manifest(folder: Path, port: int) -> Path:
+def manifest(folder: Path, url: str) -> Path:
     """One document, whose result is as large as its input."""
     (folder / "letter.txt").write_bytes(BODY)
-    path, url = folder / "batch.yaml", f"http://127.0.0.1:{port}"
+    path = folder / "batch.yaml"
     path.write_text(
         "version: 1\n"
         "providers:\n"
@@ -142,9 +94,9 @@ async def test_a_download_goes_on_where_it_was_cut(tmp_path: Path) -> None:
     """Twice, in one run; what had come does not come again, and all of it is right."""
     async with (
         running(tmp_path / "data") as one,
-        line(one.url, 5 * MIB, 4 * MIB) as made,
+        stretched(Cut([5 * MIB, 4 * MIB]), one.url) as made,
     ):
-        loaded = load_manifest(manifest(tmp_path, made.port), environment={"KEY": KEY})
+        loaded = load_manifest(manifest(tmp_path, made.url), environment={"KEY": KEY})
         (verdict,) = [v async for v in run_batch(loaded, environment={"KEY": KEY})]
         assert verdict.state is State.DONE, verdict.failure
         assert (tmp_path / "out" / "a.pdf").read_bytes() == BODY
@@ -162,10 +114,10 @@ async def test_a_killed_download_goes_on_in_the_next_run(tmp_path: Path) -> None
     """SIGKILL in the middle of a result: the next run fetches what is missing."""
     async with (
         running(tmp_path / "data") as one,
-        line(one.url, 9 * MIB, holds=True) as made,
+        stretched(Cut([9 * MIB], holds=True), one.url) as made,
     ):
         command = (sys.executable, "-m", "orchestrator", "run")
-        path = manifest(tmp_path, made.port)
+        path = manifest(tmp_path, made.url)
         environment = {**os.environ, "KEY": KEY, "PYTHONPATH": str(ROOT)}
         run = await asyncio.create_subprocess_exec(*command, path, env=environment)
         await made.silent.wait()

@@ -11,8 +11,7 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from orchestrator.service.s3.bucket import Bucket, bucket_of, credentials_of
 from orchestrator.service.s3.objects import Objects
 from orchestrator.service.s3.signer import Signer
 from tests.integration.bucket import ENVIRONMENT, Weed, need_weed, weed
+from tests.integration.relay import Line, Look, stretched
 from tests.integration.serving import KEY, ROOT, Client, running
 
 pytestmark = pytest.mark.timeout(60)
@@ -168,95 +168,51 @@ def test_a_file_is_cut_into_parts() -> None:
 
 
 @dataclass
-class Line:
-    """Passes bytes to a service; counts uploads of parts, by path and at once.
+class Counted(Line):
+    """A line that counts uploads of parts, by path and at once.
 
     After ``holds`` parts were begun, no more bytes of uploads pass.
     """
 
-    target: int
     holds: int = 1000
     begun: list[str] = field(default_factory=list)
     done: set[str] = field(default_factory=set)
     busy: int = 0
     most: int = 0
-    port: int = 0
     silent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def carry(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """One connection, both ways."""
-        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+    def connected(self) -> tuple[Look, Look]:
+        """The first bytes of request and reply tell of which part they are."""
         on: list[str] = []
-        try:
-            await asyncio.gather(
-                self._up(reader, back, on), self._down(there, writer, on)
-            )
-        except ConnectionError:
-            pass
-        finally:
-            for each in (writer, back):
-                each.transport.abort()
 
-    async def _up(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on: list[str]
-    ) -> None:
-        while piece := await reader.read(1 << 17):
+        async def up(piece: bytes) -> bytes:
             if found := re.match(rb"PUT /v1/uploads/\w+/(\d+/\d+)\?", piece):
-                self.begun.append(found[1].decode())
-                if len(self.begun) > self.holds:
-                    self.silent.set()
-                    await asyncio.sleep(3600)
-                on.append(self.begun[-1])
-                self.busy += 1
-                self.most = max(self.most, self.busy)
-            writer.write(piece)
-            await writer.drain()
-        writer.close()
+                on.append(found[1].decode())
+                await self._begin(on[-1])
+            return piece
 
-    async def _down(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on: list[str]
-    ) -> None:
-        while piece := await reader.read(1 << 17):
+        async def down(piece: bytes) -> bytes:
             if on and piece.startswith(b"HTTP/1.1 204"):
                 self.busy -= 1
                 self.done.add(on.pop())
-            writer.write(piece)
-            await writer.drain()
-        writer.close()
+            return piece
+
+        return up, down
+
+    async def _begin(self, part: str) -> None:
+        self.begun.append(part)
+        if len(self.begun) > self.holds:
+            self.silent.set()
+            await asyncio.sleep(3600)
+        self.busy += 1
+        self.most = max(self.most, self.busy)
 
 
-@asynccontextmanager
-async def line(url: str, holds: int = 1000) -> AsyncIterator[Line]:
-    """A line to a service, on a free port."""
-    made = Line(int(url.rpartition(":")[2]), holds)
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        await made.carry(reader, writer)
-        tasks.discard(task)
-
-    server = await asyncio.start_server(carry, "127.0.0.1", 0, limit=1 << 18)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def manifest(folder: Path, port: int, uploads: int = 4) -> Path:
+def manifest(folder: Path, url: str, uploads: int = 4) -> Path:
     """One document of three parts."""
     body = b"%PDF-1.7\n<</Type /Page>>\n" + BODY * 4
     (folder / "letter.txt").write_bytes(body[: LARGE - 7] + b"\n%%EOF\n")
-    path, url = folder / "batch.yaml", f"http://127.0.0.1:{port}"
+    path = folder / "batch.yaml"
     path.write_text(
         "version: 1\n"
         "providers:\n"
@@ -277,8 +233,8 @@ def is_whole(folder: Path) -> bool:
 @pytest.mark.parametrize("uploads", [1, 4])
 async def test_a_run_sends_parts_side_by_side(tmp_path: Path, uploads: int) -> None:
     """As many as the account has uploads; each once; and the file is hashed."""
-    async with running(tmp_path / "data") as one, line(one.url) as made:
-        path, known = manifest(tmp_path, made.port, uploads), {"KEY": KEY}
+    async with running(tmp_path / "data") as one, stretched(Counted(), one.url) as made:
+        path, known = manifest(tmp_path, made.url, uploads), {"KEY": KEY}
         loaded = load_manifest(path, environment=known)
         (verdict,) = [v async for v in run_batch(loaded, environment=known)]
         assert verdict.state is State.DONE, verdict.failure
@@ -292,7 +248,7 @@ async def test_a_run_in_parts_to_a_store(tmp_path: Path, store: Weed) -> None:
     """The same, with links of the store."""
     bucket = bucket_of(store.storage(tmp_path.name), credentials_of(ENVIRONMENT))
     async with running(tmp_path / "data", storage=bucket) as one:
-        path, known = manifest(tmp_path, int(one.url.rpartition(":")[2])), {"KEY": KEY}
+        path, known = manifest(tmp_path, one.url), {"KEY": KEY}
         loaded = load_manifest(path, environment=known)
         (verdict,) = [v async for v in run_batch(loaded, environment=known)]
         assert verdict.state is State.DONE, verdict.failure
@@ -304,8 +260,11 @@ async def test_a_killed_run_sends_the_missing_parts_only(tmp_path: Path) -> None
     """SIGKILL between parts: the service is asked what it has."""
     command = (sys.executable, "-m", "orchestrator", "run")
     environment = {**os.environ, "KEY": KEY, "PYTHONPATH": str(ROOT)}
-    async with running(tmp_path / "data") as one, line(one.url, holds=2) as made:
-        path = manifest(tmp_path, made.port, 1)
+    async with (
+        running(tmp_path / "data") as one,
+        stretched(Counted(holds=2), one.url) as made,
+    ):
+        path = manifest(tmp_path, made.url, 1)
         run = await asyncio.create_subprocess_exec(*command, path, env=environment)
         await made.silent.wait()
         run.send_signal(signal.SIGKILL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from orchestrator.batch import load_manifest, run_batch
 from orchestrator.model import State, Verdict
 from orchestrator.service.s3.bucket import bucket_of, credentials_of
 from tests.integration.bucket import ENVIRONMENT, Weed, need_weed, weed
+from tests.integration.relay import Line, Look, stretched
 from tests.integration.serving import KEY, Client, running
 
 pytestmark = pytest.mark.timeout(60)
@@ -22,7 +23,7 @@ LARGE = 24 << 20
 LATE = 1.3
 """Seconds after which a link of one second has expired, whole seconds and all."""
 SIGNATURE = re.compile(rb"(X-Amz-Signature=)[0-9a-f]{4}")
-Disturb = Callable[["Line", bytes], Awaitable[bytes]]
+Disturb = Callable[["Disturbed", bytes], Awaitable[bytes]]
 
 
 @pytest.fixture(scope="module")
@@ -34,102 +35,62 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
 
 
 @dataclass
-class Line:
-    """Passes bytes on to the store; heads of uploads may be disturbed.
+class Disturbed(Line):
+    """A line to the store; heads of uploads may be disturbed.
 
     ``disturb`` is given the first piece of every upload and gives what to pass on;
     ``cut`` is after how many bytes more the line breaks, once.
     """
 
-    target: int
     disturb: Disturb | None = None
     heads: list[bytes] = field(default_factory=list)
     cut: int | None = None
-    port: int = 0
 
-    async def carry(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """One connection, both ways."""
-        there, back = await asyncio.open_connection("127.0.0.1", self.target)
-        try:
-            await asyncio.gather(self._up(reader, back), _pump(there, writer))
-        except (ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            for each in (writer, back):
-                each.transport.abort()
-
-    async def _up(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def connected(self) -> tuple[Look, Look]:
+        """What comes back is passed as it is."""
         left: int | None = None
-        while piece := await reader.read(1 << 16):
-            passed = piece
+
+        async def up(piece: bytes) -> bytes:
+            nonlocal left
             if piece.startswith(b"PUT ") and b"/in-0?" in piece:
                 self.heads.append(piece.partition(b"\r\n\r\n")[0])
                 left, self.cut = self.cut, None
-                passed = await self.disturb(self, piece) if self.disturb else piece
+                piece = await self.disturb(self, piece) if self.disturb else piece
             if left is not None:
-                left -= len(passed)
+                left -= len(piece)
                 if left < 0:
                     raise ConnectionResetError
-            writer.write(passed)
-            await writer.drain()
-        writer.write_eof()
+            return piece
+
+        return up, super().connected()[1]
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(1 << 16):
-        writer.write(piece)
-        await writer.drain()
-    writer.close()
-
-
-@asynccontextmanager
-async def line(store: Weed, disturb: Disturb | None = None) -> AsyncIterator[Line]:
+def line(
+    store: Weed, disturb: Disturb | None = None
+) -> AbstractAsyncContextManager[Disturbed]:
     """A line to the store on a free port."""
-    made = Line(store.port, disturb)
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        await made.carry(reader, writer)
-        tasks.discard(task)
-
-    server = await asyncio.start_server(carry, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+    return stretched(Disturbed(disturb), f"http://127.0.0.1:{store.port}")
 
 
-async def too_late(line: Line, piece: bytes) -> bytes:
+async def too_late(line: Disturbed, piece: bytes) -> bytes:
     """The first upload dawdles until its link has expired."""
     if len(line.heads) == 1:
         await asyncio.sleep(LATE)
     return piece
 
 
-async def always_too_late(_: Line, piece: bytes) -> bytes:
+async def always_too_late(_: Disturbed, piece: bytes) -> bytes:
     """Every upload does."""
     await asyncio.sleep(LATE)
     return piece
 
 
-async def tampered(line: Line, piece: bytes) -> bytes:
+async def tampered(line: Disturbed, piece: bytes) -> bytes:
     """The first link was changed on its way."""
     return SIGNATURE.sub(rb"\g<1>0000", piece) if len(line.heads) == 1 else piece
 
 
-async def always_tampered(_: Line, piece: bytes) -> bytes:
+async def always_tampered(_: Disturbed, piece: bytes) -> bytes:
     """Every link was."""
     return SIGNATURE.sub(rb"\g<1>0000", piece)
 
@@ -156,7 +117,7 @@ async def carried(folder: Path, one: Client, size: int) -> Verdict:
 
 @asynccontextmanager
 async def apart(
-    folder: Path, made: Line, store: Weed, life: float = 900.0
+    folder: Path, made: Disturbed, store: Weed, life: float = 900.0
 ) -> AsyncIterator[Client]:
     """A service whose store is at the other end of the line."""
     text = store.storage(folder.name, made.port)
