@@ -27,7 +27,7 @@ import psutil
 import yaml
 
 from benchmarks.invoices import MANIFEST, ROWS, rows as plain_rows
-from benchmarks.server import ROOT
+from benchmarks.process import ROOT
 from benchmarks.table import machine
 
 SERIES = {"series": "KK", "format": "KK-{year}-{n:06}", "period": "year", "start": 1}

@@ -21,9 +21,9 @@ from statistics import median
 from typing import overload
 
 from benchmarks.ours import ACCOUNT, Ours, stage
-from benchmarks.resume import peak
-from benchmarks.server import ROOT, serving
-from benchmarks.table import Row, machine, show
+from benchmarks.process import ROOT, peak
+from benchmarks.server import serving
+from benchmarks.table import Row, machine, show, tenfold
 from orchestrator.batch.api import load_manifest, plan_batch
 from orchestrator.model import Document, Input, Mode, Operation
 
@@ -209,9 +209,7 @@ def main() -> None:
         return
     print(machine())
     print(f"{given.rounds} rounds, medians of the processor's time for a document")
-    sizes = [given.smallest]
-    while sizes[-1] * 10 <= given.documents:
-        sizes.append(sizes[-1] * 10)
+    sizes = tenfold(given.smallest, given.documents)
     show(measure(sizes=sizes, rounds=given.rounds, folder=given.folder))
 
 

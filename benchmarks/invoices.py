@@ -23,8 +23,8 @@ from typing import Any
 
 import yaml
 
+from benchmarks.process import ROOT
 from benchmarks.rivals import makers
-from benchmarks.server import ROOT
 from benchmarks.table import Row, machine, show
 from orchestrator.batch.api import load_manifest, run_batch
 from orchestrator.designs import find

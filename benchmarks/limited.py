@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
 import sys
 import urllib.request
 from collections import deque
@@ -20,7 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.server import ROOT, answer
+from benchmarks.process import apart, listening
+from benchmarks.server import answer, reply
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _LIMITS = re.compile(rb"GET /limits\?rate=([0-9.]+)&room=(\d+)&latency=([0-9.]+) ")
@@ -69,9 +69,7 @@ class Gatekeeper:
         """What was counted, as a reply."""
         names = ("taken", "refused", "most", "densest")
         told = {name: getattr(self, name) for name in names}
-        body = json.dumps(told).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
-        return head.encode() + body
+        return reply("200 OK", json.dumps(told).encode())
 
 
 class Limited(asyncio.Protocol):
@@ -115,9 +113,9 @@ class Limited(asyncio.Protocol):
         self._keeper.inside -= 1
         self._write(answer(request))
 
-    def _write(self, reply: bytes) -> None:
+    def _write(self, told: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(reply)
+            self._transport.write(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,37 +146,21 @@ class LimitedServer:
         return Counts(**json.loads(self._ask("counts")))
 
     def _ask(self, what: str) -> bytes:
-        with urllib.request.urlopen(f"{self.url}/{what}", timeout=10) as reply:
-            return bytes(reply.read())
+        with urllib.request.urlopen(f"{self.url}/{what}", timeout=10) as told:
+            return bytes(told.read())
 
 
 @contextmanager
 def limited(count: int = 1) -> Iterator[list[LimitedServer]]:
     """Run so many servers, each with limits of its own, in one process."""
-    command = [sys.executable, "-m", "benchmarks.limited", str(count)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            if process.stdout is None or not (ports := process.stdout.readline()):
-                raise RuntimeError("the server did not start")
-            yield [LimitedServer(f"http://127.0.0.1:{n}") for n in ports.split()]
-        finally:
-            process.terminate()
+    with apart("benchmarks.limited", str(count)) as urls:
+        yield [LimitedServer(each) for each in urls]
 
 
 async def _serve(count: int) -> None:
     loop = asyncio.get_running_loop()
-    ports = []
-    for _ in range(count):
-        keeper = Gatekeeper()
-        server = await loop.create_server(partial(Limited, keeper), "127.0.0.1", 0)
-        ports.append(server.sockets[0].getsockname()[1])
-    print(*ports, flush=True)
-    # Whoever started us holds the other end: when it is gone, so are we.
-    ended = asyncio.Event()
-    loop.add_reader(sys.stdin, ended.set)
-    await ended.wait()
+    make = [partial(Limited, Gatekeeper()) for _ in range(count)]
+    await listening(*[await loop.create_server(e, "127.0.0.1", 0) for e in make])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ from typing import Any
 
 import yaml
 
-from benchmarks.server import ROOT, serving
+from benchmarks.process import ROOT
+from benchmarks.server import serving
 from benchmarks.table import Row, machine, show
 from orchestrator.batch import RunOptions, batch_status, run_batch
 from orchestrator.batch.folder import folder_of

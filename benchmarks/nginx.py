@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import server
+from benchmarks.process import spent
 from benchmarks.server import PDF, Server
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 _DONE = (
     '{{"state":"done","converter":"none/1","units":1,"results":[{{"name":"0.pdf",'
@@ -80,9 +80,7 @@ class Nginx:
 
     def spent(self) -> float:
         """Processor seconds that it has used."""
-        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return spent(self.pid)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -22,8 +21,9 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.finished import finish, write
-from benchmarks.server import ROOT, Canned
-from benchmarks.table import Row, machine, show
+from benchmarks.process import ROOT, apart, listening, peak, spent
+from benchmarks.server import Canned, answer, reply
+from benchmarks.table import Row, machine, show, tenfold
 
 LIMIT = 8
 """Documents of a run that is timed; more are open, always."""
@@ -47,18 +47,14 @@ class Timed(Canned):
         """Note when a document comes."""
         if data.startswith(b"PUT /v1/jobs/") and Timed.first is None:
             Timed.first = time.monotonic()
-        if data.startswith(b"GET /first "):
-            body = json.dumps(Timed.first).encode()
-            Timed.first = None
-            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
-            self.send(head.encode() + body)
-            return
         super().data_received(data)
 
-    def send(self, reply: bytes) -> None:
-        """Answer."""
-        if self._transport is not None:
-            self._transport.write(reply)
+
+def _answer(request: bytes) -> bytes:
+    if not request.startswith(b"GET /first "):
+        return answer(request)
+    first, Timed.first = Timed.first, None
+    return reply("200 OK", json.dumps(first).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +65,8 @@ class Server:
 
     def first(self) -> float | None:
         """When the first document came since this was last asked."""
-        with urllib.request.urlopen(f"{self.url}/first", timeout=10) as reply:
-            found = json.loads(reply.read())
+        with urllib.request.urlopen(f"{self.url}/first", timeout=10) as told:
+            found = json.loads(told.read())
         return None if found is None else float(found)
 
 
@@ -90,16 +86,8 @@ class Sample:
 @contextmanager
 def serving() -> Iterator[Server]:
     """Run the server in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.resume", "--serve"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            if process.stdout is None or not (port := process.stdout.readline()):
-                raise RuntimeError("the server did not start")
-            yield Server(f"http://127.0.0.1:{int(port)}")
-        finally:
-            process.terminate()
+    with apart("benchmarks.resume", "--serve") as (url,):
+        yield Server(url)
 
 
 class Bench:
@@ -122,7 +110,7 @@ class Bench:
             while process.poll() is None:
                 most = max(most, peak(process.pid))
                 if first is None:
-                    used = _used(process.pid) or used
+                    used = spent(process.pid) or used
                     first = self._server.first()
                 if kill and first:
                     process.kill()
@@ -159,24 +147,6 @@ def _children() -> float:
     """Processor seconds of all processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _used(pid: int) -> float:
-    """Processor seconds of a process so far; 0 once it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()
-    except OSError:
-        return 0.0
-    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak(pid: int) -> int:
-    """Peak memory of a process in bytes so far; 0 once it has ended."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-        return int(text.partition("VmHWM:")[2].split()[0]) * 1024
-    except (OSError, IndexError):
-        return 0
 
 
 def measure(
@@ -236,11 +206,7 @@ def _row(
 
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Timed, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    ended = asyncio.Event()
-    loop.add_reader(sys.stdin, ended.set)
-    await ended.wait()
+    await listening(await loop.create_server(lambda: Timed(_answer), "127.0.0.1", 0))
 
 
 def main() -> None:
@@ -257,9 +223,7 @@ def main() -> None:
         return
     print(machine())
     print(f"{given.rounds} rounds, medians; from the start of the process to the first")
-    sizes = [given.smallest]
-    while sizes[-1] * 10 <= given.documents:
-        sizes.append(sizes[-1] * 10)
+    sizes = tenfold(given.smallest, given.documents)
     show(measure(sizes=sizes, rounds=given.rounds, folder=given.folder))
 
 

@@ -11,16 +11,14 @@ import asyncio
 import hashlib
 import json
 import re
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.process import apart, listening
+
 PDF = b"%PDF-1.7\n<</Type /Page>>\n" + b"%" * 1024 + b"\n%%EOF\n"
 """What every document becomes; a PDF as far as a look at its ends can tell."""
 
@@ -33,7 +31,8 @@ _FILE = (
 )
 
 
-def _reply(status: str, body: bytes = b"") -> bytes:
+def reply(status: str, body: bytes = b"") -> bytes:
+    """A whole reply in JSON."""
     head = (
         f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -41,9 +40,9 @@ def _reply(status: str, body: bytes = b"") -> bytes:
     return head.encode() + body
 
 
-_QUEUED = _reply("202 Accepted", b'{"state": "queued"}')
+_QUEUED = reply("202 Accepted", b'{"state": "queued"}')
 _GONE = b"HTTP/1.1 204 No Content\r\n\r\n"
-_UNKNOWN = _reply("404 Not Found", b"{}")
+_UNKNOWN = reply("404 Not Found", b"{}")
 _RESULT = _FILE.encode() + b"\r\n" + PDF
 
 
@@ -56,7 +55,7 @@ def _done(job: bytes) -> bytes:
         "sha256": _SHA256,
     }
     record = {"state": "done", "converter": "none/1", "units": 1, "results": [result]}
-    return _reply("200 OK", json.dumps(record).encode())
+    return reply("200 OK", json.dumps(record).encode())
 
 
 def _sync(job: bytes) -> bytes:
@@ -69,7 +68,7 @@ def answer(head: bytes) -> bytes:
     found = _JOB.match(head)
     if found is None:
         if head.startswith(b"GET /spent "):
-            return _reply("200 OK", json.dumps(time.process_time()).encode())
+            return reply("200 OK", json.dumps(time.process_time()).encode())
         return _UNKNOWN
     method, job, result, mode = found.groups()
     if method == b"PUT":
@@ -113,33 +112,20 @@ class Server:
 
     def spent(self) -> float:
         """Processor seconds that it has used."""
-        with urllib.request.urlopen(f"{self.url}/spent", timeout=10) as reply:
-            return float(reply.read())
+        with urllib.request.urlopen(f"{self.url}/spent", timeout=10) as told:
+            return float(told.read())
 
 
 @contextmanager
 def serving(prefix: Sequence[str] = ()) -> Iterator[Server]:
     """Run the server in a process of its own; ``prefix`` goes before its command."""
-    command = [*prefix, sys.executable, "-m", "benchmarks.server"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            if process.stdout is None or not (port := process.stdout.readline()):
-                raise RuntimeError("the server did not start")
-            yield Server(f"http://127.0.0.1:{int(port)}")
-        finally:
-            process.terminate()
+    with apart("benchmarks.server", prefix=prefix) as (url,):
+        yield Server(url)
 
 
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Canned, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    # Whoever started us holds the other end: when it is gone, so are we.
-    ended = asyncio.Event()
-    loop.add_reader(sys.stdin, ended.set)
-    await ended.wait()
+    await listening(await loop.create_server(Canned, "127.0.0.1", 0))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ import argparse
 import asyncio
 import json
 import re
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +21,8 @@ from datetime import UTC, datetime
 import aiohttp
 from standardwebhooks import Webhook
 
-from benchmarks.server import ROOT, Canned, answer
+from benchmarks.process import apart, listening
+from benchmarks.server import Canned, answer, reply
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLw7q"
 """Signs the webhooks; it opens nothing."""
@@ -31,14 +30,6 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLw7q"
 _JOB = re.compile(rb"(PUT|GET|POST) /v1/(jobs|deletions|unfinished|tally)(?:/(\w+))? ")
 _PUT = re.compile(rb"PUT /v1/jobs/(\w+)")
 _BUSY = b'{"state": "running"}'
-
-
-def _json(status: str, body: bytes) -> bytes:
-    head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
 
 
 class Shop:
@@ -61,9 +52,9 @@ class Shop:
             return answer(request)
         method, what, job = found.groups()
         if what == b"tally":
-            return _json("200 OK", json.dumps(self._tally()).encode())
+            return reply("200 OK", json.dumps(self._tally()).encode())
         if what == b"unfinished":
-            return _json("200 OK", self._list())
+            return reply("200 OK", self._list())
         if what == b"deletions":
             return b"HTTP/1.1 204 No Content\r\n\r\n"
         return self._told(job, request) if method == b"GET" else answer(request)
@@ -75,13 +66,13 @@ class Shop:
             url = request[place:].split(b'"', 4)[3].decode()
             call = url, job.decode()
             loop.call_later(self._seconds, self.calls.put_nowait, call)
-        return _json("202 Accepted", b'{"state": "queued"}')
+        return reply("202 Accepted", b'{"state": "queued"}')
 
     def _told(self, job: bytes, request: bytes) -> bytes:
         late = asyncio.get_running_loop().time() - self._ends[job]
         self._asked[job] = self._asked.get(job, 0) + 1
         if late < 0:
-            return _json("200 OK", _BUSY)
+            return reply("200 OK", _BUSY)
         self._late.setdefault(job, late)
         return answer(request)
 
@@ -135,33 +126,22 @@ class Slow:
 
     def tally(self) -> Tally:
         """What it counted so far."""
-        with urllib.request.urlopen(f"{self.url}/v1/tally", timeout=60) as reply:
-            return Tally(**json.loads(reply.read()))
+        with urllib.request.urlopen(f"{self.url}/v1/tally", timeout=60) as told:
+            return Tally(**json.loads(told.read()))
 
 
 @contextmanager
 def working(seconds: float) -> Iterator[Slow]:
     """Run the server in a process of its own; jobs take that long."""
-    command = [sys.executable, "-m", "benchmarks.slow", "--seconds", str(seconds)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            if process.stdout is None or not (port := process.stdout.readline()):
-                raise RuntimeError("the server did not start")
-            yield Slow(f"http://127.0.0.1:{int(port)}")
-        finally:
-            process.terminate()
+    with apart("benchmarks.slow", "--seconds", str(seconds)) as (url,):
+        yield Slow(url)
 
 
 async def _serve(seconds: float) -> None:
     loop, shop = asyncio.get_running_loop(), Shop(seconds)
     server = await loop.create_server(lambda: Canned(shop.answer), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    ended = asyncio.Event()
-    loop.add_reader(sys.stdin, ended.set)
     callers = [asyncio.create_task(shop.call()) for _ in range(4)]
-    await ended.wait()
+    await listening(server)
     for each in callers:
         each.cancel()
 

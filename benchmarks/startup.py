@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from benchmarks.server import ROOT
+from benchmarks.process import ROOT
 from benchmarks.table import Row, UnavailableError, machine, show
 
 YARDSTICK = "python -c 'import aiohttp'"

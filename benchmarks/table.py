@@ -37,6 +37,14 @@ class Row:
     met: bool | None = None
 
 
+def tenfold(first: int, most: int) -> list[int]:
+    """Sizes to measure at: each ten times the one before it, up to the largest."""
+    sizes = [first]
+    while sizes[-1] * 10 <= most:
+        sizes.append(sizes[-1] * 10)
+    return sizes
+
+
 def show(rows: Sequence[Row], title: str = "") -> None:
     """Print rows as one table; a goal that was missed is marked."""
     for line in plain(rows, title):

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.server import ROOT
+from benchmarks.process import ROOT
 from benchmarks.table import Row, UnavailableError, machine, show
 from benchmarks.transferring.gate import many
 from benchmarks.transferring.nginx import nginx

@@ -24,7 +24,7 @@ from pathlib import Path
 import aiohttp
 
 from benchmarks.ours import ACCOUNT, NoOutputs, stage
-from benchmarks.server import ROOT
+from benchmarks.process import ROOT
 from benchmarks.slow import SECRET
 from orchestrator.clock import SystemClock
 from orchestrator.engine.dispatch import Dispatcher

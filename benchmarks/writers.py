@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.server import ROOT
+from benchmarks.process import ROOT
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.rows import Rows, prepare
 from orchestrator.ledger.writer import Commit, Writer

@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.server import ROOT
+from benchmarks.process import ROOT
 
 KEY = "a-key-for-this-machine-only"
 KEY_NAME = "KILLS_KEY"

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.server import PDF, ROOT
+from benchmarks.process import ROOT
+from benchmarks.server import PDF
 
 _HEAD = re.compile(rb"(\w+) (/\S*) HTTP/1.1\r\n")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
