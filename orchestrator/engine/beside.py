@@ -17,7 +17,7 @@ from orchestrator.engine.exchange import note_links
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Transport
 from orchestrator.engine.work import Work
-from orchestrator.model import Blame, Failure, Input, Job, Progress, Remedy
+from orchestrator.model import Blame, Failure, Input, Job, Phase, Progress, Remedy
 from orchestrator.wire.flow import Beside, Step
 from orchestrator.wire.http import Request, Response
 from orchestrator.wire.outcome import SourceChanged
@@ -29,14 +29,12 @@ Turn = Callable[[Work, Step], Awaitable[None]]
 
 
 def goes_beside(work: Work, step: Step) -> Beside | None:
-    """Whether a step has several requests left, or such that are parts of a file."""
-    beside = step.beside
+    """Whether the uploads of a step are more than one whole file that is to be put."""
+    beside, uploads = step.beside, work.progress.uploads
     if beside is None:
         return None
-    left = beside.left(work.progress)
-    uploads = work.progress.uploads
-    has_parts = any(uploads[each].size is not None for each in left)
-    return beside if len(left) > 1 or has_parts else None
+    is_plain = len(uploads) == 1 and uploads[0].size is None and not uploads[0].done
+    return None if is_plain else beside
 
 
 class SideBySide:
@@ -63,7 +61,7 @@ class SideBySide:
         sending = _Sending(work, beside, self._turn)
         try:
             async with asyncio.TaskGroup() as group:
-                for given in _in_parts(work):
+                for given in _unheard(work):
                     group.create_task(self._read(sending, given))
                 sending.widen = partial(self._widen, sending, group)
                 await sending.lane()
@@ -91,7 +89,7 @@ class SideBySide:
             sending.lanes -= 1
 
     async def _read(self, sending: _Sending, given: Input) -> None:
-        """Hash a file that goes in parts, beside its sending."""
+        """Hash a file that no single request of this run tells whole."""
         try:
             await self._transport.read_over(given)
         except SourceChanged as error:
@@ -140,6 +138,9 @@ class _Sending:
             work.progress = self._back
         elif self._failures:
             work.progress = work.progress.failed(self._failures[0])
+        elif work.progress.phase is Phase.UPLOAD:
+            # All of it was there already.
+            work.reached(self._beside.done(work.progress, 0))
 
     async def _send(self, place: int) -> None:
         work, beside = self._work, self._beside
@@ -159,14 +160,18 @@ def _step_at(beside: Beside, place: int) -> Step:
         return beside.build(job, progress, place)
 
     def parse(job: Job, progress: Progress, response: Response) -> Progress:
-        return beside.parse(job, progress, place, response)
+        parsed = beside.parse(job, progress, place, response)
+        is_there = parsed.failure is None and parsed.laps == progress.laps
+        # That is nothing for the ledger: a resume asks what is there, and until the
+        # next step is on record the files may still be read for their hashes.
+        return progress if is_there else parsed
 
     return Step(build, parse)
 
 
-def _in_parts(work: Work) -> Sequence[Input]:
-    """The files that go in parts, of which no request tells a hash."""
+def _unheard(work: Work) -> Sequence[Input]:
+    """The files whose hash no request tells: sent in parts, or by a former run."""
     inputs = [given for each in work.job.documents for given in each.inputs]
     uploads = work.progress.uploads
-    places = {each.input for each in uploads if each.size is not None}
+    places = {each.input for each in uploads if each.size is not None or each.done}
     return [inputs[each] for each in sorted(places) if each < len(inputs)]

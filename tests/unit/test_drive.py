@@ -575,6 +575,7 @@ def sends(scene: Scene) -> list[str]:
     return [each for each in scene.transport.lines if each.startswith("PUT")]
 
 
+WHOLE = {"file": 0, "url": "/u/0", "received": True}
 TO_THE_END: list[Turn] = [
     ("POST *execute", DONE),
     ("GET */results/0", Canned(200, {}, file=(PDF,))),
@@ -598,6 +599,27 @@ async def test_parts_that_are_missing_are_put_side_by_side() -> None:
         (3, 1),
     ]
     assert scene.journal.count("read a.docx") == 1
+
+
+@pytest.mark.parametrize(
+    "there", [in_parts(0, 1, of=2), said(201, "created", uploads=[WHOLE])]
+)
+async def test_a_file_that_is_all_there_is_read_for_its_hash(there: Canned) -> None:
+    """A former run put it, and was killed before that was on record."""
+    scene = Scene(("PUT *", there), *TO_THE_END, mode=Mode.PRESIGNED, what=FILE)
+    assert await scene.state() == (State.DONE, "")
+    assert sends(scene) == [CREATE]
+    read = scene.journal.index("read a.docx")
+    assert read < scene.journal.index("intend execute")
+
+
+async def test_nothing_of_a_part_is_on_record() -> None:
+    """Until a request is due that may cost money, a resume asks for what is there."""
+    scene = Scene(("PUT *", in_parts()), *TO_THE_END, mode=Mode.PRESIGNED, what=FILE)
+    scene.transport._always.append(("PUT /u/*", Canned(204)))
+    assert await scene.state() == (State.DONE, "")
+    written = [e for e in scene.journal if e.startswith(("advance", "intend"))]
+    assert written[:2] == ["advance upload", "intend execute"]
 
 
 @pytest.mark.parametrize("status", [403, 410])

@@ -72,11 +72,11 @@ def _ended_badly(state: Any, record: dict[str, Any], response: Response) -> Fail
 def _on_created(job: Job, progress: Progress, record: dict[str, Any]) -> Progress:
     """A job that waits for its inputs, or for the word to start."""
     uploads = tuple(words.uploads_of(record, len(job.document.inputs)))
-    missing = any(not each.done for each in uploads)
     # A job that was started, and now is not, goes back: that is bounded.
     back = progress.phase not in (Phase.SUBMIT, Phase.UPLOAD)
     return progress.at(
-        Phase.UPLOAD if missing else Phase.EXECUTE,
+        # Also where all of them are there: the driver sees to their hashes.
+        Phase.UPLOAD if uploads else Phase.EXECUTE,
         handle=job.id,
         uploads=uploads,
         laps=progress.laps + back,
