@@ -84,6 +84,7 @@ class Service:
         self.bill: Counter[str] = Counter()
         self.charged: Counter[str] = Counter()
         self.names: dict[str, str] = {}
+        self.arrived: Counter[str] = Counter()
         self.effect = effect
         self.content = content
         self._polls = polls
@@ -104,11 +105,12 @@ class Service:
         """Answer a request as the service would."""
         parts = request.url.strip("/").split("/")
         if parts[1] == "uploads":
-            return self._uploaded(parts[2], int(parts[3]))
+            return self._uploaded(parts[2], "/".join(parts[3:]))
         id_, query = parts[2], dict(request.query)
         if request.method == "PUT":
             self.names[id_] = next(iter(stems(request)), "")
-            return self._put(id_, query["mode"])
+            is_created = query["mode"] == "presigned"
+            return (self._create if is_created else self._put)(id_, request)
         if request.method == "POST":
             return self._execute(id_)
         if id_ not in self.jobs:
@@ -129,13 +131,16 @@ class Service:
             return Canned(200, {"etag": etag}, file=(file[:5], file[5:]))
         return self._look(id_)
 
-    def _put(self, id_: str, mode: str) -> Canned:
-        if mode == "presigned":
-            self.jobs.setdefault(id_, {"id": id_, "state": "created", "got": False})
-            self.effect("created")
-            return self._said(201, id_)
+    def _create(self, id_: str, request: Request) -> Canned:
+        assert isinstance(request.body, Json)
+        job = {"id": id_, "state": "created", "got": set(), "of": places(request.body)}
+        self.jobs.setdefault(id_, job)
+        self.effect("created")
+        return self._said(201, id_)
+
+    def _put(self, id_: str, request: Request) -> Canned:
         self._accept(id_)
-        if mode == "async":
+        if dict(request.query)["mode"] == "async":
             return self._said(202, id_)
         self.jobs[id_]["state"] = "done"
         file = self.made(id_)
@@ -152,14 +157,17 @@ class Service:
         self.charged[self.names.get(id_, "")] += 1
         self.effect("billed")
 
-    def _uploaded(self, id_: str, place: int) -> Canned:
-        assert place == 0
-        self.jobs[id_]["got"] = True
+    def _uploaded(self, id_: str, place: str) -> Canned:
+        job = self.jobs[id_]
+        assert place in job["of"]
+        job["got"].add(place)
+        self.arrived[f"{self.names[id_]} {place}"] += 1
         self.effect("uploaded")
         return Canned(204)
 
     def _execute(self, id_: str) -> Canned:
-        if not self.jobs.get(id_, {}).get("got", True):
+        job = self.jobs.get(id_, {})
+        if job.get("got", set()) != job.get("of", {}).keys():
             return problem(409, "wrong_state")
         self._accept(id_)
         return self._said(202, id_)
@@ -176,8 +184,14 @@ class Service:
         job = self.jobs[id_]
         record = {"id": id_, "state": job["state"]}
         if job["state"] == "created":
-            url = f"/v1/uploads/{id_}/0"
-            record["uploads"] = [{"file": 0, "url": url, "received": job["got"]}]
+            record["uploads"] = [
+                {
+                    **about,
+                    "url": f"/v1/uploads/{id_}/{at}",
+                    "received": at in job["got"],
+                }
+                for at, about in job["of"].items()
+            ]
         if job["state"] == "done":
             result = {"name": "a.pdf", "url": f"/v1/jobs/{id_}/results/0"}
             size = len(self.made(id_))
@@ -193,6 +207,20 @@ def stems(request: Request) -> list[str]:
         return [each.filename.split(".")[0] for each in parts]
     declared = body.value["files"] if isinstance(body, Json) else ()
     return [each["name"].split(".")[0] for each in declared]
+
+
+def places(body: Json) -> dict[str, dict[str, int]]:
+    """Where to put what a pre-signed job declares: each file, or each part of it."""
+    found: dict[str, dict[str, int]] = {}
+    for n, each in enumerate(body.value["files"]):
+        size, step = each["size"], body.value.get("part_size") or each["size"]
+        if size <= step:
+            found[f"{n}"] = {"file": n}
+            continue
+        for part, start in enumerate(range(0, size, step), 1):
+            about = {"file": n, "offset": start, "size": min(step, size - start)}
+            found[f"{n}/{part}"] = about
+    return found
 
 
 def halves(content: bytes) -> tuple[bytes, bytes]:

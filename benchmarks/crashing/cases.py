@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.batch.accounts import providers
 from orchestrator.model import Document, Input, Mode, Operation
-from orchestrator.wire.flow import Provider
+from orchestrator.wire.flow import Limits, Provider
 from tests.model import Service
 from tests.vendors import ComPdf, ConvertApi, FirstGeneration, ReportFlow
 
@@ -20,6 +20,11 @@ MODELS: dict[str, type[Service]] = {
 }
 SEVERAL = 3
 """Documents of a job that carries more than one, where the API takes it."""
+IN_PARTS = 40 << 20
+"""Bytes of a file that goes in three parts."""
+NARROW = Limits(width=2, uploads=1)
+WIDE = Limits(width=4, uploads=2)
+"""Two parts of a file go at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Case:
         hooks: Whether webhooks come in.
         extra: What is particular about it, for the table.
         at_once: Whether each document travels in a job of its own, beside the others.
+        size: Bytes of an input.
+        limits: Of the account.
     """
 
     name: str
@@ -43,6 +50,8 @@ class Case:
     hooks: bool = False
     extra: str = ""
     at_once: bool = False
+    size: int = 10
+    limits: Limits = NARROW
 
     @property
     def provider(self) -> Provider:
@@ -68,7 +77,7 @@ class Case:
             target=self.target,
             output=f"{folder}/{id_}.{self.target}",
             provider=ACCOUNT,
-            inputs=() if is_design else (Input(f"/in/{id_}.txt", 10),),
+            inputs=() if is_design else (Input(f"/in/{id_}.txt", self.size),),
             design="design@1" if is_design else None,
             mode=self.mode,
             n=n,
@@ -101,6 +110,15 @@ def cases() -> Iterator[Case]:
             has_echo = provider.adoption is not None
             if has_echo or (name == "compdf" and mode is Mode.ASYNC):
                 yield Case(name, model, mode, hooks=True, extra="webhooks")
+    for extra, limits in (("in parts", NARROW), ("parts beside", WIDE)):
+        yield Case(
+            "local",
+            Service,
+            Mode.PRESIGNED,
+            extra=extra,
+            size=IN_PARTS,
+            limits=limits,
+        )
     for mode in (Mode.ASYNC, Mode.PRESIGNED):
         yield Case("convertapi", FirstGeneration, mode, extra="older paths")
     for name, model in MODELS.items():

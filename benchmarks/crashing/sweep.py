@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from benchmarks.crashing.cases import Case
+from benchmarks.crashing.cases import IN_PARTS, Case
 from benchmarks.crashing.knife import Knife
 from benchmarks.crashing.world import World, content
 
@@ -141,6 +141,7 @@ def _lack(output: Path, id_: str, paid: int, state: str) -> str | None:
 
 def _remains(world: World, states: dict[str, str]) -> Iterator[str]:
     """What should not be there when all is over."""
+    yield from _of_parts(world, states)
     if (said := _ask(world, "PRAGMA integrity_check")[0][0]) != "ok":
         yield f"the ledger is damaged: {said}"
     finals = {Path(each.output).name for each in world.case.make(str(world.out))}
@@ -150,6 +151,19 @@ def _remains(world: World, states: dict[str, str]) -> Iterator[str]:
             yield f"{each.name} was left behind"
         elif each.name not in done:
             yield f"{each.name} is there, and not done"
+
+
+def _of_parts(world: World, states: dict[str, str]) -> Iterator[str]:
+    """What the bill does not show of files that go in parts."""
+    if world.case.size < IN_PARTS:
+        return
+    for part, times in world.service.arrived.items():
+        if times > 1:
+            yield f"part {part} was sent {times} times, and it was known to be there"
+    hashed = {path for (path,) in _ask(world, "SELECT path FROM input")}
+    for each in world.case.make(str(world.out)):
+        if states.get(each.id) == "done" and each.inputs[0].path not in hashed:
+            yield f"{each.id} is done, and nobody knows the hash of its input"
 
 
 def _states(world: World) -> dict[str, str]:

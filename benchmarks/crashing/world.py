@@ -18,6 +18,7 @@ from benchmarks.crashing import disk
 from benchmarks.crashing.cases import ACCOUNT, Case
 from benchmarks.crashing.knife import Killed, Knife
 from benchmarks.killing.batch import pdf
+from orchestrator.clock import Clock
 from orchestrator.engine.dispatch import Dispatcher
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.expect import Times
@@ -33,11 +34,12 @@ from orchestrator.ledger.store import Store
 from orchestrator.model import Document, Echo, Input, Job, Progress, Verdict
 from orchestrator.testing import ManualClock, ScriptedReply, ScriptedTransport
 from orchestrator.transfer.sink import FileOutputs
-from orchestrator.wire.flow import Limits
+from orchestrator.transfer.source import OnHash
 from orchestrator.wire.http import Request
 from tests.model import Service
 
-LIMITS = Limits(width=2, uploads=1)
+HASH = "5" * 64
+"""Stands for that of an input."""
 CALLBACK = "https://me.example/hook/secret"
 
 
@@ -49,9 +51,13 @@ def content(name: str) -> bytes:
 class Guarded:
     """The wire: nothing leaves after the cut."""
 
-    def __init__(self, inner: ScriptedTransport, knife: Knife) -> None:
+    def __init__(
+        self, inner: ScriptedTransport, knife: Knife, *, on_hash: OnHash, clock: Clock
+    ) -> None:
         self._inner = inner
         self._knife = knife
+        self._on_hash = on_hash
+        self._clock = clock
 
     @asynccontextmanager
     async def send(
@@ -63,9 +69,12 @@ class Guarded:
             yield reply
 
     async def read_over(self, given: Input) -> None:
-        """Read a file that goes in parts."""
+        """Read a file that goes in parts, for longer than it takes to send them."""
+        self._knife.check()
+        await self._clock.sleep(1.0)
         self._knife.check()
         await self._inner.read_over(given)
+        self._on_hash(given, HASH)
 
 
 class Told:
@@ -185,9 +194,12 @@ class World:
         provider = self.case.provider
         self.service.effect = knife
         wire = Guarded(
-            ScriptedTransport(always=[("*", self.service.answer)], effect=knife), knife
+            ScriptedTransport(always=[("*", self.service.answer)], effect=knife),
+            knife,
+            on_hash=store.hashed,
+            clock=self.clock,
         )
-        gates = Gates(LIMITS, self.clock, lambda *_: None)
+        gates = Gates(self.case.limits, self.clock, lambda *_: None)
         times = Times(provider.pace, self.clock, random.Random(7))
         driver = Driver(
             provider,
@@ -208,7 +220,7 @@ class World:
             feed=feed,
             watch=watch,
             gates=gates,
-            limits=LIMITS,
+            limits=self.case.limits,
             make_job=self._job,
             tell=_nobody,
             fits=provider.fits,

@@ -14,10 +14,11 @@ from benchmarks.crashing.cases import Case, cases
 from benchmarks.crashing.power import sweep_log
 from benchmarks.crashing.sweep import sweep
 from orchestrator.model import Mode
+from tests.model import Service
 
 pytestmark = pytest.mark.timeout(60)  # thousands of commits, beside whatever else runs
 PAIRS = [each for each in cases() if not each.at_once]
-DARK = [each for each in PAIRS if each.name == "local" and each.mode is Mode.PRESIGNED]
+DARK = [Case("local", Service, Mode.PRESIGNED)]
 
 
 def name_of(case: Case) -> str:
