@@ -104,6 +104,8 @@ class Service:
     def answer(self, request: Request) -> Canned:
         """Answer a request as the service would."""
         parts = request.url.strip("/").split("/")
+        if parts[1] == "deletions":
+            return self._delete_all(request)
         if parts[1] == "uploads":
             return self._uploaded(parts[2], "/".join(parts[3:]))
         id_, query = parts[2], dict(request.query)
@@ -113,11 +115,21 @@ class Service:
             return (self._create if is_created else self._put)(id_, request)
         if request.method == "POST":
             return self._execute(id_)
+        return self._asked(request, id_, is_result=len(parts) > 3)
+
+    def _asked(self, request: Request, id_: str, *, is_result: bool) -> Canned:
         if id_ not in self.jobs:
             return problem(404, "not_found")
         if request.method == "DELETE":
             return self._delete(id_)
-        return self._get(id_, is_result=len(parts) > 3)
+        return self._get(id_, is_result=is_result)
+
+    def _delete_all(self, request: Request) -> Canned:
+        assert isinstance(request.body, Json)
+        for each in request.body.value["jobs"]:
+            if each in self.jobs:
+                self._delete(each)
+        return Canned(204)
 
     def _delete(self, id_: str) -> Canned:
         del self.jobs[id_]

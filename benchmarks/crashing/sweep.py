@@ -142,6 +142,7 @@ def _lack(output: Path, id_: str, paid: int, state: str) -> str | None:
 def _remains(world: World, states: dict[str, str]) -> Iterator[str]:
     """What should not be there when all is over."""
     yield from _of_parts(world, states)
+    yield from _unreleased(world, states)
     if (said := _ask(world, "PRAGMA integrity_check")[0][0]) != "ok":
         yield f"the ledger is damaged: {said}"
     finals = {Path(each.output).name for each in world.case.make(str(world.out))}
@@ -151,6 +152,15 @@ def _remains(world: World, states: dict[str, str]) -> Iterator[str]:
             yield f"{each.name} was left behind"
         elif each.name not in done:
             yield f"{each.name} is there, and not done"
+
+
+def _unreleased(world: World, states: dict[str, str]) -> Iterator[str]:
+    """Jobs that are over, and are let go of many at a time; none is forgotten."""
+    if world.case.provider.release_all is None or set(states.values()) != {"done"}:
+        return
+    for name, job in world.service.jobs.items():
+        if job["state"] != "created":  # whose job nobody knows, and nobody pays for
+            yield f"the service was never told to forget the job {name}"
 
 
 def _of_parts(world: World, states: dict[str, str]) -> Iterator[str]:

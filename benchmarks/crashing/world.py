@@ -24,6 +24,7 @@ from orchestrator.engine.drive import Driver
 from orchestrator.engine.expect import Times
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import BeforeSend
+from orchestrator.engine.release import TOGETHER
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.shelf import Shelf
 from orchestrator.engine.watch import Watch
@@ -212,6 +213,7 @@ class World:
             times=times,
             trusted=store.is_trusted(ACCOUNT),
             listens=self.case.hooks,
+            together=TOGETHER,
         )
         watch = Watch[Work](self.clock)
         feed = Pages(store, ACCOUNT)
