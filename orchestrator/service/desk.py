@@ -5,27 +5,24 @@ It knows no HTTP; the native API and the dialects are thin words over it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from weakref import WeakValueDictionary
-
-from anyio import to_thread
 
 from orchestrator.clock import Clock
 from orchestrator.model import Mode
 from orchestrator.service.depot import Depot
+from orchestrator.service.intake import Intake
 from orchestrator.service.jobs import Bill, Input, Job, JobState, Order
 from orchestrator.service.params import decode
 from orchestrator.service.problems import Problem
 from orchestrator.service.render.work import Format, Renderer, Work
 from orchestrator.service.runner import Runner
 from orchestrator.service.settings import ServiceSettings
-from orchestrator.service.storage import Storage, Tray, fingerprint
+from orchestrator.service.storage import Storage, Tray
 from orchestrator.service.store import Accepted, Along, Store, nothing
 
 log = logging.getLogger(__name__)
@@ -55,8 +52,8 @@ class Desk:
         self._clock = clock
         self._settings = settings
         self._receiving: Counter[str] = Counter()
-        self._locks: WeakValueDictionary[tuple[str, int], asyncio.Lock] = (
-            WeakValueDictionary()
+        self.intake = Intake(
+            store=store, storage=storage, find=self.find, most=settings.max_body
         )
         self.is_closing = False
 
@@ -174,59 +171,6 @@ class Desk:
             expires=life if expires is None else expires,
             along=along,
         )
-
-    async def receive(
-        self, job_id: str, n: int, length: int, chunks: AsyncIterator[bytes]
-    ) -> None:
-        """Take one upload; the same bytes again change nothing.
-
-        Raises:
-            Problem: the job does not wait for it, or it is not what was declared.
-        """
-        job = self._expect(job_id, n, length)
-        source = job.order.source
-        incoming = await self._storage.incoming(job.folder, n, source)
-        try:
-            async for chunk in chunks:
-                await incoming.feed(chunk)
-            if incoming.size != length:
-                raise Problem("bad_request", "the body is not as long as it said")
-            sha256 = await incoming.finish()
-            async with self._locks.setdefault((job_id, n), asyncio.Lock()):
-                job = self._expect(job_id, n, length)
-                if job.inputs[n].is_received:
-                    return _check_same(job.inputs[n], sha256)
-                await incoming.keep()
-                size = incoming.size
-                await self._store.receive(job_id, n, size=size, sha256=sha256)
-        finally:
-            await incoming.discard()
-
-    async def receive_part(
-        self, job_id: str, n: int, part: int, length: int, chunks: AsyncIterator[bytes]
-    ) -> None:
-        """Take one part of an upload; the same bytes again change nothing.
-
-        Raises:
-            Problem: the job does not wait for it, or it is not what was declared.
-        """
-        job = self._expect_part(job_id, n, part, length)
-        incoming = await self._storage.incoming(job.folder, n, "", part)
-        try:
-            async for chunk in chunks:
-                await incoming.feed(chunk)
-            if incoming.size != length:
-                raise Problem("bad_request", "the body is not as long as it said")
-            sha256 = await incoming.finish()
-            async with self._locks.setdefault((job_id, n), asyncio.Lock()):
-                job = self._expect_part(job_id, n, part, length)
-                path = self._storage.part(job.folder, n, part)
-                if not await to_thread.run_sync(path.exists):
-                    return await incoming.keep()
-                if (await to_thread.run_sync(fingerprint, path))[1] != sha256:
-                    raise Problem("wrong_state", "the part is here, with other bytes")
-        finally:
-            await incoming.discard()
 
     async def execute(self, job_id: str) -> Accepted:
         """Accept a job whose files were uploaded; durable when it returns.
@@ -399,32 +343,6 @@ class Desk:
         if any(each.size is not None and each.size > limit for each in job.inputs):
             raise Problem("too_large", f"a file may have {limit} bytes")
 
-    def _expect(self, job_id: str, n: int, length: int) -> Job:
-        job = self.find(job_id)
-        if n >= len(job.inputs):
-            raise Problem("not_found", f"the job has no file {n}")
-        declared = job.inputs[n].declared
-        if declared is not None and declared != length:
-            raise Problem("bad_request", f"file {n} was declared with {declared} bytes")
-        if length > self._settings.max_body:
-            limit = self._settings.max_body
-            raise Problem("too_large", f"a file may have {limit} bytes")
-        if job.state is not JobState.CREATED and not job.inputs[n].is_received:
-            raise Problem("wrong_state", f"the job is {job.state}, not created")
-        return job
-
-    def _expect_part(self, job_id: str, n: int, part: int, length: int) -> Job:
-        job = self.find(job_id)
-        parts = job.parts(n) if n < len(job.inputs) else ()
-        if part > len(parts):
-            raise Problem("not_found", f"file {n} of the job has no part {part}")
-        if job.state is not JobState.CREATED:
-            raise Problem("wrong_state", f"the job is {job.state}, not created")
-        if parts[part - 1].size != length:
-            size = parts[part - 1].size
-            raise Problem("bad_request", f"part {part} of file {n} has {size} bytes")
-        return job
-
     def _check_able(self, order: Order, inputs: Sequence[Input], token: str) -> None:
         work = Work(
             operation=order.operation,
@@ -441,8 +359,3 @@ class Desk:
         error = self._renderer.objection(work)
         if error is not None:
             raise Problem(error.code, str(error))
-
-
-def _check_same(known: Input, sha256: str) -> None:
-    if known.sha256 != sha256:
-        raise Problem("wrong_state", "the file is here already, with other bytes")

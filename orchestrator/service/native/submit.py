@@ -98,7 +98,7 @@ async def upload(request: web.Request) -> web.Response:
     if length is None:
         raise Problem("length_required", "an upload needs Content-Length")
     if part:
-        await context.desk.receive_part(name, n, part, length, raw(request))
+        await context.desk.intake.receive_part(name, n, part, length, raw(request))
     else:
-        await context.desk.receive(name, n, length, raw(request))
+        await context.desk.intake.receive(name, n, length, raw(request))
     return web.Response(status=204)
