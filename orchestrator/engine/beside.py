@@ -31,7 +31,7 @@ Turn = Callable[[Work, Step], Awaitable[None]]
 def goes_beside(work: Work, step: Step) -> Beside | None:
     """Whether the uploads of a step are more than one whole file that is to be put."""
     beside, uploads = step.beside, work.progress.uploads
-    if beside is None:
+    if beside is None or not uploads:
         return None
     is_plain = len(uploads) == 1 and uploads[0].size is None and not uploads[0].done
     return None if is_plain else beside
@@ -61,12 +61,14 @@ class SideBySide:
         sending = _Sending(work, beside, self._turn)
         try:
             async with asyncio.TaskGroup() as group:
-                for given in _unheard(work):
+                for given in () if work.heard else _unheard(work):
                     group.create_task(self._read(sending, given))
                 sending.widen = partial(self._widen, sending, group)
                 await sending.lane()
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
+        # What is tried again is a part, and not worth reading all of a file again.
+        work.heard = True
         sending.conclude()
         note_links(work, before, self._clock)
 

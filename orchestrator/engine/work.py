@@ -68,9 +68,10 @@ class Work:
     last word of a webhook about it; ``linked`` is when its links to upload to were
     asked for; ``floor`` are the tries before the first of several questions of one
     lookup; ``has_room`` says that room to send all of its inputs is held; ``anew`` that
-    its next download is a whole one, whatever was begun; ``met`` and ``doubted`` say
-    since when this run knows the job, and its intent; ``spell`` is its wait for the
-    provider to be done.
+    its next download is a whole one, whatever was begun; ``heard`` that inputs whose
+    hash no request tells were read by this run; ``met`` and ``doubted`` say since when
+    this run knows the job, and its intent; ``spell`` is its wait for the provider to be
+    done.
     """
 
     job: Job
@@ -83,6 +84,7 @@ class Work:
     linked: float | None = None
     has_room: bool = False
     anew: bool = False
+    heard: bool = False
     met: Since | None = None
     doubted: Since | None = None
     spell: Spell | None = None

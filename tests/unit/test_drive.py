@@ -671,6 +671,7 @@ async def test_a_part_that_breaks_is_put_again_alone() -> None:
     assert Counter(sends(scene))["PUT /u/1"] == 2
     assert Counter(sends(scene))["PUT /u/0"] == 1
     assert len(scene.waits) == 1
+    assert scene.journal.count("read a.docx") == 1
 
 
 async def test_a_file_in_parts_that_changed_fails_unsent(
