@@ -115,7 +115,7 @@ class ThreadWriter(Writer):
 
     async def close(self) -> None:
         """Wait until all is written."""
-        if self._rows:
+        while self._rows:
             # Behind a commit that runs: that one must not speak for these.
             last = self.put(Rows())
             await asyncio.wait([last])

@@ -55,3 +55,19 @@ async def test_what_nobody_waits_for_is_written_at_the_end() -> None:
     empty = ThreadWriter(commit)
     await empty.close()
     assert len(groups) == 1
+
+
+async def test_what_is_noted_during_the_last_commit_is_written_too() -> None:
+    """By a thread that looks for outputs, say."""
+    groups: list[int] = []
+
+    def commit(group: Sequence[Rows]) -> Exception | None:
+        groups.append(len(group))
+        if len(groups) == 1:
+            writer.note_from_thread(Rows())
+        return None
+
+    writer = ThreadWriter(commit)
+    writer.note(Rows())
+    await writer.close()
+    assert len(groups) == 2
