@@ -23,6 +23,8 @@ RELEASES = 1000
 """How many things of one job are deleted at the provider, at most."""
 TOGETHER = 32
 """How many jobs are deleted with one request, where the API can."""
+_UNKNOWN = (404, 405)
+"""Statuses of a service that does not know this request: an older one."""
 
 
 class Releases:
@@ -70,15 +72,17 @@ class Releases:
                 self._transport.send(request) as reply,
             ):
                 wire.heard(reply.response)
-                is_done = reply.response.is_success
+                status, is_done = reply.response.status, reply.response.is_success
         except (NotSent, Unanswered):
-            await self._record([each for each in works if self._is_gone(each)])
-            return
+            status, is_done = 0, False
         if is_done:
             await self._record(works)
-            return
-        for each in works:
-            await self._one(each)
+        elif status in _UNKNOWN:
+            for each in works:
+                await self._one(each)
+        else:
+            # Whoever has no time for one request has none for many.
+            await self._record([each for each in works if self._is_gone(each)])
 
     async def _record(self, works: Sequence[Work]) -> None:
         for each in works:

@@ -18,7 +18,7 @@ from orchestrator.testing import (
     MemoryLedger,
     ScriptedTransport,
 )
-from orchestrator.testing.transport import Turn
+from orchestrator.testing.transport import Answer, Turn
 from orchestrator.wire.flow import Limits
 from orchestrator.wire.http import Json, Repeat
 from orchestrator.wire.outcome import Unanswered
@@ -84,14 +84,15 @@ async def test_the_rest_goes_at_the_end_of_the_run() -> None:
     assert scene.transport.lines == [MANY]
 
 
+@pytest.mark.parametrize("answer", [LOST, Canned(429), Canned(503), Canned(401)])
 @pytest.mark.parametrize(
     ("age", "phase"), [(DAY / 2, Phase.RELEASE), (2 * DAY, Phase.ENDED)]
 )
-async def test_one_that_is_lost_is_tried_by_the_next_run(
-    age: float, phase: Phase
+async def test_one_that_is_lost_or_refused_is_tried_by_the_next_run(
+    age: float, phase: Phase, answer: Answer
 ) -> None:
-    """Unless the provider has let them go by itself."""
-    scene = Scene((MANY, LOST), jobs=2)
+    """Unless the provider has let them go by itself; nobody is asked for each."""
+    scene = Scene((MANY, answer), jobs=2)
     await scene.take_all()
     for each in scene.works:
         each.age(scene.clock)
