@@ -76,7 +76,7 @@ class Bare:
         *,
         width: int,
         files: bool,
-        notes: Notes | None,
+        notes: Notes | None = None,
     ) -> None:
         self._session = session
         self._url = url
