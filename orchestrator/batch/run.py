@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,20 @@ class Run:
         environment: Mapping[str, str],
         clock: Clock | None = None,
         luck: random.Random | None = None,
+        importing: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        """Describe it.
+
+        Args:
+            batch: What is to be done.
+            folder: Where its ledger is; held.
+            options: What to start, and what is allowed.
+            environment: Where secrets are looked up.
+            clock: The machine's own if not given.
+            luck: Spreads retries.
+            importing: What HTTP is imported in: a program of ours spares some work.
+        """
+        self._importing = importing
         self._batch = batch
         self._folder = folder
         self._options = options
@@ -177,7 +190,8 @@ class Run:
         service = await self._service(accounts, stack)
         # HTTP takes its time to import: not for a run that sends nothing, and while
         # the private service imports its own.
-        from orchestrator.batch.opening import Opening  # noqa: PLC0415
+        with self._importing():
+            from orchestrator.batch.opening import Opening  # noqa: PLC0415
 
         self._stop_at = self._batch.settings.stop_at
         said = self._batch.settings.budget

@@ -38,6 +38,7 @@ from orchestrator.cli.display import Display, display
 from orchestrator.cli.first import Carried, goes_on, left_of
 from orchestrator.cli.patient import patient
 from orchestrator.errors import Exit, UsageError, plain
+from orchestrator.imports import http
 from orchestrator.ledger.bill import Line, since
 from orchestrator.ledger.view import View
 from orchestrator.model import State
@@ -326,7 +327,7 @@ def _carry(
     batch: Prepared, folder: BatchFolder, options: RunOptions, *, as_json: bool
 ) -> Carried:
     plan = plan_of(batch)
-    run = Run(batch, folder, options=options, environment=environment())
+    run = Run(batch, folder, options=options, environment=environment(), importing=http)
     with View(folder.ledger) as view:
         before = view.bill()
     began = time.monotonic()

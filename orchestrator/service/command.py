@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from orchestrator.errors import MachineError, UsageError
-from orchestrator.imports import many
+from orchestrator.imports import http
 from orchestrator.service import private
 from orchestrator.service.faults.script import NOTHING, Script
 from orchestrator.service.held import new_key, new_webhook_secret, secret_file
@@ -204,7 +204,7 @@ async def _run(
 
 
 def _serving() -> Callable[..., Awaitable[None]]:
-    with many():
+    with http():
         from orchestrator.service.run import serve  # noqa: PLC0415  # slow; help is not
     return serve
 
