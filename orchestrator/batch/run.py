@@ -21,10 +21,10 @@ from orchestrator.engine.work import Work
 from orchestrator.errors import MachineError
 from orchestrator.ledger.missing import look
 from orchestrator.ledger.store import Store
-from orchestrator.model import Blame, Failure, Remedy, State, Verdict
+from orchestrator.model import Blame, Failure, Operation, Remedy, State, Verdict
 from orchestrator.report.summary import stranded_lines
 from orchestrator.settings import Bound, StopSettings
-from orchestrator.transfer.private import PrivateService
+from orchestrator.transfer.private import PrivateService, Work as Readiness
 
 if TYPE_CHECKING:
     from orchestrator.batch.opening import Opened
@@ -78,6 +78,7 @@ class Run:
         clock: Clock | None = None,
         luck: random.Random | None = None,
         importing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        service: PrivateService | None = None,
     ) -> None:
         """Describe it.
 
@@ -89,7 +90,9 @@ class Run:
             clock: The machine's own if not given.
             luck: Spreads retries.
             importing: What HTTP is imported in: a program of ours spares some work.
+            service: A private service that is launched, and taken if it fits.
         """
+        self._ahead = service
         self._importing = importing
         self._batch = batch
         self._folder = folder
@@ -244,10 +247,27 @@ class Run:
             return None
         said = ("--designs", str(designs)) if designs else ()
         arguments = (*said, *rehearsal.arguments) if rehearsal else said
-        service = PrivateService(self._folder.service, arguments=arguments)
+        service = self._launched_before(arguments) or PrivateService(
+            self._folder.service, arguments=arguments, work=self._work()
+        )
         stack.push_async_callback(service.leave)
-        await service.launch()
+        if not service.is_launched:
+            await service.launch()
+        if not rehearsal:  # else there is an address to tell it yet
+            await service.tell()
         return service
+
+    def _launched_before(self, arguments: Sequence[str]) -> PrivateService | None:
+        """The service that was launched before its work was known, if it will do."""
+        ahead = self._ahead
+        if ahead is None or arguments or not ahead.is_launched:
+            return None
+        return ahead if ahead.data == self._folder.service else None
+
+    def _work(self) -> Readiness:
+        """What the private service will do most."""
+        wishes = {wish.operation for wish in self._batch.wishes}
+        return "generate" if Operation.GENERATE in wishes else "convert"
 
     def _names(self, store: Store) -> list[str]:
         """Accounts with something to do: a run without work starts no service."""
