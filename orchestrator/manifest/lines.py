@@ -28,8 +28,8 @@ from orchestrator.manifest.scalars import resolve
 
 LITTLE = 1 << 11
 """Characters that the parser is given at a time, while nothing is sure."""
-_WORD = "[A-Za-z0-9_./][A-Za-z0-9_./@+=-]*(?: [A-Za-z0-9_./@+=-]+)*+"
-_PAIR = f"[A-Za-z_]++: {_WORD}"
+_WORD = r"[\w./][\w./@+=-]*(?: [\w./@+=-]+)*+"
+_PAIR = rf"[A-Za-z_]++: {_WORD}"
 _BREAKS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 """What YAML takes for the end of a line, and we do not count."""
 _NEVER = 1 << 62
