@@ -8,6 +8,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.batch.accounts import Account
@@ -325,6 +327,24 @@ class Run:
             self._too_many = why
             for each in self._opened:
                 each.dispatcher.halt(why)
+
+
+def import_ahead(
+    path: Path,
+    importing: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
+    """Import HTTP beside the validation, where a batch has no ledger yet.
+
+    Then something is to be sent, if there is no fault; and the first request leaves
+    that much sooner once the manifest is valid.
+    """
+
+    def load() -> None:
+        with importing():
+            import_module("orchestrator.batch.opening")
+
+    if not path.exists():
+        threading.Thread(target=load, name="http", daemon=True).start()
 
 
 def _excess(what: str, failed: int, ended: int, bound: Bound) -> Failure:

@@ -25,6 +25,7 @@ from orchestrator.batch import (
 )
 from orchestrator.batch.planning import plan_of
 from orchestrator.batch.prepare import Prepared
+from orchestrator.batch.run import import_ahead
 from orchestrator.cli.ahead import Ahead
 from orchestrator.cli.common import (
     echo_json,
@@ -104,6 +105,7 @@ def run(
     """Run, or try a few first."""
     with patient(), faults_shown(as_json=as_json):
         loaded = load_manifest(manifest, environment=environment())
+        import_ahead(folder_of(loaded.settings.path, state).ledger, http)
         with opened(loaded, state=state, options=options) as (batch, folder):
             if first is None:
                 return _carry(batch, folder, options, ahead, as_json=as_json).ended

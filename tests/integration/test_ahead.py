@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
 from orchestrator.batch import RunOptions, folder_of
+from orchestrator.batch.run import import_ahead
 from orchestrator.cli import carry
 from orchestrator.cli.ahead import begun, guessed
 from orchestrator.errors import Exit
@@ -95,3 +97,19 @@ def test_one_of_another_batch_is_not_taken(
     assert not children()
     assert not (tmp_path / "other").exists()
     assert capsys.readouterr().err == ""
+
+
+def test_http_is_imported_beside_the_first_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only there: a batch that has a ledger may have nothing to send."""
+    imported: list[str] = []
+    there = tmp_path / "ledger.sqlite"
+    there.touch()
+    monkeypatch.setattr("orchestrator.batch.run.import_module", imported.append)
+    for ledger in (there, tmp_path / "none.sqlite"):
+        import_ahead(ledger)
+        for each in threading.enumerate():
+            if each.name == "http":
+                each.join()
+    assert imported == ["orchestrator.batch.opening"]

@@ -15,7 +15,7 @@ HEAVY = ("aiohttp", "pydantic", "jsonschema", "rich", "typst", "orchestrator.des
     [
         ("orchestrator.cli", ()),
         ("orchestrator.cli.run", ()),
-        ("orchestrator.cli.carry", ("pydantic", "rich")),
+        ("orchestrator.cli.carry", ("pydantic",)),
         ("orchestrator.service.run", ("aiohttp",)),
     ],
 )
