@@ -55,6 +55,7 @@ CASES = (
     Case("engine: wire only", is_ours=True, files=False, yardstick="bare: wire"),
     Case(_BARE, is_ours=False, files=True),
     Case("engine: + files", is_ours=True, files=True, yardstick=_BARE, goal=0.85),
+    Case("bare: + notes", is_ours=False, files=True, ledger=True, yardstick=_BARE),
     Case(
         "engine: + files, ledger",
         is_ours=True,
@@ -118,7 +119,7 @@ class Bench:
         with self._folder() as folder:
             documents = self._make(folder, mode)
             ledger = folder / "ledger.sqlite" if case.ledger else None
-            if ledger is not None:
+            if case.is_ours and ledger is not None:
                 stage(ledger, documents)
             before = self._server.spent()
             began, worked = time.perf_counter(), time.process_time()
@@ -137,7 +138,7 @@ class Bench:
             ours = Ours(url, width=width, writer=case.writer)
             await ours.carry(documents, files=case.files, ledger=ledger)
         else:
-            await bare(documents, url, width=width, files=case.files)
+            await bare(documents, url, width=width, files=case.files, ledger=ledger)
 
     def _check(self, case: Case, documents: Sequence[Document]) -> None:
         if case.files and not all(Path(each.output).is_file() for each in documents):

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import overload
@@ -29,8 +30,8 @@ from orchestrator.model import Document, Input, Mode, Operation
 
 WIDTH = 8
 _FOLDER = 1000
-FLAT = 10e6
-"""Bytes that a process may take more for ten times the documents: caches that fill."""
+FLAT = 32e6
+"""Bytes that a process may take more, however many documents: caches that fill up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,10 @@ def engine(place: Path, count: int) -> Callable[[], None]:
     ledger = place / "ledger.sqlite"
     url = (place / "url").read_text()
     documents = Tiny(place, count)
-    stage(ledger, documents)
+    # Elsewhere: what planning takes is measured for itself.
+    staging = get_context("fork").Process(target=stage, args=(ledger, documents))
+    staging.start()
+    staging.join()
 
     def carry() -> None:
         ours = Ours(url, width=WIDTH)
@@ -117,6 +121,8 @@ def plan(place: Path, count: int) -> Callable[[], None]:
 
 
 WORK = {"engine": engine, "plan": plan}
+FURTHER = {"plan": 10}
+"""How many times the largest number of documents what is quick is measured with."""
 
 
 def _work(name: str, place: Path, count: int) -> None:
@@ -143,18 +149,20 @@ def measure(
     *, sizes: Sequence[int], rounds: int, folder: Path | None = None
 ) -> list[Row]:
     """Every size in turns; each is compared with the smallest of its round."""
-    found: dict[tuple[str, int], list[Sample]] = {}
+    found: dict[str, dict[int, list[Sample]]] = {}
     with serving() as server:
         for turn in range(rounds):
-            for size in sizes[:: -1 if turn % 2 else 1]:
-                for name in WORK:
+            for name in WORK:
+                own = found.setdefault(name, {})
+                for size in _sizes(name, sizes)[:: -1 if turn % 2 else 1]:
                     one = sample(name, server.url, size, folder)
-                    found.setdefault((name, size), []).append(one)
-    return [
-        row
-        for name in WORK
-        for row in _rows(name, {size: found[name, size] for size in sizes})
-    ]
+                    own.setdefault(size, []).append(one)
+    return [row for name, own in found.items() for row in _rows(name, own)]
+
+
+def _sizes(name: str, sizes: Sequence[int]) -> Sequence[int]:
+    most = max(sizes) * FURTHER.get(name, 1)
+    return sizes if most in sizes else (*sizes, most)
 
 
 def _rows(name: str, samples: dict[int, list[Sample]]) -> list[Row]:
@@ -166,7 +174,6 @@ def _rows(name: str, samples: dict[int, list[Sample]]) -> list[Row]:
         micros = [e.used / n * 1e6 for e in own]
         ratio = each[n] / each[first]
         more = max(e.peak for e in own) - max(e.peak for e in samples[first])
-        is_flat = more <= FLAT * math.log10(n / first) if n > first else True
         clock = median(e.seconds for e in own)
         rows.append(
             Row(
@@ -179,7 +186,7 @@ def _rows(name: str, samples: dict[int, list[Sample]]) -> list[Row]:
                 note=f"{clock:.1f} s; time as n^{grown:.2f}",
                 unit="µs",
                 goal="" if n == first else "≤ 1.1, flat",
-                met=None if n == first else ratio <= 1.1 and is_flat,
+                met=None if n == first else ratio <= 1.1 and more <= FLAT,
             )
         )
     return rows

@@ -1,7 +1,8 @@
 """One transfer as a run makes it, in a process of its own; prints what it took.
 
 ``put URL FILE`` sends a file, ``get URL FILE`` fetches one: with the transport and the
-outputs of the engine, so hashed on the way, checked and made durable.
+outputs of the engine, so hashed on the way, checked and made durable. ``plain`` sends a
+file without its hash, as a part of a file is sent.
 """
 
 from __future__ import annotations
@@ -47,23 +48,29 @@ async def _get(transport: HttpTransport, url: str, path: Path) -> None:
     await outputs.keep(document, [saved])
 
 
+WORK: dict[str, Callable[[HttpTransport, str, Path], Awaitable[None]]]
+WORK = {"put": _put, "plain": _put, "get": _get}
+
+
 def _spent() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
-async def _main(
-    work: Callable[[HttpTransport, str, Path], Awaitable[None]], url: str, path: Path
-) -> None:
-    async with HttpTransport(
-        url, clock=SystemClock(), on_hash=lambda _, found: HASHES.append(found)
-    ) as transport:
+def _hashed(_: Input, found: str) -> None:
+    HASHES.append(found)
+
+
+async def _main(what: str, url: str, path: Path) -> None:
+    work = WORK[what]
+    on_hash = None if what == "plain" else _hashed
+    async with HttpTransport(url, clock=SystemClock(), on_hash=on_hash) as transport:
         began, spent = time.perf_counter(), _spent()
         await work(transport, url, path)
         seconds, cpu = time.perf_counter() - began, _spent() - spent
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "sha256": HASHES[0]}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "sha256": HASHES}))
 
 
 if __name__ == "__main__":
-    what, address, name = sys.argv[1:]
-    asyncio.run(_main({"put": _put, "get": _get}[what], address, Path(name)))
+    way, address, name = sys.argv[1:]
+    asyncio.run(_main(way, address, Path(name)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import secrets
@@ -26,7 +27,7 @@ from orchestrator.engine.dispatch import Dispatcher, MakeJob, Tell
 from orchestrator.engine.drive import Driver
 from orchestrator.engine.ending import apart
 from orchestrator.engine.expect import Times
-from orchestrator.engine.limits import Changed, Gates
+from orchestrator.engine.limits import WELL, Changed, Gates
 from orchestrator.engine.release import TOGETHER
 from orchestrator.engine.roll import Roll
 from orchestrator.engine.shelf import Shelf
@@ -108,6 +109,8 @@ class Opening:
         self._spending = spending
         self._allowance = Allowance(options.limit)
         self._watches: list[Dispatcher] = []
+        self.limits: dict[str, dict[str, float]] = {}
+        """By account: ``width`` and ``rate`` as they were found from refusals."""
         self._service = service
         self._home: Endpoint | None = None
         self._door = ""
@@ -308,16 +311,24 @@ class Opening:
         gates = Gates(
             _limits_of(account),
             self._clock,
-            self._limit_noted(account.name),
+            self._limit_noted(account),
             rates=provider.rates,
             slate=slate,
         )
         self._stack.callback(gates.close)
         return gates
 
-    def _limit_noted(self, account: str) -> Changed:
+    def _limit_noted(self, account: Account) -> Changed:
+        found: dict[str, float] = {}
+        if not account.settings.is_private:
+            self.limits[account.name] = found
+
         def changed(kind: str, figure: float, why: str) -> None:
-            self._store.jot(kind, account, f"{figure:.4g}: {why}")
+            self._store.jot(kind, account.name, f"{figure:.4g}: {why}")
+            if math.isinf(figure):
+                found.pop(kind, None)
+            elif kind in found or why != WELL:
+                found[kind] = figure
 
         return changed
 

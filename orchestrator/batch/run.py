@@ -109,6 +109,7 @@ class Run:
         self._stop_at = StopSettings()
         self._too_many: Failure | None = None
         self.balances_after: dict[str, float] = {}
+        self.limits: Mapping[str, Mapping[str, float]] = {}
         self.tally = Tally()
         self.tab: Tab | None = None
         self.say: Callable[[str], None] = _unheard
@@ -216,6 +217,7 @@ class Run:
             say=self.say,
             service=service,
         )
+        self.limits = opening.limits
         self._opened = await opening.open(accounts, self._tell)
         for each in self._opened:
             self._note_balance(store, each, each.balance, "start")

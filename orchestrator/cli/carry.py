@@ -45,7 +45,7 @@ from orchestrator.model import State
 from orchestrator.report.bill import balance_lines, bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
 from orchestrator.report.sample import Sample, sample_fields, sample_lines
-from orchestrator.report.summary import summary_lines
+from orchestrator.report.summary import limit_lines, summary_lines
 
 
 def retried(
@@ -245,6 +245,7 @@ def _summary(
             stopped={name: each.code for name, each in stopped.items()},
             balances=run.balances,
             balances_after=run.balances_after,
+            limits={name: found for name, found in run.limits.items() if found},
             **bill_fields(bill, terms, taken),
             ledger=str(folder.ledger),
             exit=int(ended),
@@ -261,7 +262,7 @@ def _summary(
         manifest=manifest,
     ):
         click.echo(line)
-    for line in bill_lines(bill, terms, taken):
+    for line in (*limit_lines(run.limits), *bill_lines(bill, terms, taken)):
         click.echo(line)
     # In a rehearsal all accounts share one service, and so its balance.
     for line in (

@@ -17,12 +17,12 @@ from types import TracebackType
 from typing import Self
 
 from orchestrator.clock import Clock
-from orchestrator.engine.found.meter import Changed, Later, Meter, Place
+from orchestrator.engine.found.meter import WELL, Changed, Later, Meter, Place
 from orchestrator.engine.found.slate import OwnSlate, Slate
 from orchestrator.wire.flow import Limits
 from orchestrator.wire.http import Response
 
-__all__ = ["Changed", "Gates", "Passage", "Weight"]
+__all__ = ["WELL", "Changed", "Gates", "Passage", "Weight"]
 
 FIRST = 4
 """Requests in a lane that look for a place: as many as may leave in one turn of a loop

@@ -16,7 +16,7 @@ from dataclasses import replace
 from orchestrator.engine.work import Work
 from orchestrator.model import Document, Phase
 
-KEPT = 1000
+KEPT = 256
 """Jobs that may wait as a whole."""
 TOGETHER = 64
 """Jobs whose documents are read at a time."""

@@ -19,6 +19,7 @@ _WORDS = {
     State.MISSING: "missing",
     State.GONE: "no longer in the manifest",
 }
+_LIMITS = {"rate": "requests a second", "width": "at a time"}
 _ADVICE = {
     State.OPEN: "run the same command to go on",
     State.FAILED: "mend the cause, then `orchestrator retry --failed`",
@@ -137,6 +138,22 @@ def _flight_lines(
     if unanswered and not is_held:
         what = "sent, and not answered: the next run asks for it before it sends again"
         yield f"  {unanswered:>6,}  of them {what}"
+
+
+def limit_lines(limits: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """How fast accounts were asked in the end, since they had refused more.
+
+    Args:
+        limits: By account, ``rate`` (requests a second) and ``width`` (at a time), as
+            far as they were found.
+    """
+    for name, found in limits.items():
+        words = [f"{found[key]:,.3g} {_LIMITS[key]}" for key in _LIMITS if key in found]
+        if words:
+            yield (
+                f"account {name}: refused some requests (429 or 503), and was asked no "
+                f"faster than {', '.join(words)}; `limits` of the account spare that"
+            )
 
 
 def advice_lines(

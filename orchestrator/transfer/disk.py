@@ -29,6 +29,8 @@ _NO_LINKS = frozenset(
 )
 
 
+# A link that someone put under our name is not followed.
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _PIECE = 1 << 20
 _MANY = 64
 """Pieces that are joined rather than written one by one."""
@@ -54,14 +56,14 @@ class PartFile:
 
         It is never cut: killed between its two names it is the output as well.
         """
-        # A link that someone put under our name is not followed.
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        _remove_regular(self.path)
         try:
-            self._fd = os.open(self.path, flags, 0o666)
+            self._fd = os.open(self.path, _NEW, 0o666)
         except FileNotFoundError:
             make_folder(Path(self.path).parent)
-            self._fd = os.open(self.path, flags, 0o666)
+            self._fd = os.open(self.path, _NEW, 0o666)
+        except FileExistsError:
+            _remove_regular(self.path)
+            self._fd = os.open(self.path, _NEW, 0o666)
 
     def go_on(self) -> bool:
         """Open it again behind what was taken; false if that is not there as it was."""
@@ -218,6 +220,7 @@ def keep_parts(
         if not overwrite and os.path.lexists(final) and not _is_same(part, final):
             raise OutputExists(f"{final}: there is a file that this batch did not make")
     for part, final in pending:
+        make_folder(Path(final).parent)
         _give_name(part, final, overwrite=overwrite)
     for folder in sorted({os.path.dirname(final) for final in finals}):  # noqa: PTH120  # a path object could spell it anew
         sync_folder(folder)
@@ -253,8 +256,24 @@ def _is_same(part: Saved, final: str) -> bool:
         return False
 
 
+def keep_new(part: Saved, final: str, *, overwrite: bool) -> list[Output]:
+    """Give a part that was completed a moment ago its final name.
+
+    The same as ``keep_parts``, which also looks for what an earlier call did.
+
+    Raises:
+        OutputExists: a file that is not ours has the name.
+        OSError: as the system says.
+    """
+    folder = os.path.dirname(final)  # noqa: PTH120  # as it is spelt
+    if folder != os.path.dirname(part.part):  # noqa: PTH120
+        make_folder(Path(folder))
+    _give_name(part, final, overwrite=overwrite)
+    sync_folder(folder)
+    return [Output(final, part.size, part.sha256)]
+
+
 def _give_name(part: Saved, final: str, *, overwrite: bool) -> None:
-    make_folder(Path(final).parent)
     if overwrite:
         os.replace(part.part, final)  # noqa: PTH105  # strings all the way
         return

@@ -24,7 +24,13 @@ from orchestrator.transfer.check import (
     check_length,
     may_be_empty,
 )
-from orchestrator.transfer.disk import PartFile, keep_parts, left_part, machine_error
+from orchestrator.transfer.disk import (
+    PartFile,
+    keep_new,
+    keep_parts,
+    left_part,
+    machine_error,
+)
 from orchestrator.transfer.forms.window import Held, Window
 from orchestrator.transfer.names import final_paths, job_of, part_name
 from orchestrator.wire.outcome import OutputExists, Unanswered
@@ -145,13 +151,12 @@ class FileOutputs:
         return first if os.path.lexists(first) else None
 
     def _naming(self, document: Document) -> Callable[[Saved], None]:
-        finals = final_paths(document.output, 1)
+        (final,) = final_paths(document.output, 1)
         overwrite = self._may_overwrite(document)
 
         def name(saved: Saved) -> None:
             with suppress(OutputExists):
-                kept = keep_parts((saved,), finals, overwrite=overwrite)
-                self._named[saved.part] = kept
+                self._named[saved.part] = keep_new(saved, final, overwrite=overwrite)
 
         return name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.limited import limited
-from tests.acceptance.command import start
+from tests.acceptance.command import objects, run, start
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 
@@ -44,3 +44,14 @@ def test_the_limits_hold_for_the_sum(tmp_path: Path) -> None:
     assert counts.densest <= 33, "the wire adds some jitter"
     done = [len(list((each / "out").iterdir())) for each in folders]
     assert done == [50, 50]
+
+
+def test_a_limit_that_was_found_is_told(tmp_path: Path) -> None:
+    """Nobody said that the account takes two at a time."""
+    with limited() as (server,):
+        server.allow(0, 2, 0.05)
+        folder = batch(tmp_path, server.url, "{width: 16}")
+        ended = run("run", "m.yaml", "--json", folder=folder)
+        assert ended.returncode == 0, ended.stderr
+        (summary,) = (e for e in objects(ended.stdout) if e["type"] == "summary")
+        assert 1 <= summary["limits"]["a"]["width"] <= 4, "far below 16"

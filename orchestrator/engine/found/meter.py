@@ -16,6 +16,8 @@ from orchestrator.engine.found.width import EASE
 
 Changed = Callable[[str, float, str], None]
 """Told of a limit that was found: ``width`` or ``rate``, the figure, and why."""
+WELL = "went well"
+"""Why a limit was raised: nothing was refused for a while."""
 
 CALM = 15.0
 """Seconds without growth after an answer that is an error."""
@@ -137,7 +139,7 @@ class Meter:
             self._unlock()
         if told:
             self._head.noted = told
-            self._changed("width", told, "went well")
+            self._changed("width", told, WELL)
 
     def refused(self, place: Place, now: float, why: str) -> None:
         """The service does not take a request now: was it the rate, or the width?"""
@@ -237,7 +239,7 @@ class Meter:
         if self._spacing[lane]:
             rate.due = max(now - LATE, rate.due) + self._spacing[lane]
         if rate.pace and rate.has_grown():
-            self._changed("rate", rate.pace, "went well")
+            self._changed("rate", rate.pace, WELL)
 
     def _busy(self, now: float) -> int:
         busy = self._mine.busy
