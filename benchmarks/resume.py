@@ -30,7 +30,7 @@ LIMIT = 8
 GOAL = 2.0
 _PAGE = """
 import sqlite3, sys
-import orchestrator.batch.opening, orchestrator.cli.run
+import orchestrator.batch.opening, orchestrator.cli.carry
 db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
 db.execute("SELECT spec FROM document WHERE account = 'canned' AND large = 0 "
   "AND state = 'open' AND job IS NULL ORDER BY priority DESC, n LIMIT 500").fetchall()

@@ -23,3 +23,13 @@ def many() -> Iterator[None]:
         gc.freeze()
         if was_on:
             gc.enable()
+
+
+@contextmanager
+def http() -> Iterator[None]:
+    """Import HTTP in here: as ``many``, and no certificates before they are needed."""
+    # Brings TLS with it, which most commands do without.
+    from orchestrator.trust import later  # noqa: PLC0415
+
+    with many(), later():
+        yield

@@ -14,7 +14,7 @@ from orchestrator.batch.folder import BatchFolder, folder_of
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.planning import plan_of
 from orchestrator.batch.prepare import Prepared, prepared
-from orchestrator.batch.run import Run
+from orchestrator.batch.run import Run, import_ahead
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger.missing import mark_missing
@@ -95,6 +95,7 @@ async def run_batch(
         MachineError: the batch is held by another process, or cannot be written.
     """
     options = options or RunOptions()
+    import_ahead(folder_of(manifest.settings.path, state).ledger)
     with ExitStack() as stack:
         # Validating a large manifest takes its time: not in the caller's loop.
         batch, folder = await asyncio.to_thread(

@@ -6,8 +6,10 @@ import asyncio
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.batch.accounts import Account
@@ -21,10 +23,10 @@ from orchestrator.engine.work import Work
 from orchestrator.errors import MachineError
 from orchestrator.ledger.missing import look
 from orchestrator.ledger.store import Store
-from orchestrator.model import Blame, Failure, Remedy, State, Verdict
+from orchestrator.model import Blame, Failure, Operation, Remedy, State, Verdict
 from orchestrator.report.summary import stranded_lines
 from orchestrator.settings import Bound, StopSettings
-from orchestrator.transfer.private import PrivateService
+from orchestrator.transfer.private import PrivateService, Work as Readiness
 
 if TYPE_CHECKING:
     from orchestrator.batch.opening import Opened
@@ -77,7 +79,23 @@ class Run:
         environment: Mapping[str, str],
         clock: Clock | None = None,
         luck: random.Random | None = None,
+        importing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        service: PrivateService | None = None,
     ) -> None:
+        """Describe it.
+
+        Args:
+            batch: What is to be done.
+            folder: Where its ledger is; held.
+            options: What to start, and what is allowed.
+            environment: Where secrets are looked up.
+            clock: The machine's own if not given.
+            luck: Spreads retries.
+            importing: What HTTP is imported in: a program of ours spares some work.
+            service: A private service that is launched, and taken if it fits.
+        """
+        self._ahead = service
+        self._importing = importing
         self._batch = batch
         self._folder = folder
         self._options = options
@@ -178,7 +196,8 @@ class Run:
         service = await self._service(accounts, stack)
         # HTTP takes its time to import: not for a run that sends nothing, and while
         # the private service imports its own.
-        from orchestrator.batch.opening import Opening  # noqa: PLC0415
+        with self._importing():
+            from orchestrator.batch.opening import Opening  # noqa: PLC0415
 
         self._stop_at = self._batch.settings.stop_at
         said = self._batch.settings.budget
@@ -232,10 +251,27 @@ class Run:
             return None
         said = ("--designs", str(designs)) if designs else ()
         arguments = (*said, *rehearsal.arguments) if rehearsal else said
-        service = PrivateService(self._folder.service, arguments=arguments)
+        service = self._launched_before(arguments) or PrivateService(
+            self._folder.service, arguments=arguments, work=self._work()
+        )
         stack.push_async_callback(service.leave)
-        await service.launch()
+        if not service.is_launched:
+            await service.launch()
+        if not rehearsal:  # else there is an address to tell it yet
+            await service.tell()
         return service
+
+    def _launched_before(self, arguments: Sequence[str]) -> PrivateService | None:
+        """The service that was launched before its work was known, if it will do."""
+        ahead = self._ahead
+        if ahead is None or arguments or not ahead.is_launched:
+            return None
+        return ahead if ahead.data == self._folder.service else None
+
+    def _work(self) -> Readiness:
+        """What the private service will do most."""
+        wishes = {wish.operation for wish in self._batch.wishes}
+        return "generate" if Operation.GENERATE in wishes else "convert"
 
     def _names(self, store: Store) -> list[str]:
         """Accounts with something to do: a run without work starts no service."""
@@ -293,6 +329,24 @@ class Run:
             self._too_many = why
             for each in self._opened:
                 each.dispatcher.halt(why)
+
+
+def import_ahead(
+    path: Path,
+    importing: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
+    """Import HTTP beside the validation, where a batch has no ledger yet.
+
+    Then something is to be sent, if there is no fault; and the first request leaves
+    that much sooner once the manifest is valid.
+    """
+
+    def load() -> None:
+        with importing():
+            import_module("orchestrator.batch.opening")
+
+    if not path.exists():
+        threading.Thread(target=load, name="http", daemon=True).start()
 
 
 def _excess(what: str, failed: int, ended: int, bound: Bound) -> Failure:

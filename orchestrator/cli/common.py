@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orchestrator.batch import folder_of, load_manifest
-from orchestrator.batch.prepare import Prepared, prepared
 from orchestrator.errors import Fault, ManifestError, plain
-from orchestrator.settings import address_of
+
+if TYPE_CHECKING:
+    from orchestrator.batch.prepare import Prepared
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,6 +44,8 @@ def address_given(
     value: str | None,
 ) -> str | None:
     """Check an option that is an address to listen on."""
+    from orchestrator.settings import address_of  # noqa: PLC0415  # slow; seldom given
+
     if value is not None and address_of(value) is None:
         raise click.BadParameter("must be HOST:PORT, as in 127.0.0.1:8090")
     return value
@@ -80,6 +82,9 @@ def preparing(
     manifest: Path, state: Path | None, *, overwrite: bool, as_json: bool
 ) -> Iterator[Prepared]:
     """A checked manifest beside its ledger, if it has one; creates nothing."""
+    from orchestrator.batch import folder_of, load_manifest  # noqa: PLC0415  # slow
+    from orchestrator.batch.prepare import prepared  # noqa: PLC0415
+
     with faults_shown(as_json=as_json):
         loaded = load_manifest(manifest, environment=environment())
         folder = folder_of(loaded.settings.path, state)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from importlib import import_module
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to its end, as ``asyncio.run`` does.
+def running() -> asyncio.Runner:
+    """A loop for all that a command awaits, one after the other; a context.
 
     uvloop spares some of the processor time of tiny documents (docs/performance.md);
     all that is promised holds on either loop.
     """
-    with asyncio.Runner(loop_factory=_factory()) as runner:
-        return runner.run(main)
+    return asyncio.Runner(loop_factory=_factory())
 
 
 def _factory() -> Any:

@@ -45,8 +45,15 @@ _GROUP_TAGS = {None, "!", _TAG + "map", _TAG + "seq"}
 class Mark(Protocol):
     """Where something starts; both count from 0."""
 
-    line: int
-    column: int
+    @property
+    def line(self) -> int:
+        """Lines above it."""
+        ...
+
+    @property
+    def column(self) -> int:
+        """Characters before it."""
+        ...
 
 
 class Marks:
@@ -272,7 +279,7 @@ class Composer:
             if key is None:
                 continue
             if key in keys:
-                self._twice(key, event, keys[key])
+                self.twice(key, event.start_mark, keys[key])
                 continue
             value[key] = item
             values[key] = spot
@@ -281,9 +288,10 @@ class Composer:
             self._merge(value, marks, merges)
         return value
 
-    def _twice(self, key: str, event: Event, first: Mark) -> None:
+    def twice(self, key: str, mark: Mark, first: Mark) -> None:
+        """Report a key that is in a mapping for the second time."""
         self.report(
-            event.start_mark,
+            mark,
             f"the key {shown(key)} is here twice in one mapping; "
             f"the first is in line {first.line + 1}",
             "remove one of them",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from orchestrator.manifest.compose import (
     Spot,
 )
 from orchestrator.manifest.faults import Faults, shown
+from orchestrator.manifest.lines import Lines
 from orchestrator.manifest.text import CHUNK, UTF16, Readable, Text, foreign
 
 LIST = "documents"
@@ -83,7 +85,8 @@ class Walk:
         self._name = name
         self._what = what
         self._faults = faults
-        self._next: Callable[[], Event] = CLoader(Text(file, self._foreign)).get_event
+        self._lines = Lines(Text(file, self._foreign), self._twice)
+        self._next: Callable[[], Event] = CLoader(self._lines).get_event
         self._composer = Composer(self._next, self.report)
 
     def place(self, mark: Mark) -> Place:
@@ -123,6 +126,7 @@ class Walk:
                     self.report(mark, f"{shown(key)} must stand above the documents")
                 self._composer.entry(event)
         except (YAMLError, Broken) as error:
+            yield from self._taken(inf)
             self._broken(error)
 
     def rows(self) -> Iterator[Spotted]:
@@ -134,6 +138,7 @@ class Walk:
             yield from self._list(event, "a file of rows")
             self._close()
         except (YAMLError, Broken) as error:
+            yield from self._taken(inf)
             self._broken(error)
 
     def _keep(self, head: Head, key: str, event: Event) -> None:
@@ -198,9 +203,24 @@ class Walk:
                 "start each item with a dash",
             )
             return
+        lines = self._lines
         while type(event := self._next()) is not SequenceEndEvent:
+            mark: Mark = event.start_mark
+            if lines.taken:
+                yield from self._taken(mark.line)
             node = self._composer.entry(event)
+            if not lines.is_sure and type(event) is MappingStartEvent:
+                lines.begins(mark.line, mark.column)
             yield Spotted(node.value, node.spot, self._composer.is_flawed)
+        yield from self._taken(inf)
+
+    def _taken(self, line: float) -> Iterator[Spotted]:
+        """Entries above a line that the parser was spared."""
+        for value, entry in self._lines.before(line):
+            yield Spotted(value, entry)
+
+    def _twice(self, key: str, mark: Mark, first: Mark) -> None:
+        self._composer.twice(key, mark, first)
 
     def _foreign(self, line: int, column: int, found: str) -> None:
         if found == UTF16:

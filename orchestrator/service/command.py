@@ -16,8 +16,8 @@ from typing import Any
 import click
 
 from orchestrator.errors import MachineError, UsageError
-from orchestrator.imports import many
-from orchestrator.service import private
+from orchestrator.imports import http
+from orchestrator.service import designing, private
 from orchestrator.service.faults.script import NOTHING, Script
 from orchestrator.service.held import new_key, new_webhook_secret, secret_file
 from orchestrator.service.s3.bucket import (
@@ -143,6 +143,12 @@ A_FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
     help="Where the ComPDF dialect tells of all its tasks and files.",
 )
 @click.option(
+    "--ready-to",
+    type=click.Choice(["convert", "generate"]),
+    hidden=True,
+    help="With --private: what is likely to be asked for first.",
+)
+@click.option(
     "--private",
     "is_private",
     is_flag=True,
@@ -180,6 +186,8 @@ def _public(options: dict[str, Any], log_file: Path | None) -> None:
 def _private(options: dict[str, Any], log_file: Path | None) -> None:
     # The parent may start us before it has anything to say.
     _serving()
+    if options["ready_to"] == "generate":
+        designing.load()
     secrets = private.begin()
     settings = replace(
         _settings(options, keys=(secrets.key,), webhook_secret=secrets.webhook_secret),
@@ -204,7 +212,7 @@ async def _run(
 
 
 def _serving() -> Callable[..., Awaitable[None]]:
-    with many():
+    with http():
         from orchestrator.service.run import serve  # noqa: PLC0415  # slow; help is not
     return serve
 
@@ -231,6 +239,7 @@ def _settings(
         stand_in_designs=options["stand_in_designs"],
         reportflow_webhook=options["reportflow_webhook"],
         compdf_webhook=options["compdf_webhook"],
+        ready_to=options["ready_to"],
     )
 
 

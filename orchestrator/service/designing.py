@@ -10,8 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.imports import many
+
 if TYPE_CHECKING:
     from orchestrator.designs import Design
+
+
+def load() -> None:
+    """Import them before the first one is asked for."""
+    with many():
+        from orchestrator import designs  # noqa: F401, PLC0415  # the point of it
 
 
 def find(ref: str, folders: Sequence[Path]) -> Design:

@@ -242,6 +242,7 @@ def make_renderer(settings: ServiceSettings) -> Renderer:
             scratch=settings.data / "scratch",
             workers=settings.workers or None,
             designs=(settings.designs,) if settings.designs else (),
+            ready_to=settings.ready_to,
         ),
         designing.find,
     )

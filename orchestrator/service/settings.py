@@ -44,6 +44,7 @@ class ServiceSettings:
         reportflow_webhook: Where requests of that dialect are told of.
         reportflow_wait: How long that dialect holds a request for a file.
         compdf_webhook: Where the ComPDF dialect tells of all its tasks and files.
+        ready_to: What is likely to be asked for first: ``convert`` or ``generate``.
     """
 
     data: Path
@@ -72,3 +73,4 @@ class ServiceSettings:
     reportflow_webhook: str | None = None
     reportflow_wait: float = 120.0
     compdf_webhook: str | None = None
+    ready_to: str | None = None

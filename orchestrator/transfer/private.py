@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +26,8 @@ import msgspec
 from orchestrator.errors import MachineError
 
 _TAIL = 4000
+Work = Literal["convert", "generate"]
+"""What a service will do most: it makes ready for that while it starts."""
 
 
 class _Ready(msgspec.Struct):
@@ -50,6 +52,7 @@ class PrivateService:
         patience: float = 30.0,
         farewell: float = 5.0,
         webhook: str | None = None,
+        work: Work | None = None,
     ) -> None:
         """Describe it.
 
@@ -61,11 +64,15 @@ class PrivateService:
             patience: Seconds until it has to listen.
             farewell: Seconds until it has to be gone, once its input is closed.
             webhook: Where it tells of jobs in APIs that are not told with each job;
-                a secret, since its path is one. May be set until it is entered.
+                a secret, since its path is one. May be set until it is told.
+            work: What it will do most.
         """
         # -P: what lies in the current folder is not imported.
         own = [sys.executable, "-P", "-m", "orchestrator", "serve", "--private"]
-        self._command = [*(command or [*own, "--data", str(data)]), *arguments]
+        ready = ("--ready-to", work) if work else ()
+        own += [*ready, "--data", str(data)]
+        self._command = [*(command or own), *arguments]
+        self.data = data
         self._environment = environment
         self._patience = patience
         self._farewell = farewell
@@ -77,6 +84,7 @@ class PrivateService:
         self.url = ""
         self.died = asyncio.Event()
         self._process: Process | None = None
+        self._is_told = False
         self._tail = b""
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -90,12 +98,22 @@ class PrivateService:
     async def launch(self) -> None:
         """Start the process without waiting for it: it has much to import.
 
-        It does nothing before it is entered; ``leave`` ends one that never is.
+        It does nothing before it is told or entered; ``leave`` ends one that never is.
 
         Raises:
             MachineError: it cannot be started.
         """
         self._process = await self._launched()
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether a process was started, and not ended."""
+        return self._process is not None
+
+    async def tell(self) -> None:
+        """Let a process that was launched begin: it is told its secrets."""
+        if self._process is not None:
+            await self._hand_over(self._process)
 
     async def leave(self) -> None:
         """End it, if it was started."""
@@ -132,6 +150,7 @@ class PrivateService:
             message = f"the private service cannot be started: {error.strerror}"
             raise MachineError(message) from error
         self._tasks = [asyncio.create_task(self._listen(process))]
+        self._is_told = False
         return process
 
     async def _start(self) -> None:
@@ -165,7 +184,8 @@ class PrivateService:
         line = ""
         try:
             async with asyncio.timeout(self._patience):
-                await self._hand_over(process)
+                if not self._is_told:
+                    await self._hand_over(process)
                 line = (await _line(process)).decode("utf-8", "replace")
         except TimeoutError:
             raise self._failed(f"did not listen within {self._patience:g} s") from None
@@ -192,6 +212,7 @@ class PrivateService:
         }
         if self.webhook is not None:
             said["webhook"] = self.webhook
+        self._is_told = True
         with suppress(ConnectionError):  # an early end shows at its output
             process.stdin.write(msgspec.json.encode(said) + b"\n")
             await process.stdin.drain()
@@ -217,6 +238,9 @@ class PrivateService:
         self._process = None
         if process.stdin is not None:
             process.stdin.close()
+        if not self._is_told:  # it has nothing to lose, and much to import yet
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         try:
             async with asyncio.timeout(self._farewell):
                 await process.wait()

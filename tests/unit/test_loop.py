@@ -14,13 +14,18 @@ async def _module() -> str:
     return type(asyncio.get_running_loop()).__module__.partition(".")[0]
 
 
+def _told() -> str:
+    with loop.running() as runner:
+        return runner.run(_module())
+
+
 def test_uvloop_is_taken_where_it_is_installed() -> None:
     """The extra is enough: nothing is to be said."""
     pytest.importorskip("uvloop", reason="extra fast is not installed")
-    assert loop.run(_module()) == "uvloop"
+    assert _told() == "uvloop"
 
 
 def test_without_it_all_goes_on_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody needs the extra."""
     monkeypatch.setitem(sys.modules, "uvloop", None)
-    assert loop.run(_module()) == "asyncio"
+    assert _told() == "asyncio"

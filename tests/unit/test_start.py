@@ -14,7 +14,8 @@ HEAVY = ("aiohttp", "pydantic", "jsonschema", "rich", "typst", "orchestrator.des
     ("module", "allowed"),
     [
         ("orchestrator.cli", ()),
-        ("orchestrator.cli.run", ("pydantic", "rich")),
+        ("orchestrator.cli.run", ()),
+        ("orchestrator.cli.carry", ("pydantic",)),
         ("orchestrator.service.run", ("aiohttp",)),
     ],
 )

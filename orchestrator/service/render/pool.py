@@ -188,6 +188,11 @@ class Pool:
         self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
         self._closed = False
+        self._warming: asyncio.Task[Worker] | None = None
+
+    def warm(self) -> None:
+        """Start a worker for the first task that will come."""
+        self._warming = asyncio.create_task(self._started(), name="first worker")
 
     async def run(self, task: Task) -> Answer:
         """Have a task done by some worker.
@@ -218,6 +223,16 @@ class Pool:
             if worker.is_alive:
                 return worker
             await self._drop(worker)
+        warming, self._warming = self._warming, None
+        if warming is not None:
+            with suppress(RenderError):  # it died while it started
+                worker = await warming
+                if worker.is_alive:
+                    return worker
+                await self._drop(worker)
+        return await self._started()
+
+    async def _started(self) -> Worker:
         self._refuse_if_closed()
         worker = await Worker.start(self._launch)
         self._workers.add(worker)
@@ -239,5 +254,8 @@ class Pool:
     async def close(self) -> None:
         """Kill all workers; tasks at work fail."""
         self._closed = True
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         self._idle.clear()
         await asyncio.gather(*(self._drop(each) for each in list(self._workers)))

@@ -51,6 +51,7 @@ class RenderSettings:
         libreoffice: ``True`` to insist on it, ``False`` to leave it alone, ``None``
             to use it where it is found.
         designs: Folders with the user's designs.
+        ready_to: What is likely to be asked for first: it is made ready for that.
     """
 
     scratch: Path | None = None
@@ -60,6 +61,7 @@ class RenderSettings:
     recycle: int = 500
     libreoffice: bool | None = None
     designs: tuple[Path, ...] = ()
+    ready_to: str | None = None
 
 
 def office_program() -> str | None:
@@ -104,7 +106,7 @@ class Rendering:
         self._typesetter: Typesetter | None = None
 
     async def start(self) -> None:
-        """Make ready; processes are started when they are first needed."""
+        """Make ready; processes are started when they are first likely to be needed."""
         scratch = self._settings.scratch
         if scratch is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="orchestrator-")
@@ -129,6 +131,10 @@ class Rendering:
         )
         self._threads = ThreadPoolExecutor(self._workers, "typst")
         self._typesetter = Typesetter(packages)
+        if self._settings.ready_to == "convert":
+            self._pool.warm()
+        elif self._settings.ready_to == "generate":
+            self._threads.submit(self._typesetter.warm)
 
     def formats(self) -> Sequence[Format]:
         """What this instance can do."""

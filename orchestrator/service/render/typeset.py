@@ -42,6 +42,10 @@ class Typesetter:
         self._lock = threading.Lock()
         self._local = threading.local()
 
+    def warm(self) -> None:
+        """Read the fonts before the first sheet comes."""
+        self._shared_fonts()
+
     def compile(self, sheet: Sheet) -> tuple[bytes, tuple[str, ...]]:
         """Make the PDF of a sheet; returns it with warnings.
 

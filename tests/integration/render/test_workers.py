@@ -215,3 +215,30 @@ async def test_no_worker_outlives_a_killed_service(
     parent.send_signal(signal.SIGKILL)
     await parent.wait()
     await eventually(lambda: not any(each.is_running() for each in children), 5)
+
+
+async def test_the_first_document_finds_a_worker_that_was_started_for_it(
+    scratch: Path, tmp_path: Path
+) -> None:
+    """One that died meanwhile is replaced; one that nobody needed goes with the end."""
+    ready = RenderSettings(
+        scratch=scratch, workers=1, libreoffice=False, ready_to="convert"
+    )
+    for is_killed in (False, True):
+        renderer = Rendering(ready)
+        await renderer.start()
+        await eventually(lambda: len(workers()) == 1, 5)
+        (first,) = workers()
+        if is_killed:
+            first.kill()
+            await asyncio.sleep(0.1)
+        made = await Bench(renderer, tmp_path).convert("a.txt", b"first")
+        assert pages(made.files[0].path) == 1
+        assert [each.pid == first.pid for each in workers()] == [not is_killed]
+        await renderer.close()
+        assert not workers()
+    unused = Rendering(ready)
+    await unused.start()
+    await eventually(lambda: len(workers()) == 1, 5)
+    await unused.close()
+    assert not workers()
