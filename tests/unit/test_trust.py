@@ -1,74 +1,168 @@
-"""Certificates of the machine are read late, and trusted no less and no more."""
+"""Trust in an API's use of our ids: how it is gained, and what it settles."""
 
 from __future__ import annotations
 
-import ssl
-import subprocess
-import sys
-from pathlib import Path
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
-from orchestrator.trust import Late, later
+from orchestrator.engine.dispatch import Dispatcher
+from orchestrator.engine.limits import Gates
+from orchestrator.engine.lookup import Lookup
+from orchestrator.engine.watch import Watch
+from orchestrator.engine.work import Work
+from orchestrator.model import Document, Job, Mode, Progress, State, Verdict
+from orchestrator.providers import convertapi, local
+from orchestrator.providers.convertapi.names import is_ours, uuid_of
+from orchestrator.testing import Broken, Canned, ManualClock, MemoryFeed, MemoryLedger
+from orchestrator.wire.flow import Absence, Limits, Pace
+from orchestrator.wire.http import Request, Response
+from orchestrator.wire.outcome import Unanswered
+from tests.model import World, document, job_of
 
-_LOAD = ssl.SSLContext.load_default_certs
+PROVIDER = replace(
+    local.provider,
+    absence=Absence.PROVES_ONCE_TRUSTED,
+    pace=Pace(first=60.0),
+    is_ours=lambda job, handle: handle == job.id,
+)
 
 
-@pytest.fixture
-def bundle() -> Path:
-    """Certificates of some machine."""
-    found = ssl.get_default_verify_paths().cafile
-    if found is None:
-        pytest.skip("this machine has no certificates in one file")
-    return Path(found)
+@dataclass
+class Run:
+    """A run over a world in which the first submit is lost."""
+
+    world: World
+    told: list[tuple[str, State]]
+    lost: int = 0
+
+    async def go(self) -> None:
+        """To its end."""
+        world, limits = self.world, Limits(width=4)
+        assert isinstance(world.book, MemoryLedger)
+        dispatcher = Dispatcher(
+            world.driver(answer=self._answer),
+            feed=MemoryFeed(world.book, "a"),
+            watch=Watch[Work](world.clock),
+            gates=Gates(limits, world.clock, lambda *_: None),
+            limits=limits,
+            make_job=self._job,
+            tell=self._tell,
+        )
+        await asyncio.wait_for(world.clock.run(dispatcher.run([])), 10)
+
+    def _job(self, what: tuple[Document, ...]) -> Job:
+        self.world.made += 1
+        return job_of(what[0], self.world.made, self.world.clock.now())
+
+    async def _tell(self, verdicts: Sequence[Verdict]) -> None:
+        self.told += [(each.document.id, each.state) for each in verdicts]
+
+    def _answer(self, request: Request) -> Canned | Broken:
+        if request.method == "PUT" and not self.lost:
+            self.lost += 1
+            return Broken(Unanswered("lost", "it never arrived"))
+        return self.world.service.answer(request)
 
 
-def _made() -> ssl.SSLContext:
-    with later():
-        return ssl.create_default_context()
+def run_of(count: int, **changes: object) -> Run:
+    """A run of so many documents, async."""
+    clock = ManualClock()
+    wanted = [document(f"d{n}", Mode.ASYNC, n=n) for n in range(count)]
+    provider = replace(PROVIDER, **changes)  # type: ignore[arg-type]
+    book = MemoryLedger(wanted, clock=clock)
+    return Run(World(book, clock=clock, provider=provider), [])
 
 
-def _count(context: ssl.SSLContext) -> int:
-    return context.cert_store_stats()["x509_ca"]
+async def test_a_doubt_before_trust_settles_within_the_run() -> None:
+    """A poll under an id of ours is good: so the lost request never arrived."""
+    run = run_of(2)
+    await run.go()
+    assert sorted(run.told) == [("d0", State.DONE), ("d1", State.DONE)]
+    assert run.world.book.is_trusted("a")
+    assert sum(run.world.service.bill.values()) == 2
 
 
-def test_certificates_come_with_the_first_connection(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
+async def test_without_trust_the_doubt_stays_and_is_told_once() -> None:
+    """Nothing shows that the API goes by our ids."""
+    run = run_of(1)
+    await run.go()
+    assert run.told == [("d0", State.IN_DOUBT)]
+    assert not run.world.book.is_trusted("a")
+
+
+@pytest.mark.parametrize("ours", [None, lambda _job, _handle: False])
+async def test_a_poll_under_another_id_proves_nothing(ours: object) -> None:
+    """The API made an id of its own, and may know nothing of ours."""
+    run = run_of(2, is_ours=ours)
+    await run.go()
+    assert sorted(run.told) == [("d0", State.IN_DOUBT), ("d1", State.DONE)]
+    assert run.lost == 1
+    assert not run.world.book.is_trusted("a")
+
+
+async def test_the_next_run_settles_it() -> None:
+    """Trust that was gained is kept, and what is in doubt is asked for again."""
+    run = run_of(1)
+    await run.go()
+    await run.world.book.trust("a")
+    world = run.world
+    verdicts = await world.run(world.driver())
+    assert [each.state for each in verdicts] == [State.DONE]
+    assert sum(world.service.bill.values()) == 1
+
+
+def test_ids_of_convertapi_are_known_as_ours() -> None:
+    """In both generations, and no other."""
+    assert convertapi.provider.is_ours is is_ours
+    job = job_of(document("d"), 7)
+    assert is_ours(job, job.id)
+    assert is_ours(job, uuid_of(job))
+    assert not is_ours(job, "another-id-that-it-made")
+
+
+def lookup_of(book: MemoryLedger) -> Lookup:
+    """A lookup at ConvertAPI that sends nothing."""
+    return Lookup(
+        convertapi.provider,
+        transport=None,  # type: ignore[arg-type]
+        ledger=book,
+        gates=None,  # type: ignore[arg-type]
+        clock=ManualClock(),
+        trusted=False,
+        listens=False,
+    )
+
+
+async def test_tries_count_for_each_question_of_a_lookup() -> None:
+    """A long row of suspects is no reason to give up; rounds of them are counted."""
+    lookup = lookup_of(MemoryLedger())
+    work = Work(job_of(document("d")), Progress(), attempts=2)
+    await lookup._told(work, Progress(suspects=("a", "b", "c")))
+    work.attempts += 2  # two refusals
+    await lookup._told(work, Progress(suspects=("b", "c")))
+    assert (work.attempts, work.progress.suspects) == (2, ("b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "is_trusted"),
+    [
+        (202, {}, True),
+        (404, {}, False),
+        (503, {}, False),
+        (200, {"content-type": "text/html"}, False),
+    ],
+)
+async def test_only_a_good_poll_of_convertapi_counts(
+    status: int, headers: dict[str, str], *, is_trusted: bool
 ) -> None:
-    """None before it, all of them with it."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    context = _made()
-    assert _count(context) == 0
-    context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="here.test")
-    assert _count(context) == _count(ssl.create_default_context()) > 0
-
-
-def test_it_judges_as_any_other_context() -> None:
-    """Only the certificates come later."""
-    late, usual = _made(), ssl.create_default_context()
-    assert isinstance(late, Late)
-    assert late.check_hostname is usual.check_hostname is True
-    assert late.verify_mode is usual.verify_mode is ssl.CERT_REQUIRED
-    assert late.verify_flags == usual.verify_flags
-    assert late.options == usual.options
-
-
-def test_contexts_of_others_are_left_alone() -> None:
-    """Afterwards everything is as it was."""
-    _made()
-    assert ssl.SSLContext.load_default_certs is _LOAD
-    assert type(ssl.create_default_context()) is ssl.SSLContext
-
-
-def test_what_http_makes_while_it_is_imported_is_late() -> None:
-    """This is where the time went."""
-    program = (
-        "from orchestrator.imports import http\n"
-        "with http():\n"
-        "    from aiohttp import connector\n"
-        "print(type(connector._SSL_CONTEXT_VERIFIED).__name__)"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert said.stdout.split() == ["Late"]
+    """404 and 503 go on as polls, and show nothing."""
+    job, book = job_of(document("d"), 7), MemoryLedger()
+    lookup = lookup_of(book)
+    work = Work(job, Progress(handle=job.id))
+    await lookup.polled(work, Response(status, headers, json.dumps({}).encode()))
+    assert lookup.is_trusted is is_trusted
+    assert book.is_trusted("a") is is_trusted
