@@ -4,7 +4,9 @@
 requests a second, so many at once, or both, and answer 429 beyond. The yardstick is an
 oracle: a plain loop that is told every limit, also when it changes. All cases go on at
 the same time, for three times so many seconds; in two of them the limit halves after a
-third of it, and doubles again after another.
+third of it, and doubles again after another. What counts of a change is what comes
+``RECOVERED`` seconds later, or after four fifths of its third: of 35 s at 20 requests a
+second some 140 requests, one of which is 0.7 %. A longer run tells more.
 """
 
 from __future__ import annotations

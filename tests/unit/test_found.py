@@ -61,15 +61,29 @@ class Noise:
         return self._luck.random() >= self._share
 
 
-@pytest.mark.parametrize(("share", "least"), [(0.01, 260), (0.03, 150), (0.05, 15)])
-def test_a_service_in_trouble_is_not_given_up(share: float, least: float) -> None:
-    """What is refused at any pace does not bring the pace down to nothing."""
-    world = World(Service(Noise(share), latency=uneven(0.1)))
-    Client(world)
-    world.run(80)
-    used, refused = world.use(20, 80)
-    assert used >= least
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.05])
+def test_a_service_in_trouble_is_not_given_up(share: float, seed: int) -> None:
+    """What is refused at any pace brings neither the pace down nor the width."""
+    world = World(Service(Noise(share), latency=uneven(0.1)), seed)
+    client = Client(world)
+    world.run(50)
+    used, refused = world.use(20, 50)
+    assert used >= 0.8 * (1 - share) * 64 / 0.103
     assert refused < 2 * share
+    assert client.meter.width.level > 50
+
+
+def test_a_limit_that_halves_is_no_trouble() -> None:
+    """However often it is refused until its pace is found, it is taken for a limit."""
+    said: list[float] = []
+    world = World(Service(Bucket(90, 90), latency=uneven(0.1)))
+    Client(world, changed=lambda _, figure, __: said.append(figure))
+    world.run(45)
+    _change(world, 45)
+    world.run(75)
+    assert math.inf not in said
+    assert sum(each >= 45 for each in world.refused) < 15
 
 
 @pytest.mark.parametrize("latency", [steady(0.2), uneven(0.2)])

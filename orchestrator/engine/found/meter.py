@@ -146,8 +146,10 @@ class Meter:
         place.outcome = False
         self._locked(now)
         try:
-            self.rates[place.lane].notes_refusal()
-            if place.sent <= self._head.verdict:
+            is_news = place.sent > self._head.verdict
+            self.rates[place.lane].notes_refusal(is_news=is_news)
+            self.width.notes_refusal()
+            if not is_news:
                 return
             told = self._judge(place, now)
         finally:
@@ -270,7 +272,8 @@ class Meter:
         width, rate = self.width, self.rates[place.lane]
         # Two that left together were a burst: a rate may refuse that.
         is_burst = place.is_close and place.level <= width.level and not rate.pace
-        if not is_burst and width.is_blamed(place.level, is_paced=rate.pace > 0):
+        is_known = is_burst or rate.is_again()
+        if not is_known and width.is_blamed(place.level, is_paced=rate.pace > 0):
             self._head.verdict = now
             width.refused(place.level, now)
             rate.undo(now)

@@ -36,8 +36,11 @@ HOLD, LONGEST_HOLD = 0.1, 30.0
 """
 SPARSE = 5
 """Requests taken between two refusals from which on the rate may have no part in it."""
-ODD = 3
-"""So many such refusals in a row, below what was measured, come at any pace."""
+ODD, SELDOM = 5.0, 10.0
+"""So many such refusals below what was measured come at any pace, if they are more than
+one in so many seconds: a limit that changes makes fewer."""
+MILD = 0.65
+"""How far a measurement that is not a good one lowers the rate at most."""
 NOISE = 60.0
 """Seconds for which it then takes three times as many to be taken for the rate's."""
 WINDOW = 64.0
@@ -97,7 +100,9 @@ class Rate(Structure):
     last_span: float
     """...and in how many seconds."""
     odd: float
-    """How many refusals in a row the pace does not explain."""
+    """How many refusals of late the pace does not explain, ..."""
+    odd_when: float
+    """...and when it was so many."""
     noisy: float
     """Until when refusals are known to have another cause."""
     share: float
@@ -148,48 +153,57 @@ class Rate(Structure):
 
     def refused(self, sent: float, now: float) -> bool:
         """The service does not take so many a second; says whether the pace changed."""
-        self.count = max(0.0, self.count - 1)
         trip = now - sent
-        if self.hold and self.count <= FEW:
-            # Nothing was taken since: the same refusal, a moment later.
+        if self.is_again():
             self._hold(min(LONGEST_HOLD, self.hold * 2), now, trip)
             return False
         if self._is_noise(now):
             return True
         self._remember(now)
         count, span = self._sample(max(self.count, 1.0), max(sent - self.since, 0.05))
-        self._measure(count / span, is_good=count >= SAMPLE or span > QUIET)
+        is_good = count >= SAMPLE or span > QUIET
+        least = 0.0 if is_good else MILD * self.peak
+        self._measure(count / span, is_good=is_good)
+        self.peak = max(self.peak, least)
         self.last_count, self.last_span = count, span
         self.clock, self.since, self.count, self.is_beyond = 0.0, sent, 0.0, 0.0
         self.pace = self.noted = self.peak * (1 - BELOW)
         self._hold(HOLD, now, trip)
         return True
 
+    def is_again(self) -> bool:
+        """Whether this is the last refusal, a moment later: nothing was taken since."""
+        return self.hold > 0 and self.count <= FEW
+
     def _is_noise(self, now: float) -> bool:
         """Give the pace up if refusals come at any, as of a service in trouble.
 
         A rate that is too high is refused no more once the pace is below it. What comes
         now and then, however slow the pace, has another cause, and to go ever slower
-        would not help.
+        would not help. The slower the pace when it came, the more it tells.
         """
-        is_known = self.pace > 0 and not self.is_search
-        is_below = is_known and self.clock < self._plateau()
-        self.odd = self.odd + 1 if is_below and self.count >= SPARSE else 0.0
+        if not 0 < self.pace < ABOVE * self.peak or self.count < SPARSE:
+            return False
+        odd = max(0.0, self.odd - (now - self.odd_when) / SELDOM)
+        self.odd, self.odd_when = odd + max(0.0, 1 - self.clock / self._plateau()), now
         if self.odd < ODD:
             return False
         self.pace = self.noted = self.peak = self.share = self.odd = 0.0
         self.hold = self.held = self.clock = 0.0
-        self.noisy = now + NOISE
+        self.noisy, self.cut = now + NOISE, now - UNDO
         return True
 
-    def notes_refusal(self) -> None:
-        """Count a refusal, whatever it is about."""
+    def notes_refusal(self, *, is_news: bool) -> None:
+        """Count a refusal, whatever it is about; no news if it left before the last."""
         self.share = min(1.0, self.share + 1 / WINDOW)
+        if is_news:
+            self.count = max(0.0, self.count - 1)
 
     def is_suspect(self, now: float) -> bool:
         """Whether refusals may be the rate's: there is a pace, or they are many."""
-        many = DENSE if now >= self.noisy else 3 * DENSE
-        return self.pace > 0 or self.share >= many
+        if now < self.noisy:
+            return self.share >= 3 * DENSE
+        return self.pace > 0 or self.share >= DENSE
 
     def _sample(self, count: float, span: float) -> tuple[float, float]:
         """A short count, together with the one before it if that says the same."""
@@ -226,6 +240,7 @@ class Rate(Structure):
             self.pace, self.peak = self.old_pace, self.old_peak
             self.clock, self.is_search = self.old_clock, self.was_search
             self.since, self.count, self.cut = now, 0.0, now - UNDO
+            self.hold = 0.0
 
     def _hold(self, seconds: float, now: float, trip: float) -> None:
         self.hold, self.held = seconds, now + seconds

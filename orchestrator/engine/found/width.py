@@ -16,6 +16,9 @@ EASE = 1.0
 """Seconds for which requests are kept apart after a pause."""
 LEVELS = 64
 """Levels at which what is taken is counted; those above count as the highest."""
+RUN, FEW = 3, 2
+"""So many refusals with so few requests between them are a limit's. One now and then,
+among many that are taken, is not: fewer at once would be refused as well."""
 ENOUGH = 6.0
 """Requests that have to be taken at a level before a refusal at it is the rate's."""
 KEPT = 8.0
@@ -36,6 +39,10 @@ class Width(Structure):
     """When the level above may be tried again."""
     cut: float
     """When the level was last lowered."""
+    run: float
+    """Refusals that came one after the other, ..."""
+    after: float
+    """...and requests that left since the last one."""
     step: float
     """By how much it is lowered next."""
     bar: float
@@ -103,6 +110,7 @@ class Width(Structure):
         gap = self.gap or 0.1
         self.gap = max(0.001, gap + (min(4 * gap, now - self.last) - gap) / 8)
         self.last = now
+        self.after += 1
         if level > self.top:
             self.top, self.top_since = level, now
         if self.is_settled and level > self.level:
@@ -113,6 +121,8 @@ class Width(Structure):
         self.counts[min(level, LEVELS)] += 1.0
         if sent >= self.cut:
             self.step = 1.0
+            if level >= self.bar:
+                self.bar = 0.0
         if level <= self.level:
             return False
         if sent >= self.cut:
@@ -121,6 +131,11 @@ class Width(Structure):
             self.level = level  # on its way when a higher one was refused
         return self.level == level
 
+    def notes_refusal(self) -> None:
+        """Count a refusal, whatever it is about."""
+        self.run = self.run + 1 if self.after <= FEW else 1.0
+        self.after = 0.0
+
     def is_blamed(self, level: int, *, is_paced: bool) -> bool:
         """Whether a refusal at this level is the width's; else it is the rate's."""
         if level <= 1:
@@ -128,7 +143,8 @@ class Width(Structure):
         if self.bar and level >= self.bar:
             return True  # as the last time
         if not is_paced and level >= self.level and self.step == 1:
-            return True  # the width is all that holds requests back
+            # The width is all that holds requests back.
+            return level > self.level or self.run >= RUN
         return sum(self.counts[min(level, LEVELS) :]) < ENOUGH
 
     def turn(self) -> None:
@@ -150,8 +166,8 @@ class Width(Structure):
             # then come up again.
             self.level = max(1.0, level - self.step)
             self.step *= 2
-            if not again:
-                self.probe = now + TAKEN
+        if not again:
+            self.probe = now + TAKEN  # once may be by chance
         self.cut, self.bar = now, level
         self.turn()
 
