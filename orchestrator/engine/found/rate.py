@@ -36,9 +36,9 @@ HOLD, LONGEST_HOLD = 0.1, 30.0
 """
 SPARSE = 5
 """Requests taken between two refusals from which on the rate may have no part in it."""
-ODD, SELDOM = 5.0, 10.0
+ODD, SELDOM, CALM = 4.0, 10.0, 200
 """So many such refusals below what was measured come at any pace, if they are more than
-one in so many seconds: a limit that changes makes fewer."""
+one in so many seconds or requests: a limit that changes makes fewer."""
 MILD = 0.65
 """How far a measurement that is not a good one lowers the rate at most."""
 NOISE = 60.0
@@ -184,7 +184,8 @@ class Rate(Structure):
         """
         if not 0 < self.pace < ABOVE * self.peak or self.count < SPARSE:
             return False
-        odd = max(0.0, self.odd - (now - self.odd_when) / SELDOM)
+        calm = min((now - self.odd_when) / SELDOM, self.count / CALM)
+        odd = max(0.0, self.odd - calm)
         self.odd, self.odd_when = odd + max(0.0, 1 - self.clock / self._plateau()), now
         if self.odd < ODD:
             return False
