@@ -46,7 +46,7 @@ from orchestrator.wire.flow import Limits, Pace, Provider, RollCall
 from orchestrator.wire.http import Repeat, Request
 
 WIDTH = 16
-FIRST = 500
+FIRST = 1000
 """Jobs that wait when the first look at the memory is taken."""
 PATH = "here"
 PAGE = os.sysconf("SC_PAGE_SIZE")

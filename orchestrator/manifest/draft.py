@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.errors import Place
 from orchestrator.manifest.faults import Faults, listed, near, shown
@@ -45,8 +45,7 @@ class Recipe:
     is_flawed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """What patterns may name beside what every document has: a row's own columns.
 
     ``is_first`` says that a name which is missing here is wrong in the manifest, and

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -150,7 +149,7 @@ class Expander:
         draft.params = {**draft.params, series.field: number}
         values = {**draft.fields.values, series.field: number}
         columns = {*draft.fields.columns, series.field}
-        draft.fields = replace(draft.fields, values=values, columns=columns)
+        draft.fields = draft.fields._replace(values=values, columns=columns)
         return draft
 
     # One document for each file

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from orchestrator.errors import Place
 from orchestrator.manifest.compose import Spot, find
@@ -22,9 +21,8 @@ class Origins(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of data, and where it stands.
+class Row(NamedTuple):
+    """One row of data, and where it stands; a tuple, since that is made soonest.
 
     ``columns`` are the names that it could have, ``values`` what it has. ``data`` is
     what a mapping made of it, for the document's params.
