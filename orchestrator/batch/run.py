@@ -346,7 +346,8 @@ def import_ahead(
             import_module("orchestrator.batch.opening")
 
     if not path.exists():
-        threading.Thread(target=load, name="http", daemon=True).start()
+        # Not a daemon: modules in C that are cut short by the end of the process crash.
+        threading.Thread(target=load, name="http").start()
 
 
 def _excess(what: str, failed: int, ended: int, bound: Bound) -> Failure:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -113,3 +115,22 @@ def test_http_is_imported_beside_the_first_validation(
             if each.name == "http":
                 each.join()
     assert imported == ["orchestrator.batch.opening"]
+
+
+def test_the_end_of_a_process_waits_for_what_it_imports(tmp_path: Path) -> None:
+    """A module in C that is cut short in its import takes the process with it."""
+    seen: list[bool] = []
+
+    @contextmanager
+    def watching() -> Iterator[None]:
+        seen.append(threading.current_thread().daemon)
+        yield
+
+    import_ahead(tmp_path / "ledger.sqlite", watching)
+    for each in threading.enumerate():
+        if each.name == "http":
+            each.join()
+    assert seen == [False]
+    (tmp_path / "ledger.sqlite").touch()
+    import_ahead(tmp_path / "ledger.sqlite", watching)
+    assert seen == [False], "a batch that has a ledger may have nothing to send"
