@@ -142,6 +142,19 @@ async def test_a_reply_is_cut_at_a_byte(
         assert len(again[1]) == size
 
 
+async def test_a_file_is_cut_and_the_next_reply_is_not(tmp_path: Path) -> None:
+    """A file that aiohttp sends by itself is cut as well, and nothing after it."""
+    async with faulty(tmp_path, rule(Kind.CUT, Phase.FETCH)) as client:
+        stored = client.url + "/upload?filename=a.txt"
+        async with client.session.post(stored, data=b"x" * 1000) as reply:
+            path = f"/d/{(await reply.json())['FileId']}"
+        assert await until_cut(client, path) == (1000, 500)
+        for _ in range(3):
+            async with client.session.get(client.url + path) as reply:
+                assert await reply.read() == b"x" * 1000
+        assert await injected(client) == {"cut": 1}
+
+
 async def test_a_reply_without_a_body_is_cut_in_its_head(tmp_path: Path) -> None:
     """A 204 has nothing else to cut."""
     async with faulty(tmp_path, rule(Kind.CUT, Phase.DELETE)) as client:

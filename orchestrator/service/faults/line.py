@@ -11,7 +11,7 @@ import re
 import socket
 import struct
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from aiohttp import web
 
@@ -61,6 +61,12 @@ class _Mute:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._below, name)
+
+    @property
+    def _sendfile_compatible(self) -> NoReturn:
+        # asyncio would send a file past us, straight to the socket; of aiohttp's
+        # responses this is how they learn to write it piece by piece instead.
+        raise NotImplementedError("every byte has to pass here")
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Swallow it."""
