@@ -63,6 +63,9 @@ class NoLedger:
     async def trust(self, account: str) -> None:
         """Forget."""
 
+    async def distrust(self, account: str) -> None:
+        """Forget."""
+
 
 class NoOutputs:
     """Fits ``Outputs``: takes the bytes and keeps nothing."""

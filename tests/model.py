@@ -259,8 +259,8 @@ class Book(Ledger, Protocol):
         """Open documents that are in no job."""
         ...
 
-    def is_trusted(self, account: str) -> bool:
-        """Whether a lookup was answered positively."""
+    def trust_of(self, account: str) -> bool | None:
+        """Whether the API goes by our own ids, as far as it was seen."""
         ...
 
 
@@ -297,6 +297,11 @@ class Heard:
         """Note trust."""
         await self._book.trust(account)
         self._effect("trust")
+
+    async def distrust(self, account: str) -> None:
+        """Note distrust."""
+        await self._book.distrust(account)
+        self._effect("distrust")
 
 
 class Killed(BaseException):
@@ -346,7 +351,7 @@ class World:
             gates=Gates(Limits(), self.clock, lambda *_: None),
             clock=self.clock,
             luck=random.Random(7),
-            trusted=self.book.is_trusted("a"),
+            trusted=self.book.trust_of("a"),
         )
 
     async def run(self, driver: Driver) -> list[Verdict]:

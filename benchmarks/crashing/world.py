@@ -117,6 +117,12 @@ class Told:
         await self._book.trust(account)
         self._knife("trust")
 
+    async def distrust(self, account: str) -> None:
+        """Note distrust."""
+        self._knife.check()
+        await self._book.distrust(account)
+        self._knife("distrust")
+
 
 @dataclass
 class World:
@@ -211,7 +217,7 @@ class World:
             clock=self.clock,
             luck=random.Random(7),
             times=times,
-            trusted=store.is_trusted(ACCOUNT),
+            trusted=store.trust_of(ACCOUNT),
             listens=self.case.hooks,
             together=TOGETHER,
         )

@@ -295,7 +295,7 @@ class Opening:
             gates=gates,
             clock=self._clock,
             luck=self._luck,
-            trusted=self._store.is_trusted(account.name),
+            trusted=self._store.trust_of(account.name),
             listens=self._listens(account),
             together=TOGETHER,
             times=times,

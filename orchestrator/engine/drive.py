@@ -104,7 +104,7 @@ class Driver:
         gates: Gates,
         clock: Clock,
         luck: random.Random,
-        trusted: bool = False,
+        trusted: bool | None = None,
         listens: bool = False,
         together: int = 1,
         times: Times | None = None,
@@ -295,6 +295,7 @@ class Driver:
         self, work: Work, request: Request, parsed: Progress, reply: Reply
     ) -> None:
         """Take a good reply: make it durable, and save what it carries."""
+        await self._lookup.accepted(work.job, request, parsed.handle)
         carries = next((i for i, r in enumerate(parsed.results) if r.inline), None)
         if request.repeat is Repeat.CHARGED:
             # The handle is durable before a cut body could lose it.

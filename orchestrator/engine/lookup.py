@@ -9,16 +9,16 @@ from orchestrator.engine.exchange import parsed_by, passage, take_back, tell_gat
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Ledger, Transport
 from orchestrator.engine.work import Work, doubt
-from orchestrator.model import Blame, Failure, Progress, Remedy
+from orchestrator.model import Blame, Failure, Job, Progress, Remedy
 from orchestrator.wire.flow import Absence, Provider, Step
-from orchestrator.wire.http import Response
+from orchestrator.wire.http import Repeat, Request, Response
 from orchestrator.wire.outcome import NotSent, Unanswered
 
 
 class Lookup:
     """Asks one account about jobs whose intent has no known outcome.
 
-    ``trusted`` says that a lookup of one of our own ids was answered before;
+    ``trusted`` says whether the API was seen to go by our own ids, or to ignore one;
     ``listens``, that webhooks may come.
     """
 
@@ -30,7 +30,7 @@ class Lookup:
         ledger: Ledger,
         gates: Gates,
         clock: Clock,
-        trusted: bool,
+        trusted: bool | None,
         listens: bool,
     ) -> None:
         self._provider = provider
@@ -44,18 +44,31 @@ class Lookup:
     @property
     def is_trusted(self) -> bool:
         """Whether an absence proves something, as far as that depends on trust."""
-        return self._trusted
+        return self._trusted is True
 
     def may_gain(self) -> bool:
         """Whether an absence that proves nothing now may prove something later."""
         needs_trust = self._provider.absence is Absence.PROVES_ONCE_TRUSTED
-        return needs_trust and not self._trusted
+        return needs_trust and self._trusted is None
 
     async def trust(self, account: str) -> None:
         """The API was seen to go by our own ids: that is durable, and said once."""
-        if not self._trusted:
+        if self._trusted is None:
             self._trusted = True
             await self._ledger.trust(account)
+
+    async def accepted(self, job: Job, request: Request, handle: str | None) -> None:
+        """A request was accepted: under an id of theirs, ours may be unknown for good.
+
+        An API that ignored one of our ids may have ignored that of a lost request too.
+        That is durable, and nothing makes up for it.
+        """
+        is_ours = self._provider.is_ours
+        if request.repeat is not Repeat.NAMED or not is_ours or not handle:
+            return
+        if self._trusted is not False and not is_ours(job, handle):
+            self._trusted = False
+            await self._ledger.distrust(job.account)
 
     async def polled(self, work: Work, response: Response) -> None:
         """A poll was answered: under an id of ours, that is as good as a lookup."""
@@ -143,7 +156,7 @@ class Lookup:
         age = since.least(self._clock)
         absence = self._provider.absence
         proves = absence is Absence.PROVES or (
-            absence is Absence.PROVES_ONCE_TRUSTED and self._trusted
+            absence is Absence.PROVES_ONCE_TRUSTED and self.is_trusted
         )
         if not proves or since.most(self._clock) > self._provider.retention / 2:
             work.progress = work.progress.failed(doubt(work.progress.failure))

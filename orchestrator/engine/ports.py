@@ -193,6 +193,10 @@ class Ledger(Protocol):
         """Note that a lookup of one of our own ids was answered positively."""
         ...
 
+    async def distrust(self, account: str) -> None:
+        """Note that the API gave a job another id than the one that we sent."""
+        ...
+
 
 class Feed(Protocol):
     """Open documents of one account, most urgent first, in pages."""

@@ -228,6 +228,10 @@ class Store:
         """Note that a lookup of one of our own ids was answered positively."""
         await self._write(Rows(trusted=[(account, self._clock.now())]))
 
+    async def distrust(self, account: str) -> None:
+        """Note that the API gave a job another id than the one that we sent."""
+        await self._write(Rows(trusted=[(account, 0)]))
+
     def hashed(self, value: Input, sha256: str) -> None:
         """Note the SHA-256 of an input as it was sent; written with the next commit."""
         self._note(Rows(hashed=[(value.path, sha256)]))
@@ -415,9 +419,9 @@ class Store:
         """What jobs cost, or may have cost, over all runs; not of free accounts."""
         return bill.committed(self._reader, free)
 
-    def is_trusted(self, account: str) -> bool:
-        """Whether a lookup of one of our own ids was ever answered positively."""
+    def trust_of(self, account: str) -> bool | None:
+        """Whether the API goes by our own ids, as far as it was ever seen."""
         row = self._reader.execute(
             "SELECT trusted FROM account WHERE name = ?", (account,)
         ).fetchone()
-        return bool(row and row[0])
+        return None if row is None else row[0] > 0

@@ -43,7 +43,7 @@ class MemoryLedger:
     ) -> None:
         self.entries: dict[str, Entry] = {}
         self.jobs: dict[str, _Held] = {}
-        self.trusted: set[str] = set()
+        self.trusted: dict[str, bool] = {}
         self.fails: Exception | None = None
         self._clock = clock or ManualClock()
         self._effect = effect
@@ -89,14 +89,20 @@ class MemoryLedger:
     async def trust(self, account: str) -> None:
         """Note a lookup that was answered positively."""
         self._check()
-        self.trusted.add(account)
+        self.trusted[account] = True
         self._effect("trust")
+
+    async def distrust(self, account: str) -> None:
+        """Note that the API made an id of its own."""
+        self._check()
+        self.trusted[account] = False
+        self._effect("distrust")
 
     # What a run asks...
 
-    def is_trusted(self, account: str) -> bool:
-        """Whether a lookup was ever answered positively."""
-        return account in self.trusted
+    def trust_of(self, account: str) -> bool | None:
+        """Whether the API goes by our own ids, as far as it was seen."""
+        return self.trusted.get(account)
 
     def open_jobs(self, account: str) -> list[tuple[Job, Progress, float | None]]:
         """Jobs that were left, oldest first."""

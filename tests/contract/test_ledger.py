@@ -256,13 +256,16 @@ async def test_pages_come_by_priority_then_in_order(batch: Batch) -> None:
 
 
 async def test_trust_is_kept(batch: Batch) -> None:
-    """One positive lookup is enough for good."""
+    """One positive lookup is enough, until an id of theirs is seen."""
     async with batch.open() as book:
-        assert not book.is_trusted("a")
+        assert book.trust_of("a") is None
         await book.trust("a")
     async with batch.open() as book:
-        assert book.is_trusted("a")
-        assert not book.is_trusted("b")
+        assert book.trust_of("a") is True
+        assert book.trust_of("b") is None
+        await book.distrust("a")
+    async with batch.open() as book:
+        assert book.trust_of("a") is False
 
 
 # What only the file has...

@@ -114,6 +114,11 @@ class Mortal:
         self._death()
         await self._store.trust(account)
 
+    async def distrust(self, account: str) -> None:
+        """Note distrust."""
+        self._death()
+        await self._store.distrust(account)
+
 
 class Bank(Service):
     """The service with prices and bad luck; every bill is checked at once."""

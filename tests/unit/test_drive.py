@@ -71,7 +71,7 @@ class Scene:
         *script: Turn,
         mode: Mode = Mode.SYNC,
         provider: Provider = local.provider,
-        trusted: bool = False,
+        trusted: bool | None = None,
         what: Document | None = None,
     ) -> None:
         self.journal: list[str] = []
@@ -274,13 +274,14 @@ async def test_what_nobody_wants_now_is_carried_if_it_arrived() -> None:
     ("absence", "trusted", "state"),
     [
         (Absence.NOTHING, True, State.IN_DOUBT),
+        (Absence.PROVES_ONCE_TRUSTED, None, State.IN_DOUBT),
         (Absence.PROVES_ONCE_TRUSTED, False, State.IN_DOUBT),
         (Absence.PROVES_ONCE_TRUSTED, True, State.DONE),
         (Absence.PROVES, False, State.DONE),
     ],
 )
 async def test_what_an_absence_proves_is_the_providers_to_say(
-    absence: Absence, state: State, *, trusted: bool
+    absence: Absence, state: State, *, trusted: bool | None
 ) -> None:
     """Where it proves nothing the document is in doubt, and nothing is sent."""
     provider = replace(local.provider, absence=absence, settle=0.0)

@@ -19,7 +19,7 @@ from orchestrator.providers import convertapi, local
 from orchestrator.providers.convertapi.names import is_ours, uuid_of
 from orchestrator.testing import Broken, Canned, ManualClock, MemoryFeed, MemoryLedger
 from orchestrator.wire.flow import Absence, Limits, Pace
-from orchestrator.wire.http import Request, Response
+from orchestrator.wire.http import Repeat, Request, Response
 from orchestrator.wire.outcome import Unanswered
 from tests.model import World, document, job_of
 
@@ -82,7 +82,7 @@ async def test_a_doubt_before_trust_settles_within_the_run() -> None:
     run = run_of(2)
     await run.go()
     assert sorted(run.told) == [("d0", State.DONE), ("d1", State.DONE)]
-    assert run.world.book.is_trusted("a")
+    assert run.world.book.trust_of("a") is True
     assert sum(run.world.service.bill.values()) == 2
 
 
@@ -91,7 +91,7 @@ async def test_without_trust_the_doubt_stays_and_is_told_once() -> None:
     run = run_of(1)
     await run.go()
     assert run.told == [("d0", State.IN_DOUBT)]
-    assert not run.world.book.is_trusted("a")
+    assert run.world.book.trust_of("a") is None
 
 
 @pytest.mark.parametrize("ours", [None, lambda _job, _handle: False])
@@ -101,7 +101,7 @@ async def test_a_poll_under_another_id_proves_nothing(ours: object) -> None:
     await run.go()
     assert sorted(run.told) == [("d0", State.IN_DOUBT), ("d1", State.DONE)]
     assert run.lost == 1
-    assert not run.world.book.is_trusted("a")
+    assert run.world.book.trust_of("a") is not True
 
 
 async def test_the_next_run_settles_it() -> None:
@@ -124,7 +124,7 @@ def test_ids_of_convertapi_are_known_as_ours() -> None:
     assert not is_ours(job, "another-id-that-it-made")
 
 
-def lookup_of(book: MemoryLedger) -> Lookup:
+def lookup_of(book: MemoryLedger, *, trusted: bool | None = None) -> Lookup:
     """A lookup at ConvertAPI that sends nothing."""
     return Lookup(
         convertapi.provider,
@@ -132,7 +132,7 @@ def lookup_of(book: MemoryLedger) -> Lookup:
         ledger=book,
         gates=None,  # type: ignore[arg-type]
         clock=ManualClock(),
-        trusted=False,
+        trusted=trusted,
         listens=False,
     )
 
@@ -165,4 +165,43 @@ async def test_only_a_good_poll_of_convertapi_counts(
     work = Work(job, Progress(handle=job.id))
     await lookup.polled(work, Response(status, headers, json.dumps({}).encode()))
     assert lookup.is_trusted is is_trusted
-    assert book.is_trusted("a") is is_trusted
+    assert (book.trust_of("a") is True) is is_trusted
+
+
+@pytest.mark.parametrize("trusted", [None, True])
+async def test_an_api_that_made_an_id_is_not_trusted_again(
+    *, trusted: bool | None
+) -> None:
+    """It ignored one of ours, so it may have ignored that of a lost request too."""
+    job, book = job_of(document("d"), 7), MemoryLedger()
+    lookup = lookup_of(book, trusted=trusted)
+    named = Request("POST", "/async/convert/txt/to/pdf", Repeat.NAMED)
+    await lookup.accepted(job, named, uuid_of(job))
+    assert book.trust_of("a") is None, "nothing was noted"
+    await lookup.accepted(job, named, "an-id-of-theirs")
+    assert book.trust_of("a") is False
+    await lookup.polled(Work(job, Progress(handle=job.id)), Response(202, {}, b"{}"))
+    assert not lookup.is_trusted
+    assert not lookup.may_gain()
+    assert book.trust_of("a") is False
+
+
+async def test_an_id_of_theirs_is_nothing_new_where_none_was_sent() -> None:
+    """Only a request that carried ours can have it ignored."""
+    job, book = job_of(document("d"), 7), MemoryLedger()
+    lookup = lookup_of(book)
+    await lookup.accepted(job, Request("POST", "/x", Repeat.CHARGED), "theirs")
+    assert book.trust_of("a") is None
+    assert lookup.may_gain()
+
+
+async def test_a_lost_request_is_not_sent_again_to_an_api_that_made_an_id() -> None:
+    """Trust came first, then an id of theirs: the absence of ours proves nothing."""
+    run = run_of(3, is_ours=lambda job, _handle: not job.id.endswith("3"))
+    await run.go()
+    assert sorted(run.told) == [
+        ("d0", State.IN_DOUBT),
+        ("d1", State.DONE),
+        ("d2", State.DONE),
+    ]
+    assert run.world.book.trust_of("a") is False
