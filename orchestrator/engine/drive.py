@@ -14,7 +14,6 @@ import random
 from dataclasses import replace
 
 from orchestrator.clock import Clock
-from orchestrator.engine import retry
 from orchestrator.engine.beside import SideBySide, goes_beside
 from orchestrator.engine.download import going_on, note_growth, off
 from orchestrator.engine.ending import Ending
@@ -30,6 +29,7 @@ from orchestrator.engine.exchange import (
     unlinked,
 )
 from orchestrator.engine.expect import Times
+from orchestrator.engine.judge import Judge
 from orchestrator.engine.limits import Gates, Passage
 from orchestrator.engine.lookup import Lookup
 from orchestrator.engine.ports import Ledger, Outputs, Reply, Transport
@@ -39,12 +39,9 @@ from orchestrator.engine.work import (
     NOWHERE,
     UNWANTED,
     WITHDRAWN,
-    AccountStopped,
     End,
     Wait,
     Work,
-    billed,
-    doubt,
     elsewhere,
     is_alone,
     is_news,
@@ -62,33 +59,20 @@ from orchestrator.model import (
     Progress,
     Remedy,
     Saved,
-    State,
 )
 from orchestrator.wire import ranges
 from orchestrator.wire.flow import Provider, Step
 from orchestrator.wire.http import Repeat, Request
 from orchestrator.wire.outcome import NotSent, SourceChanged, Unanswered, is_unsent
 
-LAPS = 3
-"""How often a job may go back in its flow (a link that died) before it fails."""
-
 HOPS = 3
 """How many redirects in a row a download follows."""
 
-_ENDINGS = {
-    Remedy.FAIL: State.FAILED,
-    Remedy.OVERDUE: State.OVERDUE,
-    Remedy.LOST: State.LOST,
-    Remedy.DOUBT: State.IN_DOUBT,
-    Remedy.ABSENT: State.IN_DOUBT,
-}
 _UNPROVEN = (Remedy.LOOKUP, Remedy.OVERDUE, Remedy.DOUBT)
 """Words that leave an intent as it is: the work may have been begun."""
 _FINAL = (Remedy.FAIL, Remedy.LOST)
 """Words after which a job ends: whatever was billed was billed, and the intent goes in
 the commit that says how it ended. Between two commits it would look like unsent."""
-_FULL = (429, 503, 507)
-"""Statuses that say that the service has no room now, whatever the document."""
 
 
 class Driver:
@@ -140,6 +124,15 @@ class Driver:
         after = Phase.RELEASE if provider.release else Phase.ENDED
         spares = provider.spares_failures
         self._ending = Ending(ledger, outputs, after=after, spares=spares)
+        self._judge = Judge(
+            provider,
+            lookup=self._lookup,
+            ending=self._ending,
+            finish=self._finish,
+            times=self._times,
+            clock=clock,
+            luck=luck,
+        )
 
     @property
     def lookup(self) -> Lookup:
@@ -189,7 +182,7 @@ class Driver:
                 await self._beside.run(work, beside)
             else:
                 await self._turn(work, step)
-            if outcome := await self._judge(work):
+            if outcome := await self._judge.judge(work):
                 return outcome
         return None
 
@@ -282,6 +275,7 @@ class Driver:
             await self._refused(work, request, parsed)
             return
         before = work.progress
+        self._judge.took(before.phase)
         if before.phase is Phase.POLL:
             await self._lookup.polled(work, reply.response)
             self._times.answered(work, parsed.phase)
@@ -374,86 +368,6 @@ class Driver:
         if silent.failure is not None:
             silent = silent.failed(replace(silent.failure, status=status))
         work.progress = silent
-
-    # Judging...
-
-    async def _judge(self, work: Work) -> Wait | End | None:
-        """Say whether a job waits or has ended; ``None`` = it can go on at once."""
-        progress = work.progress
-        if progress.failure is not None:
-            return await self._judge_failure(work, progress.failure)
-        if progress.laps > LAPS:
-            why = f"it went back {progress.laps} times: links died, requests were lost"
-            # What was accepted is kept within reach: it may be paid for.
-            is_accepted = progress.phase in (Phase.POLL, Phase.FETCH)
-            state = State.OVERDUE if is_accepted else State.FAILED
-            work.progress = replace(progress, laps=0)
-            failure = Failure("too_many_laps", why, Blame.SERVICE, Remedy.FAIL)
-            return await self._ending.settle(work, state, failure)
-        if progress.phase is Phase.ENDED:
-            return await self._finish(work)
-        if progress.wait is not None:
-            work.progress = replace(progress, wait=None)
-            return Wait(progress.wait)
-        if progress.phase is Phase.POLL:
-            return await self._pace(work)
-        return None
-
-    async def _pace(self, work: Work) -> Wait | End:
-        pace = self._provider.pace
-        if work.age(self._clock).likely(self._clock) > pace.deadline:
-            why = f"not finished after {pace.deadline:.0f} s; asked again next time"
-            failure = Failure("overdue", why, Blame.SERVICE, Remedy.OVERDUE)
-            return await self._ending.settle(work, State.OVERDUE, failure)
-        return self._times.wait(work)
-
-    async def _judge_failure(self, work: Work, failure: Failure) -> Wait | End | None:
-        settle = self._ending.settle
-        if failure == UNWANTED:
-            await settle(work, State.FAILED, failure)
-            # Nobody asked for what ended here: there is nothing to tell.
-            return End(())
-        if failure.remedy is Remedy.LOOKUP:
-            can_ask = work.intended is not None and self._lookup.can_ask(work)
-            return (can_ask and self._retry(work, failure)) or await settle(
-                work, State.IN_DOUBT, doubt(failure)
-            )
-        if failure.remedy is Remedy.RETRY:
-            return self._retry(work, failure) or await self._give_up(work, failure)
-        if failure.remedy is Remedy.STOP:
-            raise AccountStopped(failure)
-        return await settle(work, _ENDINGS[failure.remedy], failure)
-
-    async def _give_up(self, work: Work, failure: Failure) -> End:
-        """End a job after its last try, with what was paid for still within reach."""
-        is_silent = failure.blame is Blame.NETWORK and failure.status is None
-        if is_silent or failure.status in _FULL:
-            raise AccountStopped(failure)
-        settle = self._ending.settle
-        if work.intended is not None:
-            return await settle(work, State.IN_DOUBT, doubt(failure))
-        is_accepted = work.progress.phase in (Phase.POLL, Phase.FETCH)
-        if is_accepted and failure.status is not None:
-            return await settle(work, State.OVERDUE, failure)
-        # What was fetched is no document, however often it was fetched.
-        failure = billed(failure) if is_accepted else failure
-        return await settle(work, State.FAILED, failure)
-
-    def _retry(self, work: Work, failure: Failure) -> Wait | None:
-        work.attempts += 1
-        seconds = retry.decide(
-            retry.policy_for(failure),
-            failure,
-            attempt=work.attempts,
-            waited=work.waited,
-            luck=self._luck.random(),
-        )
-        if seconds is None:
-            return None
-        work.waited += seconds
-        if work.intended is None:
-            work.progress = replace(work.progress, failure=None)
-        return Wait(seconds)
 
     # Ending...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from orchestrator.clock import Clock
@@ -13,6 +14,8 @@ from orchestrator.model import Blame, Failure, Job, Progress, Remedy
 from orchestrator.wire.flow import Absence, Provider, Step
 from orchestrator.wire.http import Repeat, Request, Response
 from orchestrator.wire.outcome import NotSent, Unanswered
+
+_REFUSED = (Remedy.RETRY, Remedy.STOP)
 
 
 class Lookup:
@@ -40,6 +43,8 @@ class Lookup:
         self._clock = clock
         self._trusted = trusted
         self._listens = listens
+        self.answered = -math.inf
+        """When a lookup was last answered, by the monotonic clock."""
 
     @property
     def is_trusted(self) -> bool:
@@ -103,14 +108,12 @@ class Lookup:
         await self._told(work, found)
 
     async def _told(self, work: Work, found: Progress) -> None:
+        if found.failure is None or found.failure.remedy not in _REFUSED:
+            # Tries count for each question, and rounds of questions by themselves.
+            work.attempts = 0
+            self.answered = self._clock.monotonic()
         if found.failure is None and found.suspects:
-            # The next question is about one of them: tries count for each question,
-            # and those before the first of them for the whole round.
-            if work.progress.suspects:
-                work.attempts = work.floor
-            else:
-                work.floor = work.attempts
-            work.progress = found
+            work.progress = found  # the next question is about one of them
         elif found.failure is None:
             await self._adopt(work, found)
         elif found.failure.remedy is not Remedy.ABSENT:

@@ -29,6 +29,9 @@ SERVICE = Policy()
 NETWORK = Policy(attempts=12, total=120.0, cap=15.0)
 """Nobody answers: the account stops in the end, and its documents stay open."""
 
+MOST = 64
+"""The wait grows no more after so many tries: no cap is as long as that."""
+
 
 def policy_for(failure: Failure) -> Policy:
     """The policy that fits who is to blame."""
@@ -49,6 +52,6 @@ def decide(
     """
     if attempt >= policy.attempts or waited >= policy.total:
         return None
-    wait = min(policy.cap, policy.base * policy.factor ** (attempt - 1))
+    wait = min(policy.cap, policy.base * policy.factor ** min(attempt - 1, MOST))
     wait = wait / 2 + wait / 2 * luck
     return max(wait, failure.retry_after or 0.0)

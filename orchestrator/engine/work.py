@@ -66,8 +66,8 @@ class Work:
     ``intended`` is when an intent was written whose outcome is unknown (seconds since
     the epoch); ``attempts`` and ``waited`` count for the step at hand; ``echo`` is the
     last word of a webhook about it; ``linked`` is when its links to upload to were
-    asked for; ``floor`` are the tries before the first of several questions of one
-    lookup; ``has_room`` says that room to send all of its inputs is held; ``anew`` that
+    asked for; ``rounds`` counts lookups that were answered, and settled nothing;
+    ``has_room`` says that room to send all of its inputs is held; ``anew`` that
     its next download is a whole one, whatever was begun; ``heard`` that inputs whose
     hash no request tells were read by this run; ``met`` and ``doubted`` say since when
     this run knows the job, and its intent; ``spell`` is its wait for the provider to be
@@ -78,7 +78,7 @@ class Work:
     progress: Progress
     intended: float | None = None
     attempts: int = 0
-    floor: int = 0
+    rounds: int = 0
     waited: float = 0.0
     echo: Echo | None = None
     linked: float | None = None
@@ -109,7 +109,7 @@ class Work:
     def reached(self, progress: Progress) -> None:
         """Take a step forward: what was counted against the last one is forgotten."""
         self.progress = progress
-        self.attempts = 0
+        self.attempts = self.rounds = 0
         self.waited = 0.0
         self.anew = False
 

@@ -322,7 +322,7 @@ async def test_a_proxys_404_proves_nothing() -> None:
     html = Canned(404, body=b"<h1>Not Found</h1>")
     scene = Scene(("PUT *", LOST), *(("GET *", html) for _ in range(6)))
     assert (await scene.state())[0] is State.IN_DOUBT
-    assert len(scene.transport.lines) == 6
+    assert len(scene.transport.lines) == 7
 
 
 @pytest.mark.parametrize("status", [429, 503])

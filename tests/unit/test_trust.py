@@ -138,13 +138,14 @@ def lookup_of(book: MemoryLedger, *, trusted: bool | None = None) -> Lookup:
 
 
 async def test_tries_count_for_each_question_of_a_lookup() -> None:
-    """A long row of suspects is no reason to give up; rounds of them are counted."""
+    """A long row of suspects is no reason to give up; rounds of them count apart."""
     lookup = lookup_of(MemoryLedger())
-    work = Work(job_of(document("d")), Progress(), attempts=2)
+    work = Work(job_of(document("d")), Progress(), rounds=2)
     await lookup._told(work, Progress(suspects=("a", "b", "c")))
     work.attempts += 2  # two refusals
     await lookup._told(work, Progress(suspects=("b", "c")))
-    assert (work.attempts, work.progress.suspects) == (2, ("b", "c"))
+    assert (work.attempts, work.rounds) == (0, 2)
+    assert work.progress.suspects == ("b", "c")
 
 
 @pytest.mark.parametrize(
