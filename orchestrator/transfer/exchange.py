@@ -223,13 +223,14 @@ class Exchange:
         return error if isinstance(error, SourceChanged | Stalled) else None
 
     async def _close(self) -> None:
-        ended = self._reply is not None and self._reply.content.at_eof()
-        if self._reply is not None and ended and not self._code:
-            self._reply.release()
-        else:
-            if self._reply is not None:
-                self._reply.close()
+        reply = self._reply
+        if reply is not None and reply.content.at_eof() and not self._code:
+            reply.release()
+        elif reply is None or reply.connection is not None:
+            if reply is not None:
+                reply.close()
             self._attempt.abort()
+        # Else it came whole, and aiohttp has given its connection to the next request.
         self._tell()
         if self._body is not None:
             await self._body.close()

@@ -128,6 +128,36 @@ async def test_connections_are_used_again_and_closed_if_not_read() -> None:
         await asyncio.wait_for(server.closed.wait(), 2)
 
 
+async def test_a_small_reply_left_unread_ends_no_request_but_its_own() -> None:
+    """It came whole, and its connection has the next request by the time it is left."""
+    came, left = asyncio.Event(), asyncio.Event()
+
+    async def handle(
+        server: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await server.read(reader)
+        writer.write(answer(b"%PDF-", "Content-Type: application/pdf"))
+        await server.read(reader)
+        came.set()
+        await left.wait()
+        writer.write(answer(b"[1]"))
+
+    async def second(transport: HttpTransport) -> bytes:
+        async with transport.send(get()) as reply:
+            return reply.response.body
+
+    async with serving(handle) as server, client(server.url) as transport:
+        async with transport.send(get(takes_file=True)) as reply:
+            assert reply.response.body == b""
+            # What is on its way arrives.
+            await asyncio.sleep(0.05)
+            other = asyncio.create_task(second(transport))
+            await came.wait()
+        left.set()
+        assert await other == b"[1]"
+        assert server.connections == 1
+
+
 @pytest.mark.parametrize("kept", [False, True], ids=["fresh", "kept"])
 async def test_nothing_is_written_before_leave_is_given(
     *, kept: bool, tmp_path: Path
