@@ -107,13 +107,41 @@ async def test_an_answer_is_lost_after_the_work_was_billed(
         assert await client.bill() == (1, 0, 1)
 
 
-async def test_a_streamed_answer_is_lost_too(tmp_path: Path) -> None:
-    """Not a byte of a large sync result arrives."""
-    lost = rule(Kind.LOSE, Phase.SUBMIT)
+@pytest.mark.parametrize(
+    "lost",
+    [
+        rule(Kind.LOSE, Phase.SUBMIT),
+        rule(Kind.LOSE, Phase.SUBMIT, status=502),
+        rule(Kind.PAGE, Phase.SUBMIT, worked=True),
+    ],
+    ids=["nothing", "status", "page"],
+)
+async def test_a_streamed_answer_is_lost_too(tmp_path: Path, lost: Rule) -> None:
+    """Not a byte of a large sync result arrives, and nothing after it is broken."""
     async with faulty(tmp_path, lost) as client:
         with pytest.raises(aiohttp.ClientConnectionError):
             await client.submit("a", b"x" * 3_000_000, mode="sync")
-        assert await client.bill() == (1, 0, 1)
+        for _ in range(3):
+            assert await client.bill() == (1, 0, 1)
+
+
+@pytest.mark.parametrize("status", [0, 502])
+async def test_a_small_streamed_answer_is_lost_and_the_next_is_not(
+    tmp_path: Path, status: int
+) -> None:
+    """It could be on its way, whole, before anybody thinks of losing it."""
+    lost = rule(Kind.LOSE, Phase.POLL, status=status)
+    async with faulty(tmp_path, lost) as client:
+        stored = client.url + "/convert/txt/to/pdf?StoreFile=true&JobId=" + "a" * 32
+        form = aiohttp.FormData()
+        form.add_field("File", b"text", filename="a.txt")
+        async with client.session.post(stored, data=form) as reply:
+            assert reply.status == 200
+        job = client.url + "/async/job/" + "a" * 32
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await client.session.get(job)
+        assert (await client.ask("GET", "/healthz"))[0] == 200
+        assert await injected(client) == {f"lose_{status}" if status else "lose": 1}
 
 
 async def test_a_reset_comes_before_the_request_is_read(tmp_path: Path) -> None:

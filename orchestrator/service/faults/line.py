@@ -10,7 +10,7 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, cast
 
 from aiohttp import web
@@ -24,9 +24,16 @@ def cut_after(request: web.Request, after: int | None) -> None:
     _put(request, _Cut(_line(request), after))
 
 
-def mute(request: web.Request) -> None:
-    """Let nothing of the reply reach the caller."""
-    _put(request, _Mute(_line(request)))
+def mute(request: web.Request) -> Callable[[], None]:
+    """Let nothing of the reply reach the caller, until what it gives is called."""
+    below = _line(request)
+    _put(request, _Mute(below))
+
+    def speak() -> None:
+        if request.transport is not None:
+            request.protocol.transport = below
+
+    return speak
 
 
 def reset(request: web.Request) -> None:

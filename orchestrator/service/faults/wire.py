@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -111,16 +112,10 @@ async def _refuse(
 
 
 async def _lose(request: web.Request, handler: Handler, hit: Hit) -> web.StreamResponse:
-    fault = hit.fault
-    if fault.status:
-        response = await _done(request, handler)
-        hit.note()
-        # What is on its way already can only be broken off.
-        return _broken(request) if _is_sent(response) else _answer(fault)
-    line.mute(request)
-    await _done(request, handler)
+    can_answer = await _done_unheard(request, handler)
     hit.note()
-    return _broken(request)
+    is_answered = can_answer and hit.fault.status
+    return _answer(hit.fault) if is_answered else _broken(request)
 
 
 async def _reset(
@@ -175,13 +170,9 @@ def _shorten(response: web.Response, hit: Hit) -> None:
 
 
 async def _page(request: web.Request, handler: Handler, hit: Hit) -> web.StreamResponse:
-    if hit.fault.worked:
-        response = await _done(request, handler)
-        if _is_sent(response):
-            hit.note()
-            return _broken(request)
+    can_answer = not hit.fault.worked or await _done_unheard(request, handler)
     hit.note()
-    return _web_page(200)
+    return _web_page(200) if can_answer else _broken(request)
 
 
 async def _redirect(
@@ -220,16 +211,19 @@ _PERFORM: dict[Kind, Perform] = {
 # What they are made of...
 
 
-async def _done(request: web.Request, handler: Handler) -> web.StreamResponse | None:
-    """Let the work be done, whatever would be answered."""
+async def _done_unheard(request: web.Request, handler: Handler) -> bool:
+    """Let the work be done, and its answer reach nobody; says whether another can.
+
+    A handler may send its answer by itself: another one cannot come after that.
+    """
+    speak, is_sent = line.mute(request), False
     try:
-        return await handler(request)
-    except (Problem, web.HTTPException):
-        return None
-
-
-def _is_sent(response: web.StreamResponse | None) -> bool:
-    return response is not None and response.prepared
+        with suppress(Problem, web.HTTPException):
+            is_sent = (await handler(request)).prepared
+    finally:
+        if not is_sent:
+            speak()
+    return not is_sent
 
 
 def _broken(request: web.Request) -> web.Response:
