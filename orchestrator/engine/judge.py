@@ -126,24 +126,23 @@ class Judge:
 
     async def _give_up(self, work: Work, failure: Failure) -> End:
         """End a job after its last try, with what was paid for still within reach."""
-        is_silent = failure.blame is Blame.NETWORK and failure.status is None
-        if is_silent or (failure.status in _FULL and not self._goes_on(work)):
+        if _is_of_account(failure) and not self._goes_on(work):
             raise AccountStopped(failure)
         settle = self._ending.settle
         if work.intended is not None:
             return await settle(work, State.IN_DOUBT, doubt(failure))
         is_accepted = work.progress.phase in (Phase.POLL, Phase.FETCH)
-        if is_accepted and failure.status is not None:
+        if is_accepted and (failure.status is not None or _is_silence(failure)):
             return await settle(work, State.OVERDUE, failure)
         # What was fetched is no document, however often it was fetched.
         failure = billed(failure) if is_accepted else failure
         return await settle(work, State.FAILED, failure)
 
     def _goes_on(self, work: Work) -> bool:
-        """Whether the account takes what it refuses this job, from others.
+        """Whether the account takes from others what fails for this job.
 
-        Then it is not full, and no reason to stop it; it may be this very document that
-        brings the service down each time.
+        Then it is neither full nor gone, and no reason to stop it; it may be this very
+        document that brings a service down, or that a firewall does not let pass.
         """
         is_question = work.intended is not None
         taken = (
@@ -161,7 +160,7 @@ class Judge:
     def _retry(self, work: Work, failure: Failure) -> Wait | None:
         work.attempts += 1
         policy = retry.policy_for(failure)
-        if failure.status in _FULL and self._goes_on(work):
+        if _is_of_account(failure) and self._goes_on(work):
             # Only time is a reason to give up, and a queue is not even for that one.
             total = math.inf if failure.status == _BUSY else policy.total
             policy = replace(policy, attempts=work.attempts + 1, total=total)
@@ -183,3 +182,13 @@ class Judge:
         if work.intended is None:
             work.progress = replace(work.progress, failure=None)
         return Wait(seconds)
+
+
+def _is_silence(failure: Failure) -> bool:
+    """Whether nothing was heard at all."""
+    return failure.blame is Blame.NETWORK and failure.status is None
+
+
+def _is_of_account(failure: Failure) -> bool:
+    """Whether every other request of the account may fare the same."""
+    return _is_silence(failure) or failure.status in _FULL

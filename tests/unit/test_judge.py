@@ -13,7 +13,7 @@ from orchestrator.engine.expect import Times
 from orchestrator.engine.judge import FRESH, Judge
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.lookup import Lookup
-from orchestrator.engine.retry import SERVICE
+from orchestrator.engine.retry import NETWORK, SERVICE
 from orchestrator.engine.work import AccountStopped, End, Wait, Work
 from orchestrator.model import (
     Blame,
@@ -36,6 +36,9 @@ NOT_LISTED = Failure("not_listed", "none is ours", Blame.SERVICE, Remedy.LOOKUP)
 def refused(status: int) -> Failure:
     """A request that the service refused."""
     return Failure(f"code_{status}", "no", Blame.SERVICE, Remedy.RETRY, status)
+
+
+SILENCE = Failure("reset", "the connection broke", Blame.NETWORK, Remedy.RETRY)
 
 
 @dataclass
@@ -128,6 +131,26 @@ async def test_a_document_that_is_always_refused_fails_alone() -> None:
     assert court.state() is State.FAILED
 
 
+async def test_a_document_that_never_arrives_fails_alone() -> None:
+    """Others are taken: something on the way does not let this one pass."""
+    court, outcome = Court(), None
+    while not isinstance(outcome, End):
+        court.judge.took(Phase.SUBMIT)
+        outcome = await court.say(SILENCE)
+    assert NETWORK.total <= court.work.waited < NETWORK.total + NETWORK.cap
+    assert court.state() is State.FAILED
+
+
+async def test_silence_for_all_stops_the_account() -> None:
+    """A dead network fails no document."""
+    court = Court()
+    for _ in range(NETWORK.attempts - 1):
+        assert isinstance(await court.say(SILENCE), Wait)
+    with pytest.raises(AccountStopped):
+        await court.say(SILENCE)
+    assert court.state() is State.OPEN
+
+
 async def test_what_is_taken_elsewhere_shows_nothing_of_this_step() -> None:
     """Results are still given out while nothing new is taken in."""
     court = Court()
@@ -138,7 +161,8 @@ async def test_what_is_taken_elsewhere_shows_nothing_of_this_step() -> None:
         await court.say(refused(503))
 
 
-async def test_what_was_accepted_is_overdue_and_not_failed() -> None:
+@pytest.mark.parametrize("failure", [refused(503), SILENCE], ids=["503", "silence"])
+async def test_what_was_accepted_is_overdue_and_not_failed(failure: Failure) -> None:
     """It is paid for: the next run asks again."""
     court = Court()
     court.work.progress = Progress(
@@ -147,7 +171,7 @@ async def test_what_was_accepted_is_overdue_and_not_failed() -> None:
     outcome: Wait | End | None = None
     while not isinstance(outcome, End):
         court.judge.took(Phase.FETCH)
-        outcome = await court.say(refused(503))
+        outcome = await court.say(failure)
     assert court.state() is State.OVERDUE
 
 
@@ -155,8 +179,8 @@ async def test_the_last_question_of_a_lookup_may_be_refused() -> None:
     """Rounds of a lookup and refusals in a row are counted apart."""
     court = Court()
     await court.intend()
-    silence = replace(refused(0), blame=Blame.NETWORK, remedy=Remedy.LOOKUP)
-    assert isinstance(await court.say(silence), Wait)
+    lost = replace(SILENCE, remedy=Remedy.LOOKUP)
+    assert isinstance(await court.say(lost), Wait)
     for _ in range(SERVICE.attempts - 2):
         assert isinstance(await court.ask(NOT_LISTED), Wait)
     assert isinstance(await court.ask(refused(503)), Wait)
