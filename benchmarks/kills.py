@@ -144,7 +144,9 @@ def _pace(scene: Scene) -> None:
     """Spread the kills over the batch: later ones if it lags behind, else sooner."""
     # Something is left when the last one is killed.
     wanted = 0.9 * scene.options.documents * scene.kills / scene.options.kills
-    factor = 1.25 if scene.done() < wanted else 0.8
+    ahead = scene.done() - wanted
+    is_far = ahead > 3 * scene.options.documents / scene.options.kills
+    factor = 1.25 if ahead < 0 else 0.5 if is_far else 0.8
     scene.reach = min(LATEST, max(SOONEST * 2, scene.reach * factor))
 
 

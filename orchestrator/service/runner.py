@@ -23,6 +23,7 @@ from orchestrator.service.rows import Ending
 from orchestrator.service.shield import is_full
 from orchestrator.service.storage import Storage
 from orchestrator.service.store import DEATHS, Store
+from orchestrator.service.ward import Ward
 
 log = logging.getLogger(__name__)
 RESCUE_EVERY = 2.0
@@ -63,6 +64,7 @@ class Runner:
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._running: set[str] = set()
         self._stuck: set[str] = set()
+        self._ward = Ward()
         self._is_draining = False
         self._ends: dict[str, asyncio.Event] = {}
 
@@ -90,7 +92,11 @@ class Runner:
         for job in await self._store.recover():
             message = f"the service died {DEATHS} times while this job ran"
             await self._end(job, self._failed(job, "converter_died", message))
-        for job_id in self._store.queued():
+        suspects = self._store.suspects()
+        self._ward.suspect(suspects)
+        # They come last: the others are not to wait for the next death.
+        queued = self._store.queued()
+        for job_id in sorted(queued, key=suspects.__contains__):
             self.put(job_id)
 
     async def ended(self, job_id: str, *, may_leave: bool = False) -> Job:
@@ -136,11 +142,12 @@ class Runner:
     async def _work(self) -> None:
         while True:
             job_id = await self._queue.get()
-            if self._is_draining:
-                return
-            self._running.add(job_id)
-            await self._do(job_id)
-            self._running.discard(job_id)
+            async with self._ward.place(job_id):
+                if self._is_draining:
+                    return
+                self._running.add(job_id)
+                await self._do(job_id)
+                self._running.discard(job_id)
 
     async def _do(self, job_id: str) -> None:
         try:

@@ -19,10 +19,11 @@ from orchestrator.service.outbox import Delivery, post
 from orchestrator.service.problems import Problem
 from orchestrator.service.rows import Ending
 
-DEATHS = 5
+DEATHS = 15
 """Deaths of the service while a job ran, after which the job is held to be the cause.
 
-One that is killed by somebody else, again and again, meets the same jobs at each start.
+From the second on it ran alone, so each of them is its own; but a service that somebody
+else kills, again and again, meets the same jobs at each start.
 """
 Along = Callable[[sqlite3.Connection], None]
 """What a dialect does in the same transaction, and before; it may refuse."""
@@ -87,6 +88,12 @@ class Store:
         query = "SELECT id FROM job WHERE state = ? ORDER BY n"
         found = self._base.reader.execute(query, (JobState.QUEUED,))
         return [row[0] for row in found]
+
+    def suspects(self) -> frozenset[str]:
+        """Ids of the jobs that wait, and were at work when the service died."""
+        query = "SELECT id FROM job WHERE state = ? AND deaths > 0"
+        found = self._base.reader.execute(query, (JobState.QUEUED,))
+        return frozenset(row[0] for row in found)
 
     def has_folder(self, folder: str) -> bool:
         """Whether a job owns this folder."""

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
@@ -38,12 +39,16 @@ store.DEATHS = 2
 
 class Fatal(ScriptedRenderer):
     async def make(self, work):
-        if work.inputs[0].read_bytes() == b"fatal":
+        text = work.inputs[0].read_bytes()
+        if text == b"fatal":
+            await asyncio.sleep(0.2)
             os._exit(9)
+        if text == b"slow":
+            await asyncio.sleep(0.4)
         return await super().make(work)
 
 async def main():
-    settings = ServiceSettings(Path(sys.argv[1]), (KEY,), SECRET, port=0, workers=1)
+    settings = ServiceSettings(Path(sys.argv[1]), (KEY,), SECRET, port=0, workers=4)
     await serve(settings, ready=lambda url: print('{"url": "' + url + '"}', flush=True),
                 stop=asyncio.Event(), renderer=Fatal())
 asyncio.run(main())
@@ -108,6 +113,36 @@ async def test_a_job_that_kills_the_service_again_and_again_fails(
             assert job["error"]["code"] == "converter_died"
             assert (await one.submit("good", b"text", mode="sync"))[0] == 200
             assert await one.bill() == (2, 0, 2)
+    finally:
+        finish(last)
+
+
+async def test_who_was_at_work_beside_it_does_not_fail_with_it(tmp_path: Path) -> None:
+    """What was at work at a death works alone afterwards: only one dies again."""
+    names = ["slow1", "slow2", "fatal", "slow3"]
+    first = spawn(str(tmp_path), script=FATAL)
+    try:
+        async with client(await _address(first)) as one:
+            for name in names:
+                await one.submit(name, name.rstrip("123").encode(), mode="async")
+    except (OSError, aiohttp.ClientError):  # it died meanwhile
+        pass
+    finally:
+        assert first.wait(30) == 9
+        finish(first)
+    db = sqlite3.connect(tmp_path / "service.sqlite")
+    assert db.execute("SELECT COUNT(*) FROM job WHERE deaths = 1").fetchone()[0] > 1
+    second = spawn(str(tmp_path), script=FATAL)
+    try:
+        assert await asyncio.to_thread(second.wait, 30) == 9
+    finally:
+        finish(second)
+    last = spawn(str(tmp_path), script=FATAL)
+    try:
+        async with client(await _address(last)) as one:
+            assert (await one.until("fatal", "failed"))["error"]["code"]
+            for (name,) in db.execute("SELECT id FROM job WHERE id != 'fatal'"):
+                assert (await one.until(name, "done"))["id"] == name
     finally:
         finish(last)
 
