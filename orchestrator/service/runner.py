@@ -27,6 +27,9 @@ from orchestrator.service.ward import Ward
 
 log = logging.getLogger(__name__)
 RESCUE_EVERY = 2.0
+PROBATION = 2.0
+"""Seconds for which a service has to be well, for each death after a job's first one,
+until that job is tried again."""
 FAULT = "the service met a fault; its log has it"
 Life = Callable[[float], float]
 """From the end of a job to the end of its results, in seconds since the epoch."""
@@ -94,10 +97,14 @@ class Runner:
             await self._end(job, self._failed(job, "converter_died", message))
         suspects = self._store.suspects()
         self._ward.suspect(suspects)
-        # They come last: the others are not to wait for the next death.
-        queued = self._store.queued()
-        for job_id in sorted(queued, key=suspects.__contains__):
-            self.put(job_id)
+        for job_id in self._store.queued():
+            if job_id not in suspects:
+                self.put(job_id)
+        # The others are not to wait for the next death; and whoever else kills the
+        # service, again and again, meets the same job only if that is what does it.
+        loop = asyncio.get_running_loop()
+        for job_id, deaths in suspects.items():
+            loop.call_later((deaths - 1) * PROBATION, self.put, job_id)
 
     async def ended(self, job_id: str, *, may_leave: bool = False) -> Job:
         """Wait for a job's end; or leave it as it is while the disk has no room.

@@ -19,11 +19,10 @@ from orchestrator.service.outbox import Delivery, post
 from orchestrator.service.problems import Problem
 from orchestrator.service.rows import Ending
 
-DEATHS = 15
+DEATHS = 7
 """Deaths of the service while a job ran, after which the job is held to be the cause.
 
-From the second on it ran alone, so each of them is its own; but a service that somebody
-else kills, again and again, meets the same jobs at each start.
+From the second on it ran alone, and from the third on in a service that had been well.
 """
 Along = Callable[[sqlite3.Connection], None]
 """What a dialect does in the same transaction, and before; it may refuse."""
@@ -89,11 +88,11 @@ class Store:
         found = self._base.reader.execute(query, (JobState.QUEUED,))
         return [row[0] for row in found]
 
-    def suspects(self) -> frozenset[str]:
-        """Ids of the jobs that wait, and were at work when the service died."""
-        query = "SELECT id FROM job WHERE state = ? AND deaths > 0"
+    def suspects(self) -> dict[str, int]:
+        """Jobs that wait, and at how many deaths of the service they were at work."""
+        query = "SELECT id, deaths FROM job WHERE state = ? AND deaths > 0 ORDER BY n"
         found = self._base.reader.execute(query, (JobState.QUEUED,))
-        return frozenset(row[0] for row in found)
+        return {row["id"]: row["deaths"] for row in found}
 
     def has_folder(self, folder: str) -> bool:
         """Whether a job owns this folder."""
