@@ -21,7 +21,8 @@ from orchestrator.ledger.missing import mark_missing
 from orchestrator.ledger.numbers import settle
 from orchestrator.ledger.opening import leaving, telling
 from orchestrator.ledger.register import Overtaken
-from orchestrator.ledger.view import View, reopen
+from orchestrator.ledger.retry import reopen
+from orchestrator.ledger.view import View
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
 from orchestrator.plan.batch import Plan
@@ -155,10 +156,12 @@ def opened(
             batch = stack.enter_context(_prepared(manifest, folder, options, hold=True))
             _reserve(batch, options, clock)
         batch.merge(folder)
-        if State.MISSING in options.retries:
-            # Else a run looks for outputs while it sends.
-            mark_missing(folder.ledger)
-        reopen(folder.ledger, options.retries, code=options.code)
+        if (retry := options.retry) is not None:
+            if State.MISSING in retry.states:
+                # Else a run looks for outputs while it sends.
+                mark_missing(folder.ledger)
+            reopen(folder.ledger, retry)
+            batch.stage.retry = retry
         yield batch.merged(), folder
 
 

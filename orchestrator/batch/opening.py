@@ -213,7 +213,8 @@ class Opening:
             luck=self._luck,
         )
         balance = await survey.run()
-        feed = Pages(self._store, account.name, self._options.only, self._allowance)
+        said = self._options
+        feed = Pages(self._store, account.name, said.only, self._allowance, said.retry)
         till = self._spending.till(account.name)
         dispatcher = self._dispatcher(
             account,

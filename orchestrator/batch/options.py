@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.batch.rehearsal import Rehearsal
+from orchestrator.ledger.retry import Retry
 from orchestrator.model import State
 from orchestrator.settings import HookSettings
 
@@ -19,8 +20,9 @@ class RunOptions:
         only: Ids or shell patterns of the documents to start; empty means all.
         limit: How many documents to start at most.
         overwrite: Whether outputs may replace files that this batch did not make.
-        retries: States of documents that are opened again first.
-        code: Only those that failed with this code.
+        retries: States of documents that are asked for anew, and nothing else is sent:
+            failed, missing or lost. What was sent before is carried on.
+        code: Of failed ones, only those that failed with this code.
         log_file: Where every exchange is noted, a JSON line each.
         rehearsal: Where to rehearse instead of running.
         webhooks: Public address of webhooks; this and the two below win over the
@@ -44,6 +46,11 @@ class RunOptions:
     inbox: Path | None = None
     adopt: bool = False
     refuse: bool = False
+
+    @property
+    def retry(self) -> Retry | None:
+        """What is asked for anew, if that is all that is meant."""
+        return Retry(self.retries, self.code) if self.retries else None
 
     def hooks(self, said: HookSettings) -> HookSettings:
         """What the manifest says of webhooks, unless it was said for this run."""

@@ -82,7 +82,8 @@ class Prepared:
         What was new or changed is still said to be so.
         """
         before = self.diff
-        if before.new == before.documents and not before.gone:
+        is_new = before.new == before.documents and not before.gone
+        if is_new and self.stage.retry is None:
             return self  # there is nothing to look up: all of it is open
         states = self.stage.states()
         added = before.new + before.changed

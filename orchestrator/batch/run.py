@@ -276,7 +276,8 @@ class Run:
     def _names(self, store: Store) -> list[str]:
         """Accounts with something to do: a run without work starts no service."""
         todo = {share.account for share in self._batch.shares}
-        left = {name for name in self._batch.accounts if store.has_left(name)}
+        retry = self._options.retry
+        left = {name for name in self._batch.accounts if store.has_left(name, retry)}
         return sorted(todo | left)
 
     async def _ask_again(self, store: Store, opened: Opened) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from orchestrator.cli.common import (
 from orchestrator.cli.display import Display, display
 from orchestrator.cli.first import Carried, goes_on, left_of
 from orchestrator.cli.patient import patient
-from orchestrator.errors import Exit, plain
+from orchestrator.errors import Exit, UsageError, plain
 from orchestrator.imports import http
 from orchestrator.ledger.bill import Line, since
 from orchestrator.ledger.view import View
@@ -51,18 +51,19 @@ from orchestrator.report.summary import limit_lines, summary_lines
 def retried(
     manifest: Path, state: Path | None, *, failed: bool, missing: bool, code: str | None
 ) -> frozenset[State]:
-    """States of the documents that are to be run again; a code that none has is told.
+    """States of the documents that are to be run again.
 
     Raises:
-        UsageError: the batch was never run.
+        UsageError: the batch was never run, or nothing has failed with that code.
     """
     chosen = ((failed, State.FAILED), (missing, State.MISSING))
     states = frozenset(each for is_chosen, each in chosen if is_chosen)
     with View(folder_of(manifest.absolute(), state).ledger) as view:
-        known = {each.code for each in view.reasons() if each.state in states}
+        known = view.codes() if code is not None else []
     if code is not None and code not in known:
-        there = f"; there are {', '.join(sorted(known))}" if any(known) else ""
-        click.echo(plain(f"note: nothing has failed with {code!r}{there}"), err=True)
+        there = f"; there are: {', '.join(known)}" if known else ""
+        message = f"nothing has failed with {code!r}{there}; nothing was sent"
+        raise UsageError(plain(message))
     return states
 
 
@@ -181,6 +182,7 @@ def _carry(
         is_interrupted,
         before=before,
         manifest=place,
+        retries=options.retries,
         as_json=as_json,
     )
 
@@ -226,6 +228,7 @@ def _summary(
     *,
     before: Sequence[Line],
     manifest: Sequence[str],
+    retries: Collection[State],
     as_json: bool,
 ) -> Carried:
     with View(folder.ledger) as view:
@@ -233,7 +236,8 @@ def _summary(
         bill, terms, taken = view.bill(), view.terms(), view.taken()
     grown = since(before, bill)
     stopped = run.tally.stopped
-    is_cut = is_interrupted and bool(states.get(State.OPEN))
+    begins_with = (State.OPEN, *retries)
+    is_cut = is_interrupted and any(states.get(each) for each in begins_with)
     ended = exit_of(states, stopped=stopped.values(), is_interrupted=is_cut)
     if as_json:
         echo_json(
@@ -259,6 +263,7 @@ def _summary(
         seconds=seconds,
         stopped=stopped,
         is_interrupted=is_cut,
+        is_retry=bool(retries),
         manifest=manifest,
     ):
         click.echo(line)

@@ -180,7 +180,9 @@ def run_command(
 @click.option(
     "--missing", is_flag=True, help="Make outputs again that are gone or were changed."
 )
-@click.option("--code", metavar="CODE", help="Only those that failed with this code.")
+@click.option(
+    "--code", metavar="CODE", help="Of failed ones, only those with this code."
+)
 @overwrite_option
 @_ADOPT
 @_REFUSE
@@ -206,7 +208,16 @@ def retry_command(
 
     They are asked for as new work, which a provider may bill again; only results
     that are already paid for and merely could not be saved are fetched.
-    """
+
+    \b
+    Nothing else is sent:
+      * what was never sent stays open, for `orchestrator run`;
+      * what is in flight, in doubt or overdue is looked up and carried on, since it
+        may be paid for;
+      * what it does not get to (--limit, Ctrl-C, the budget) stays failed or missing.
+    """  # noqa: D301  # \b is click's mark for text that is not wrapped
+    if code is not None and not failed:
+        raise UsageError("--code is for documents that failed: say --failed, too")
     if not failed and not missing:
         raise UsageError("say what to retry: --failed, --missing, or both")
     with many():

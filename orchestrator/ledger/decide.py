@@ -95,7 +95,7 @@ WHERE job.phase NOT IN ('release', 'ended') AND NOT EXISTS (
   SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
   WHERE link.job = job.id AND document.job = job.id
   AND document.state IN ('open', 'in_doubt', 'overdue', 'failed')
-  AND document.code IS NOT 'given_up')
+  AND NOT (document.state = 'failed' AND document.code IS 'given_up'))
 """
 
 

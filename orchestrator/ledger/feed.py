@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from orchestrator.ledger.retry import Retry
 from orchestrator.ledger.store import Left, Store
 from orchestrator.model import Document, Job
 
@@ -30,13 +31,15 @@ class Allowance:
 class Pages:
     """Fits ``engine.ports.Feed``; a document is given once, until ``rewind``.
 
-    ``only`` holds ids or shell patterns; empty means every document.
+    ``only`` holds ids or shell patterns; empty means every document. With ``retry`` it
+    gives what that asks for, and of what a former run left only that or what was sent.
     """
 
     store: Store
     account: str
     only: Sequence[str] = ()
     allowance: Allowance = field(default_factory=Allowance)
+    retry: Retry | None = None
     _last: Job | None = None
     _after: dict[bool, tuple[int, int]] = field(default_factory=dict)
 
@@ -51,6 +54,7 @@ class Pages:
                 large=large,
                 after=self._after.get(large),
                 limit=limit,
+                retry=self.retry,
             )
             if not found:
                 return ()
@@ -59,8 +63,12 @@ class Pages:
                 return self.allowance.grant(wanted)
 
     def rewind(self) -> None:
-        """Begin again at the top, for what became open meanwhile."""
-        self._after.clear()
+        """Begin again at the top, for what became open meanwhile.
+
+        What failed once more in a retry is not asked for a third time.
+        """
+        if self.retry is None:
+            self._after.clear()
 
     async def left(self, limit: int) -> Sequence[Left]:
         """The next jobs that a former run left, oldest first; empty at the end.
@@ -68,7 +76,11 @@ class Pages:
         To be read to its end before the first new job is made.
         """
         found = await asyncio.to_thread(
-            self.store.left, self.account, after=self._last, limit=limit
+            self.store.left,
+            self.account,
+            after=self._last,
+            limit=limit,
+            retry=self.retry,
         )
         self._last = found[-1][0] if found else self._last
         return found

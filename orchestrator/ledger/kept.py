@@ -77,6 +77,8 @@ class Kept(Stage):
 
     def unsent(self) -> list[tuple[str, Operation, int]]:
         """Documents that have to be sent yet, by account and operation."""
+        if self.retry is not None:
+            return self.retry.unsent(self._db)
         rows = self._db.execute(_UNSENT)
         return [(account, Operation(what), count) for account, what, count in rows]
 

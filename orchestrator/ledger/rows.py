@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.ledger import record
 from orchestrator.ledger.missing import TURN
+from orchestrator.ledger.schema import NOW
 from orchestrator.model import Job, Phase, Progress, Verdict
 
 AS_IT_WAS = -1.0
@@ -30,6 +31,22 @@ INSERT INTO job_document(job, position, document)
 SELECT value->>0, value->>1, value->>2 FROM json_each(new.links) WHERE true
 ON CONFLICT DO NOTHING
 """
+_IS_NEW = """
+document.id = taken.id AND document.state IN ('failed', 'missing', 'lost')
+AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = taken.job)
+"""
+_REOPENED = f"""
+INSERT INTO event(at, kind, account, job, document, detail)
+SELECT {NOW}, 'reopened', document.account, document.job, document.id, document.state
+FROM (SELECT value->>0 AS job, value->>2 AS id FROM json_each(new.links)) AS taken
+JOIN document ON {_IS_NEW}
+"""  # noqa: S608  # constants
+_OPENED = f"""
+UPDATE document SET state = 'open', failure = NULL, job = taken.job FROM (
+  SELECT value->>0 AS job, value->>2 AS id FROM json_each(new.links)
+) AS taken WHERE {_IS_NEW}
+"""  # noqa: S608
+"""A job that is new takes documents of a retry, which were as they were until now."""
 _TAKEN = """
 UPDATE document SET job = taken.job FROM (
   SELECT value->>0 AS job, value->>2 AS id FROM json_each(new.links)
@@ -102,6 +119,8 @@ _KINDS = (
 )
 _STATEMENTS = (
     _LINKS,
+    _REOPENED,
+    _OPENED,
     _TAKEN,
     _HASHED,
     _KNOWN,

@@ -21,6 +21,7 @@ from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
 from orchestrator.ledger.opening import broken, check_sound, connect, uri
+from orchestrator.ledger.retry import Retry
 from orchestrator.ledger.schema import NOW, tables_in
 from orchestrator.model import LARGE, Document, Mode, Operation, State
 from orchestrator.plan.deadlines import Flight
@@ -78,7 +79,9 @@ UPDATE ledger.document AS old SET
          THEN json_set(new.spec, '$.overwrite', json('true')) ELSE new.spec END,
   outputs = CASE WHEN old.spec->>'$.output' = new.spec->>'$.output'
             THEN old.outputs END,
-  failure = NULL, code = NULL,
+  failure = NULL,
+  code = CASE WHEN open.id IS NULL AND old.state IN ('open', 'failed')
+         THEN old.code END,
   stale = open.id IS NOT NULL,
   state = CASE WHEN open.id IS NULL THEN 'open' ELSE old.state END,
   job = CASE WHEN open.id IS NULL THEN NULL ELSE old.job END
@@ -237,6 +240,8 @@ class Stage:
         self._bills: list[tuple[str | int, ...]] = []
         self._fresh: dict[tuple[str, Mode], list[Any]] = {}
         self._share: list[Any] = [0, 0, _NOBODY, 0]
+        self.retry: Retry | None = None
+        """After the merge: what a retry asks for, if there is nothing else to do."""
         self._attach(sound=sound)
         self._db.execute("BEGIN")
 
@@ -454,7 +459,8 @@ class Stage:
         ]
 
     def _shares(self, todo: str) -> list[Share]:
-        rows = self._db.execute(todo).fetchall()
+        todo, bound = (self.retry.todo, self.retry.bound) if self.retry else (todo, ())
+        rows = self._db.execute(todo, bound).fetchall()
         return [
             Share(account, mode, count, size or 0, self._example(example))
             for account, mode, count, size, example, _ in rows
@@ -466,7 +472,7 @@ class Stage:
 
     def unsent(self) -> list[tuple[str, Operation, int]]:
         """Documents that have to be sent yet, by account and operation."""
-        return unsent(self._db)
+        return self.retry.unsent(self._db) if self.retry else unsent(self._db)
 
     def committed(self) -> list[Committed]:
         """What jobs have cost or may have cost, as the ledger knows it."""

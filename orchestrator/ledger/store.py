@@ -31,6 +31,7 @@ from orchestrator.errors import MachineError
 from orchestrator.ledger import bill, record
 from orchestrator.ledger.missing import Turned
 from orchestrator.ledger.opening import Vouched, broken, connect, identity
+from orchestrator.ledger.retry import Retry
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
     Rows,
@@ -41,6 +42,7 @@ from orchestrator.ledger.rows import (
     settled_row,
 )
 from orchestrator.ledger.stranded import Stranded, stranded
+from orchestrator.ledger.sums import UNSENT
 from orchestrator.ledger.writer import Commit, ThreadWriter, Writer
 from orchestrator.model import (
     Document,
@@ -59,14 +61,17 @@ _LEFT = """
   WHERE link.job = job.id AND document.job = job.id
   AND document.state IN ('open', 'in_doubt', 'overdue')))
 """
-_LEFT_PAGE = f"""
-SELECT id, mode, created, callback, progress, intended, reserved {_LEFT}
-AND (created, id) > (?, ?) ORDER BY created, id LIMIT ?
-"""
+_PAGE_OF = "AND (created, id) > (?, ?) ORDER BY created, id LIMIT ?"
+_UNCHOSEN = f"""
+AND NOT ({UNSENT} AND EXISTS (
+  SELECT 1 FROM job_document AS link JOIN document ON document.id = link.document
+  WHERE link.job = job.id AND document.job = job.id AND NOT {{0}}))
+"""  # noqa: S608  # a constant
+"""A retry sends nothing but what it asks for; what was sent is carried on."""
 _CARRIED = """
 SELECT link.job, coalesce(link.spec, document.spec),
-  document.job IS NOT link.job OR document.code IS 'given_up'
-  OR document.state = 'done', document.stale
+  document.job IS NOT link.job OR document.state = 'done'
+  OR document.state = 'failed' AND document.code IS 'given_up', document.stale
 FROM job_document AS link JOIN document ON document.id = link.document
 WHERE link.job IN (SELECT value FROM json_each(?)) ORDER BY link.job, position
 """
@@ -78,6 +83,13 @@ _PAGE = 1000
 Left = tuple[Job, Progress, float | None]
 """A job that a former run left, where it stands, and when its intent was written."""
 _Carried = tuple[tuple[Document, ...], frozenset[int], frozenset[int]]
+
+
+def _left(retry: Retry | None) -> tuple[str, tuple[str | None, ...]]:
+    """Where jobs are that a former run left, and what its marks stand for."""
+    if retry is None:
+        return _LEFT, ()
+    return f"{_LEFT} {_UNCHOSEN.format(retry.chosen)}", retry.bound
 
 
 class Store:
@@ -303,21 +315,29 @@ class Store:
     # Reading...
 
     def open_documents(
-        self, account: str, *, large: bool, after: tuple[int, int] | None, limit: int
+        self,
+        account: str,
+        *,
+        large: bool,
+        after: tuple[int, int] | None,
+        limit: int,
+        retry: Retry | None = None,
     ) -> list[Document]:
         """A page of open documents that are in no job, most urgent first.
 
-        ``after`` is priority and place of the last document of the page before.
+        ``after`` is priority and place of the last document of the page before. Of a
+        ``retry``, they are those that it asks for anew, and nothing else.
         """
-        where = ""
-        bound: tuple[int, ...] = ()
+        where = "state = 'open' AND job IS NULL"
+        bound: tuple[int | str | None, ...] = ()
+        if retry is not None:
+            where, bound = f"state <> 'done' AND {retry.new}", retry.bound
         if after is not None:
-            where = "AND (priority < ? OR (priority = ? AND n > ?))"
-            bound = (after[0], after[0], after[1])
+            where += " AND (priority < ? OR (priority = ? AND n > ?))"
+            bound += (after[0], after[0], after[1])
         query = (
-            "SELECT spec FROM document WHERE account = ? AND large = ? "  # noqa: S608  # the only insertion is a constant
-            f"AND state = 'open' AND job IS NULL {where} "
-            "ORDER BY priority DESC, n LIMIT ?"
+            "SELECT spec FROM document WHERE account = ? AND large = ? "  # noqa: S608  # the only insertions are constants
+            f"AND {where} ORDER BY priority DESC, n LIMIT ?"
         )
         rows = self._page(query, account, int(large), *bound, limit)
         return [record.document(spec) for (spec,) in rows]
@@ -336,9 +356,11 @@ class Store:
             found += page
         return found
 
-    def has_left(self, account: str) -> bool:
+    def has_left(self, account: str, retry: Retry | None = None) -> bool:
         """Whether a former run left jobs of an account."""
-        row = self._reader.execute(f"SELECT 1 {_LEFT} LIMIT 1", (account,)).fetchone()
+        where, bound = _left(retry)
+        query = f"SELECT 1 {where} LIMIT 1"
+        row = self._reader.execute(query, (account, *bound)).fetchone()
         return row is not None
 
     def names_left(self, account: str) -> set[str]:
@@ -349,15 +371,26 @@ class Store:
         return {name for row in rows for name in row if name}
 
     def left(
-        self, account: str, *, after: Job | None = None, limit: int = _PAGE
+        self,
+        account: str,
+        *,
+        after: Job | None = None,
+        limit: int = _PAGE,
+        retry: Retry | None = None,
     ) -> list[Left]:
         """A page of the jobs that a former run left, oldest first.
 
         One whose documents all failed (a stranger's file had the name) stays where it
-        is until the user opens its documents again.
+        is until the user opens its documents again. A ``retry`` leaves alone what was
+        never sent, unless it asks for it.
         """
         start = (after.created, after.id) if after else (float("-inf"), "")
-        rows = self._page(_LEFT_PAGE, account, *start, limit)
+        where, bound = _left(retry)
+        query = (
+            "SELECT id, mode, created, callback, progress, intended, reserved "  # constants
+            f"{where} {_PAGE_OF}"
+        )
+        rows = self._page(query, account, *bound, *start, limit)
         carried = self._carried([row[0] for row in rows])
         found: list[Left] = []
         for id_, mode, created, callback, progress, intended, reserved in rows:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +14,6 @@ from orchestrator.ledger import bill as bills, record
 from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.bill import OF_DOCUMENT
 from orchestrator.ledger.opening import connect
-from orchestrator.ledger.schema import NOW
 from orchestrator.ledger.stranded import Stranded, stranded
 from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
 from orchestrator.plan.deadlines import deadline, iso
@@ -197,6 +194,14 @@ class View:
         )
         return tuple(id_ for (id_,) in rows)
 
+    def codes(self) -> list[str]:
+        """What documents have failed with, also those that were edited since."""
+        rows = self._db.execute(
+            "SELECT DISTINCT code FROM document WHERE state <> 'done' "
+            "AND state IN ('failed', 'open') AND code IS NOT NULL ORDER BY 1"
+        )
+        return [code for (code,) in rows]
+
     def troubles(self, state: State) -> Iterator[Trouble]:
         """Documents in a state, with all that is known of them."""
         return troubles(self._db, state)
@@ -283,67 +288,3 @@ def _deadline(flight: Sequence[Any], retentions: Mapping[str, float]) -> float |
         intended=intended,
         retention=retentions.get(account),
     )
-
-
-def reopen(path: Path, states: Collection[State], *, code: str | None = None) -> int:
-    """Open documents in these states again; a job that can be fetched is kept.
-
-    Returns:
-        How many documents were opened.
-    """
-    connection = connect(path)
-    try:
-        if State.MISSING in states:
-            _free_names(connection, code)
-        return sum(_reopen(connection, each, code) for each in states)
-    finally:
-        connection.close()
-
-
-def _free_names(connection: sqlite3.Connection, code: str | None) -> None:
-    """Let what is left of our own outputs be replaced, where nobody changed it."""
-    rows = connection.execute(
-        "SELECT id, outputs FROM document WHERE state = ? AND (? IS NULL OR code = ?) "
-        "AND outputs IS NOT NULL",
-        (State.MISSING, code, code),
-    )
-    ours = [(id_,) for id_, kept in rows if all(map(_is_ours, record.outputs(kept)))]
-    connection.execute("BEGIN IMMEDIATE")
-    connection.executemany(
-        "UPDATE document SET spec = json_set(spec, '$.overwrite', json('true')) "
-        "WHERE id = ?",
-        ours,
-    )
-    connection.execute("COMMIT")
-
-
-def _is_ours(output: Output) -> bool:
-    """Whether nothing is under the name of an output, or exactly that output."""
-    try:
-        with Path(output.path).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return found == output.sha256
-
-
-def _reopen(connection: sqlite3.Connection, state: State, code: str | None) -> int:
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(
-        "INSERT INTO event(at, kind, account, job, document, detail) "  # noqa: S608  # the only insertion is a constant
-        f"SELECT {NOW}, 'reopened', account, job, id, state FROM document "
-        "WHERE state = ? AND (? IS NULL OR code = ?)",
-        (state, code, code),
-    )
-    cursor = connection.execute(
-        "UPDATE document SET state = 'open', failure = NULL, code = NULL, "
-        "job = CASE WHEN job IN "
-        "(SELECT id FROM job WHERE phase NOT IN ('release', 'ended')) "
-        "THEN job ELSE NULL END "
-        "WHERE state = ? AND (? IS NULL OR code = ?)",
-        (state, code, code),
-    )
-    connection.execute("COMMIT")
-    return cursor.rowcount

@@ -43,6 +43,7 @@ _TO_MEND = {
 }
 _HELD = "the run that holds the batch carries them"
 _HALTED = "mend what stopped the account, then run the same command to go on"
+_APART = "`orchestrator run` goes on with them; a retry sends what failed alone"
 _ASKED = (State.IN_DOUBT, State.OVERDUE)
 _HERE = ("MANIFEST",)
 
@@ -237,6 +238,7 @@ def summary_lines(
     seconds: float,
     stopped: Mapping[str, Failure],
     is_interrupted: bool = False,
+    is_retry: bool = False,
     manifest: Sequence[str] = _HERE,
 ) -> Iterator[str]:
     """What ``run`` prints at its end.
@@ -249,6 +251,7 @@ def summary_lines(
         seconds: How long the run took.
         stopped: Accounts that stopped, and why.
         is_interrupted: Whether the user ended it before it was done.
+        is_retry: Whether open documents were none of its business.
         manifest: The manifest, and the options that find its batch, for commands.
     """
     count = sum(ended.values())
@@ -267,5 +270,6 @@ def summary_lines(
     yield f"batch: {states_line(states)}"
     for name, failure in stopped.items():
         yield f"account {name} stopped: {failure.code}: {failure.message}"
-    yield from advice_lines(states, reasons, pending=_HALTED if stopped else "")
+    pending = _APART if is_retry else _HALTED if stopped else ""
+    yield from advice_lines(states, reasons, pending=pending)
     yield from next_lines(states, reasons, manifest, is_held=False)
