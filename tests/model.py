@@ -18,6 +18,7 @@ from orchestrator.engine.drive import Driver
 from orchestrator.engine.limits import Gates
 from orchestrator.engine.ports import Ledger
 from orchestrator.engine.work import End, Wait, Work
+from orchestrator.ledger.feed import Pages
 from orchestrator.model import (
     Document,
     Input,
@@ -364,6 +365,16 @@ class World:
             job = job_of(page[0], self.made, self.clock.now())
             verdicts += await self.carry(driver, Work(job, Progress()))
         return verdicts
+
+    async def feed(self, driver: Driver, feed: Pages) -> None:
+        """The same, of what a feed gives."""
+        while page := await feed.left(100):
+            for left in page:
+                await self.carry(driver, Work(*left))
+        while documents := await feed.page(large=False, limit=1):
+            self.made += 1
+            job = job_of(documents[0], self.made, self.clock.now())
+            await self.carry(driver, Work(job, Progress()))
 
     async def carry(self, driver: Driver, work: Work) -> Iterable[Verdict]:
         """Carry one job to its end; waiting takes no time."""

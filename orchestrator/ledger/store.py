@@ -336,7 +336,7 @@ class Store:
             where += " AND (priority < ? OR (priority = ? AND n > ?))"
             bound += (after[0], after[0], after[1])
         query = (
-            "SELECT spec FROM document WHERE account = ? AND large = ? "  # noqa: S608  # the only insertions are constants
+            "SELECT spec FROM document WHERE account = ? AND large = ? "  # noqa: S608  # constants
             f"AND {where} ORDER BY priority DESC, n LIMIT ?"
         )
         rows = self._page(query, account, int(large), *bound, limit)
@@ -387,7 +387,7 @@ class Store:
         start = (after.created, after.id) if after else (float("-inf"), "")
         where, bound = _left(retry)
         query = (
-            "SELECT id, mode, created, callback, progress, intended, reserved "  # constants
+            "SELECT id, mode, created, callback, progress, intended, reserved "
             f"{where} {_PAGE_OF}"
         )
         rows = self._page(query, account, *bound, *start, limit)

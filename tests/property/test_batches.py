@@ -33,10 +33,12 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.engine.work import AccountStopped
 from orchestrator.errors import MachineError
 from orchestrator.ledger.decide import Decider, Decision
+from orchestrator.ledger.feed import Pages
 from orchestrator.ledger.proof import Proof
+from orchestrator.ledger.retry import Retry, reopen
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
-from orchestrator.ledger.view import Row, View, reopen
+from orchestrator.ledger.view import Row, View
 from orchestrator.model import Document, Input, Mode, Output, State
 from orchestrator.testing import Broken, Canned, ManualClock, MemoryOutputs
 from orchestrator.wire.http import Json, Raw, Request
@@ -49,6 +51,9 @@ LOST = ("request", "reply", "body", "500", "500 after", "504 after")
 FAULTS = ("refused", "429", *LOST)
 faults = st.dictionaries(st.integers(1, 14), st.sampled_from(FAULTS), max_size=4)
 cuts = st.none() | st.integers(1, 40)
+
+
+FAILED = Retry(frozenset({State.FAILED}))
 
 
 def content(name: str) -> bytes:
@@ -201,13 +206,24 @@ class Batch(RuleBasedStateMachine):
         """A run, perhaps killed after some effect, with an API that has bad days."""
         asyncio.run(self._run(Hand(cut, self._rival), script))
 
-    @rule()
-    def retry(self) -> None:
-        """Failed documents are asked for again; what they cost is then paid again."""
-        if self.folder.ledger.exists():
-            for row in self._rows(State.FAILED):
+    @rule(cut=cuts, script=faults)
+    def retry(self, cut: int | None, script: dict[int, str]) -> None:
+        """Failed documents are asked for again; what they cost is then paid again.
+
+        Those for which the run made no job are failed as before.
+        """
+        if not self.folder.ledger.exists():
+            return
+        before = {row.document.id: row for row in self._rows(State.FAILED)}
+        asyncio.run(self._run(Hand(cut, self._rival), script, is_retry=True))
+        for row in self._rows():
+            failed = before.get(row.document.id)
+            if failed is None:
+                continue
+            if row.job != failed.job:
                 self.again[row.document.inputs[0].name] += 1
-            reopen(self.folder.ledger, [State.FAILED])
+            elif row.state is State.FAILED:
+                assert row.failure is not None
 
     @rule(decision=st.sampled_from(Decision))
     def resolve(self, decision: Decision) -> None:
@@ -234,9 +250,13 @@ class Batch(RuleBasedStateMachine):
 
     # How a run goes...
 
-    async def _run(self, hand: Hand, script: Mapping[int, str]) -> None:
+    async def _run(
+        self, hand: Hand, script: Mapping[int, str], *, is_retry: bool = False
+    ) -> None:
         with self.folder.held(self.clock):
             self._merge()
+            if is_retry:
+                reopen(self.folder.ledger, FAILED)
             async with Store(self.folder.ledger, self.clock) as store:
                 world = World(
                     store,
@@ -246,8 +266,12 @@ class Batch(RuleBasedStateMachine):
                     providers()[self.provider],
                     self.made,
                 )
+                driver = world.driver(hand, faulty(self.api, script))
                 try:
-                    await world.run(world.driver(hand, faulty(self.api, script)))
+                    if is_retry:
+                        await world.feed(driver, Pages(store, "a", retry=FAILED))
+                    else:
+                        await world.run(driver)
                 except (Killed, AccountStopped):
                     pass
                 finally:
@@ -322,7 +346,7 @@ class Batch(RuleBasedStateMachine):
         """Nothing goes wrong any more: every document ends, whatever there was."""
         for _ in range(2):
             self.run(None, {})
-        self.retry()
+        self.retry(None, {})
         self.run(None, {})
         left = {row.document.id: row.state for row in self._rows()}
         for id_ in self.wanted:

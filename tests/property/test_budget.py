@@ -28,9 +28,10 @@ from orchestrator.engine.limits import Gates
 from orchestrator.engine.watch import Watch
 from orchestrator.engine.work import Work
 from orchestrator.ledger.feed import Pages
+from orchestrator.ledger.retry import Retry, reopen
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
-from orchestrator.ledger.view import View, reopen
+from orchestrator.ledger.view import View
 from orchestrator.model import (
     Document,
     Job,
@@ -194,8 +195,12 @@ class Batch:
             stage.compare()
             stage.merge()
 
-    async def run(self, limit: Decimal, death: Death) -> list[str]:
+    async def run(
+        self, limit: Decimal, death: Death, retry: Retry | None = None
+    ) -> list[str]:
         """Every account at once; tells why accounts were halted."""
+        if retry is not None:
+            reopen(self.path, retry)
         said = BudgetSettings(limit, "EUR")
         halted: list[str] = []
         async with Store(self.path, self.clock) as store:
@@ -204,7 +209,9 @@ class Batch:
             assert self.bank.total <= begun
             self.bank.limit = max(limit, begun)
             tasks = [
-                asyncio.create_task(self._carry(each, store, spending, death, halted))
+                asyncio.create_task(
+                    self._carry(each, store, spending, death, halted, retry=retry)
+                )
                 for each in self.accounts.values()
             ]
             await self.clock.run(asyncio.wait(tasks))
@@ -223,6 +230,8 @@ class Batch:
         spending: Spending,
         death: Death,
         halted: list[str],
+        *,
+        retry: Retry | None,
     ) -> None:
         gates = Gates(account.limits, self.clock, lambda *_: None)
         driver = Driver(
@@ -238,7 +247,7 @@ class Batch:
         )
         dispatcher = Dispatcher(
             driver,
-            feed=Pages(store, account.name),
+            feed=Pages(store, account.name, retry=retry),
             watch=Watch[Work](self.clock),
             gates=gates,
             limits=account.limits,
@@ -246,7 +255,8 @@ class Batch:
             tell=_nobody,
             till=spending.till(account.name),
         )
-        await dispatcher.run([Work(*each) for each in store.open_jobs(account.name)])
+        left = store.left(account.name, retry=retry)
+        await dispatcher.run([Work(*each) for each in left])
         if why := dispatcher.stopped or dispatcher.halted:
             halted.append(why.code)
 
@@ -292,6 +302,7 @@ def account_of(name: str, most: Decimal, price: Decimal, absence: Absence) -> Ac
     return replace(made, provider=provider, limits=Limits(width=3, jobs=7))
 
 
+FAILED = Retry(frozenset({State.FAILED}))
 amounts = st.sampled_from([Decimal(each) for each in ("1", "0.1", "0.07", "3")])
 modes = st.sampled_from(list(Mode))
 
@@ -337,8 +348,6 @@ def test_never_over_the_budget(  # noqa: PLR0917  # hypothesis passes by name
         batch = Batch(folder, Bank(random.Random(seed), trouble=trouble), accounts)
         batch.stage(documents)
         for number, (what, cut, limit) in enumerate(runs):
-            if what == "retry":
-                reopen(batch.path, [State.FAILED])
             if what == "edit":
                 params = {"edit": number}
                 documents[0] = replace(documents[0], params=params)
@@ -347,10 +356,11 @@ def test_never_over_the_budget(  # noqa: PLR0917  # hypothesis passes by name
                 batch.resubmit()
             if what == "cheaper":
                 batch.declare(Decimal("0.01"))
-            await batch.run(Decimal(limit), Death(cut))
+            retry = FAILED if what == "retry" else None
+            await batch.run(Decimal(limit), Death(cut), retry)
         batch.bank.trouble = 0
         batch.declare(Decimal(1))
-        reopen(batch.path, [State.FAILED])
+        await batch.run(Decimal(100_000), Death(None), FAILED)
         batch.resubmit()
         batch.clock.skip(1000)
         assert await batch.run(Decimal(100_000), Death(None)) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.ledger.bill import Terms, since
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
-from orchestrator.ledger.view import View, reopen
+from orchestrator.ledger.view import View
 from orchestrator.model import (
     Blame,
     Document,
@@ -126,7 +126,6 @@ async def test_what_was_wasted_stays_so_when_it_is_tried_again(tmp_path: Path) -
     await fill(path)
     with View(path) as view:
         before, taken = view.bill(), view.taken()
-    reopen(path, [State.FAILED])
     async with Store(path, ManualClock()) as store:
         book = Book(store)
         book.jobs = 50

@@ -10,15 +10,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.ledger.missing import mark_missing
+from orchestrator.ledger.retry import Retry, reopen
 from orchestrator.ledger.stage import Diff, Stage
 from orchestrator.ledger.store import Store
-from orchestrator.ledger.view import View, reopen
+from orchestrator.ledger.view import View
 from orchestrator.model import (
     Blame,
     Document,
@@ -35,6 +37,8 @@ from orchestrator.testing import ManualClock
 from tests import model
 from tests.model import job_of
 
+FAILED = Retry(frozenset({State.FAILED}))
+MISSING = Retry(frozenset({State.MISSING}))
 BAD = Failure("bad", "it is bad", Blame.DOCUMENT, Remedy.FAIL)
 
 
@@ -90,11 +94,12 @@ class Folder:
         with View(self.ledger) as view:
             return {row.document.id: row.state for row in view.rows()}
 
-    def open(self) -> list[Document]:
-        """Open documents that are in no job."""
+    def open(self, retry: Retry | None = None) -> list[Document]:
+        """Open documents that are in no job; or those that a retry asks for."""
         store = Store(self.ledger, self.clock)
         try:
-            return store.open_documents("a", large=False, after=None, limit=100)
+            read = partial(store.open_documents, "a", large=False, after=None)
+            return read(limit=100, retry=retry)
         finally:
             store._connection.close()
             store._reader.close()
@@ -162,9 +167,8 @@ async def test_asked_for_differently_is_done_again(
     assert folder.merge(edited).same == 1
     assert folder.open() == [replace(edited, overwrite=True)], "a kill changes nothing"
     await folder.end(folder.open()[0], State.FAILED)
-    assert reopen(folder.ledger, [State.FAILED]) == 1
     folder.merge(edited)
-    assert folder.open() == [replace(edited, overwrite=True)], "nor a failure"
+    assert folder.open(FAILED) == [replace(edited, overwrite=True)], "nor a failure"
 
 
 async def test_another_output_is_not_ours(folder: Folder) -> None:
@@ -318,9 +322,11 @@ async def test_retry_keeps_a_result_that_can_be_fetched(folder: Folder) -> None:
             job = job_of(each, number)
             await store.intend(job, Progress())
             await store.settle(job, Progress(phase), [verdict(each, State.FAILED)])
-    assert reopen(folder.ledger, [State.FAILED], code="other") == 0
-    assert reopen(folder.ledger, [State.FAILED], code="bad") == 2
-    assert [each.id for each in folder.open()] == ["b"]
+    assert reopen(folder.ledger, replace(FAILED, code="other")) == 0
+    assert folder.open(replace(FAILED, code="other")) == []
+    assert reopen(folder.ledger, replace(FAILED, code="bad")) == 1
+    assert [each.id for each in folder.open(replace(FAILED, code="bad"))] == ["b"]
+    assert folder.open() == []
     async with Store(folder.ledger, folder.clock) as store:
         assert [job.document.id for job, _, _ in store.open_jobs("a")] == ["a"]
 
@@ -349,8 +355,8 @@ async def test_what_is_left_of_our_outputs_may_be_replaced(folder: Folder) -> No
     Path(gone.output).unlink()
     Path(changed.output).write_text("signed by hand")
     assert mark_missing(folder.ledger) == 2
-    assert reopen(folder.ledger, [State.MISSING]) == 2
-    may = {each.id: each.overwrite for each in folder.open()}
+    assert reopen(folder.ledger, MISSING) == 0
+    may = {each.id: each.overwrite for each in folder.open(MISSING)}
     assert may == {"a": True, "b": False}
 
 
@@ -455,7 +461,6 @@ async def test_why_a_document_is_done_again_is_on_record(folder: Folder) -> None
     one = folder.document("one")
     folder.merge(one)
     await folder.end(one, State.FAILED)
-    assert reopen(folder.ledger, [State.FAILED]) == 1
     await folder.end(one, State.FAILED)
     folder.merge(folder.document("one", "another text"))
     await folder.end(one, State.FAILED)

@@ -14,7 +14,7 @@ from orchestrator.ledger.opening import connect
 from orchestrator.ledger.proof import Proof
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
-from orchestrator.ledger.view import View, reopen
+from orchestrator.ledger.view import View
 from orchestrator.model import Operation, State
 from orchestrator.testing import ManualClock
 from tests.model import document
@@ -46,8 +46,6 @@ async def test_whatever_happens_the_sums_are_those_of_the_rows(path: Path) -> No
     """Outputs go, a retry, an edit, decisions; each changes what jobs came to."""
     assert summed(path) == 8
     assert mark_missing(path) == 4
-    assert wrong(path) == []
-    reopen(path, [State.MISSING, State.FAILED])
     assert wrong(path) == []
     async with Store(path, ManualClock()) as store:
         book = Book(store)
