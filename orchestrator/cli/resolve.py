@@ -47,8 +47,9 @@ from orchestrator.report.decision import question, resolved_lines
     "--in",
     "only_states",
     multiple=True,
-    type=click.Choice([str(each) for each in DECIDABLE]),
-    help="Only documents in this state; may be given several times.",
+    type=click.Choice([*map(str, DECIDABLE), str(State.FAILED)]),
+    help="Only documents in this state; may be given several times. Failed ones go "
+    "with --mark-done.",
 )
 @click.option("--code", metavar="CODE", help="Only documents with this code.")
 @click.option("--all", "is_all", is_flag=True, help="All that need a decision.")
@@ -79,7 +80,9 @@ def resolve_command(
     \b
     --resubmit   sends it anew. What was sent before may have been billed.
     --mark-done  takes the file under the output's name for the result, once it
-                 was checked as a document; --output FILE puts it there.
+                 was checked as a document; --output FILE puts it there. Also for
+                 documents that failed, and were made in another way: name their
+                 ids, or say --in failed.
     --give-up    ends it as failed; what is known of it is kept.
     """  # noqa: D301  # \b is click's mark for text that is not wrapped
     decision = _decision(resubmit=resubmit, mark_done=mark_done, give_up=give_up)
@@ -88,6 +91,11 @@ def resolve_command(
     if output is not None and decision is not Decision.MARKED_DONE:
         raise UsageError("--output goes with --mark-done")
     states = frozenset(map(State, only_states)) or frozenset(DECIDABLE)
+    if State.FAILED in states and decision is not Decision.MARKED_DONE:
+        raise UsageError(
+            "--in failed goes with --mark-done; `orchestrator retry --failed` asks for "
+            "them again"
+        )
     folder = folder_of(manifest.absolute(), state)
     selection = Selection(names, states, code)
     with resolving(folder, decision, selection, output=output) as (resolved, write):

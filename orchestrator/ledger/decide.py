@@ -39,6 +39,8 @@ DECIDABLE = (State.IN_DOUBT, State.OVERDUE, State.LOST, State.MISSING)
 """States that only a user, or a run that is luckier, can end."""
 
 PAGE = 500
+_ELSEWHERE = "key = ? AND (state = 'failed' OR state = 'open' AND job IS NULL)"
+"""What is named, and nothing waits for: its user may have made it in another way."""
 
 
 class Decision(StrEnum):
@@ -166,6 +168,8 @@ class Decider:
                 patterns.append(name)
             elif row[1] in states and code in (None, row[2]):
                 self._take("key = ?", (row[0],))
+            elif decision is Decision.MARKED_DONE and self._take(_ELSEWHERE, (row[0],)):
+                pass
             elif self._is_decided(name, decision, row[1]):
                 already.append(name)
             else:
@@ -208,12 +212,13 @@ class Decider:
             (*states, code, code),
         )
 
-    def _take(self, where: str, bound: tuple[object, ...]) -> None:
-        self._db.execute(
+    def _take(self, where: str, bound: tuple[object, ...]) -> bool:
+        cursor = self._db.execute(
             "INSERT OR IGNORE INTO temp.chosen(key, state, job) "  # noqa: S608  # the only insertions are constants
             f"SELECT key, state, job FROM document WHERE {where}",
             bound,
         )
+        return cursor.rowcount > 0
 
     def counts(self) -> dict[State, int]:
         """Number of chosen documents in each state."""
@@ -317,7 +322,10 @@ def _nothing_to_decide(name: str, state: str, code: str | None) -> str:
     if state == State.OPEN:
         return f"{name!r} is open: `orchestrator run` carries it, or looks it up first"
     if state == State.FAILED:
-        return f"{name!r} is {words}: `orchestrator retry --failed` asks for it again"
+        return (
+            f"{name!r} is {words}: `orchestrator retry --failed` asks for it again, "
+            "and --mark-done takes the output that you have"
+        )
     if state in DECIDABLE:
         return f"{name!r} is {words}, which --state or --code leaves out"
     return f"{name!r} is {words}: there is nothing to decide"

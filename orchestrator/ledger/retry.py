@@ -122,7 +122,7 @@ def _free_names(connection: sqlite3.Connection) -> None:
         "SELECT id, outputs FROM document WHERE state = ? AND outputs IS NOT NULL",
         (State.MISSING,),
     )
-    ours = [(id_,) for id_, kept in rows if all(map(_is_ours, record.outputs(kept)))]
+    ours = [(id_,) for id_, kept in rows if all(map(is_ours, record.outputs(kept)))]
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany(
         "UPDATE document SET spec = json_set(spec, '$.overwrite', json('true')) "
@@ -132,7 +132,7 @@ def _free_names(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _is_ours(output: Output) -> bool:
+def is_ours(output: Output) -> bool:
     """Whether nothing is under the name of an output, or exactly that output."""
     try:
         with Path(output.path).open("rb") as file:

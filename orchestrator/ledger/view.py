@@ -15,6 +15,7 @@ from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.bill import OF_DOCUMENT
 from orchestrator.ledger.opening import connect
 from orchestrator.ledger.stranded import Stranded, stranded
+from orchestrator.ledger.sums import UNSENT
 from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
 from orchestrator.plan.deadlines import deadline, iso
 
@@ -47,6 +48,7 @@ EXAMPLES = 3
 _ROWS = f"""
 SELECT spec, state, outputs, failure, made_by, job, document.updated,
   {OF_DOCUMENT},
+  job.id IS NOT NULL AND NOT {UNSENT},
   job.account, job.created, job.intended, job.progress
 FROM document LEFT JOIN job ON job.id = document.job
   AND job.phase NOT IN ('release', 'ended')
@@ -113,6 +115,8 @@ class Row:
     units: Decimal = Decimal(0)
     units_possible: Decimal = Decimal(0)
     price: Decimal | None = None
+    is_sent: bool = False
+    """Whether a job carries it that may have been billed."""
 
     def flat(self) -> dict[str, Any]:
         """The row of an export: one text or number for each of ``COLUMNS``."""
@@ -258,7 +262,8 @@ class View:
             f"{_ROWS} {where} ORDER BY n", (state,) if state else ()
         )
         kept, said = retentions or {}, self.terms()
-        for spec, now, outputs, failure, made_by, job, updated, cost, *flight in found:
+        for spec, now, outputs, failure, made_by, job, updated, cost, *more in found:
+            is_sent, *flight = more
             document = record.document(spec)
             is_free = document.provider in said.free
             told, possible = bills.of_document("[]" if is_free else cost)
@@ -274,6 +279,7 @@ class View:
                 units=told,
                 units_possible=possible,
                 price=Decimal(0) if is_free else said.prices.get(document.provider),
+                is_sent=bool(is_sent),
             )
 
 

@@ -40,6 +40,7 @@ class Recipe:
     output_at: Place | None
     asked: Mode | None
     priority: int
+    overwrite: bool
     design: str | None
     series: Series | None = None
     is_flawed: bool = False

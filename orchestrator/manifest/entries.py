@@ -125,7 +125,7 @@ class Builder:
             reason=reason,
             priority=recipe.priority,
             n=self._count - 1,
-            overwrite=overwrite,
+            overwrite=overwrite or recipe.overwrite,
         )
         return Entry(document, at, draft.column)
 

@@ -94,6 +94,7 @@ class Recipes:
             output_at=None if said.output or not output else wrote("output"),
             asked=schema.ASKED[said.mode or defaults.mode],
             priority=priority or 0,
+            overwrite=isinstance(said, schema.Single) and bool(said.overwrite),
             design=None if isinstance(said, schema.Glob) else said.design,
             series=self._series(said, operation, at),
             is_flawed=self._faults.found > before,
@@ -183,7 +184,7 @@ def _key(said: schema.Single) -> tuple[object, ...]:
     count = None if said.inputs is None else len(said.inputs)
     key = (said.design, said.input is None, count, said.operation, said.to)
     rest = (said.provider, said.output, said.mode, said.priority, said.source)
-    return (*key, *rest, said.number)
+    return (*key, *rest, said.number, said.overwrite)
 
 
 def _natural(count: int, *, is_generated: bool) -> Operation:

@@ -457,6 +457,9 @@ class Single(Entry):
     number: Number | None = Field(
         None, description="A series that the document gets its number from."
     )
+    overwrite: Annotated[bool, Strict()] | None = Field(
+        None, description="Whether its outputs may replace files that are there."
+    )
 
 
 class Glob(Entry):
