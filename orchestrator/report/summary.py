@@ -44,7 +44,7 @@ _TO_MEND = {
 }
 _HELD = "the run that holds the batch carries them"
 _HALTED = "mend what stopped the account, then run the same command to go on"
-_APART = "`orchestrator run` goes on with them; a retry sends what failed alone"
+_APART = "`orchestrator run` goes on with them; a retry leaves them alone"
 _ASKED = (State.IN_DOUBT, State.OVERDUE)
 _HERE = ("MANIFEST",)
 
