@@ -407,8 +407,10 @@ class _Checks:
         if not is_there or document.overwrite or document.has_many_outputs:
             return None
         if os.path.lexists(output) and not stage.is_ours(document):
+            known = stage.is_known(document)
+            made = ", or take it as done with `orchestrator resolve --mark-done`"
             return (
                 f"the output {output!r} exists, and is not of this batch: move it "
-                "away, or allow to replace it with --overwrite"
+                f"away, or allow to replace it with --overwrite{made if known else ''}"
             )
         return None

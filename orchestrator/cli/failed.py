@@ -118,13 +118,14 @@ def _show(
             f"{go_on} carries what was sent on"
         )
     if refused := listed.refused:
-        click.echo(f"{number(len(refused), 'document')} left out, as the list refuses:")
+        click.echo(f"{number(len(refused), 'document')} left out, with a fault each:")
         for id_, why in islice(refused.items(), SHOWN):
             click.echo(plain(f"  {id_!r}: {why}"))
         if len(refused) > SHOWN:
             click.echo(f"  … and {len(refused) - SHOWN:,} more")
     if not listed.documents:
-        click.echo("no such documents; nothing was written")
+        none = "" if listed.refused or wanted.left_out else "no such documents; "
+        click.echo(f"{none}nothing was written")
         return
     for each, count in (+wanted.paid).items():
         words = str(each).replace("_", " ")

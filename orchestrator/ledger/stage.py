@@ -313,6 +313,13 @@ class Stage:
         ).fetchone()
         return row is not None
 
+    def is_known(self, document: Document) -> bool:
+        """Whether the ledger has a document of that id."""
+        if not self._exists:
+            return False
+        query = "SELECT 1 FROM ledger.document WHERE id = ?"
+        return self._db.execute(query, (document.id,)).fetchone() is not None
+
     def is_numbered(self, document: str, number: str, *, made: bool = False) -> bool:
         """Whether the ledger knows a document, or its outputs, under a number."""
         if not self._exists:

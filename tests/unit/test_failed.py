@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -18,7 +19,7 @@ from orchestrator.errors import UsageError
 from orchestrator.ledger.view import Row
 from orchestrator.manifest import Manifest
 from orchestrator.manifest.compose import Composer
-from orchestrator.model import Blame, Document, Failure, Remedy, State
+from orchestrator.model import Blame, Document, Failure, Output, Remedy, State
 
 WHY = Failure("bad", "it is\nbad: {no} # way", Blame.DOCUMENT, Remedy.FAIL)
 AWKWARD = (
@@ -78,7 +79,7 @@ def test_the_list_means_what_the_manifest_meant(
     """From wherever it is written: documents, accounts, designs, secrets."""
     documents = list(manifest.documents())
     target = tmp_path / place / "again.yaml"
-    assert write_manifest(manifest, rows(documents), target) == 4
+    assert write_manifest(manifest, rows(documents), target).documents == 4
     again = load_manifest(target, environment={})
     assert list(again.documents()) == documents
     assert again.settings.accounts["far"].price == Decimal("0.10")
@@ -100,12 +101,16 @@ def test_none_are_no_manifest_and_no_file_is_replaced_unasked(
     """Whole or absent, and never over what is there."""
     documents = list(manifest.documents())
     target = tmp_path / "again.yaml"
-    assert write_manifest(manifest, [], target) == 0
+    assert write_manifest(manifest, [], target).documents == 0
     assert not target.exists()
     target.write_text("mine")
     with pytest.raises(UsageError, match="--overwrite"):
         write_manifest(manifest, rows(documents), target)
+    with pytest.raises(UsageError, match="no list that"):
+        write_manifest(manifest, rows(documents), target, overwrite=True)
     assert target.read_text() == "mine"
+    target.unlink()
+    write_manifest(manifest, rows(documents), target)
     write_manifest(manifest, rows(documents[:1]), target, overwrite=True)
     assert len(list(load_manifest(target, environment={}).documents())) == 1
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == [target.name]
@@ -120,6 +125,68 @@ def test_what_a_manifest_leaves_open_stays_open(
     write_manifest(manifest, rows([planned]), tmp_path / "again.yaml")
     (found,) = load_manifest(tmp_path / "again.yaml", environment={}).documents()
     assert (found.asked, found.reason, found.overwrite) == (None, "", False)
+
+
+def test_the_manifest_that_is_read_is_never_replaced(manifest: Manifest) -> None:
+    """By whatever name; globs and comments of its author would be gone."""
+    documents = list(manifest.documents())
+    path = manifest.settings.path
+    before, link = path.read_bytes(), path.with_name("link.yaml")
+    link.symlink_to(path)
+    for target in (path, link):
+        with pytest.raises(UsageError, match="the manifest itself"):
+            write_manifest(manifest, rows(documents), target, overwrite=True)
+    assert path.read_bytes() == before
+
+
+def test_what_no_manifest_takes_is_left_out_and_told(
+    tmp_path: Path, manifest: Manifest
+) -> None:
+    """A name with a line break, an account that is gone, a file in the way."""
+    pack, pages, good = list(manifest.documents())[1:]
+    odd = tmp_path / "home" / "in" / "a\nb.pdf"
+    odd.write_bytes(b"%PDF")
+    broken = replace(pages.inputs[0], path=str(odd))
+    (tmp_path / "p").mkdir()
+    Path(pack.output).parent.mkdir(exist_ok=True)
+    Path(pack.output).write_text("a stranger's")
+    few = [
+        replace(pages, inputs=(broken,)),
+        good,
+        replace(good, id="gone", provider="gone", output=f"{tmp_path}/g-{{n}}.pdf"),
+        pack,
+    ]
+    target = tmp_path / "again.yaml"
+    listed = write_manifest(manifest, rows(few), target)
+    assert listed.documents == 1
+    assert set(listed.refused) == {"pages", "gone", "pack"}
+    assert "control characters" in listed.refused["pages"]
+    assert "unknown provider" in listed.refused["gone"]
+    assert "exists" in listed.refused["pack"]
+    assert list(load_manifest(target, environment={}).documents()) == [
+        replace(good, n=0)
+    ]
+    assert target.read_text("utf-8").count("# failed:") == 1
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == [target.name]
+
+
+def test_an_output_of_our_own_may_be_replaced(
+    tmp_path: Path, manifest: Manifest
+) -> None:
+    """It was done, changed, and failed: what it was is still there."""
+    document = list(manifest.documents())[1]
+    place = Path(document.output)
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"made")
+    sha = hashlib.sha256(b"made").hexdigest()
+    (row,) = rows([document])
+    row = replace(row, outputs=(Output(str(place), 4, sha),))
+    assert write_manifest(manifest, [row], tmp_path / "again.yaml").documents == 1
+    (found,) = load_manifest(tmp_path / "again.yaml", environment={}).documents()
+    assert found.overwrite
+    place.write_bytes(b"signed")
+    listed = write_manifest(manifest, [row], tmp_path / "other.yaml")
+    assert (listed.documents, set(listed.refused)) == (0, {"pack"})
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
