@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.batch.failed import Wanted
 from orchestrator.ledger.feed import Allowance, Pages
 from orchestrator.ledger.proof import Proof
 from orchestrator.ledger.retry import Retry, reopen
@@ -199,3 +200,13 @@ async def test_a_job_that_is_known_takes_nothing(path: Path) -> None:
         rows = {each.document.id: each for each in view.rows()}
     assert rows["x"].state is State.FAILED
     assert rows["x"].job == job_of(two[0], 60).id
+
+
+def test_a_list_of_open_ones_leaves_out_what_was_sent(path: Path) -> None:
+    """A job may have been accepted: the list would pay for it again."""
+    wanted = Wanted((State.OPEN, State.MISSING))
+    with View(path) as view:
+        listed = [each.document.id for each in wanted.rows(view)]
+    assert listed == ["open", "unsent", "missing"]
+    assert wanted.left_out == ["sent"]
+    assert +wanted.paid == {State.MISSING: 1}

@@ -11,6 +11,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.resolve import Selection, resolving
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger.decide import Decision
+from orchestrator.ledger.proof import Proof
 from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
 from orchestrator.ledger.view import View
@@ -20,6 +21,7 @@ from orchestrator.model import (
     Failure,
     Operation,
     Output,
+    Phase,
     Progress,
     Remedy,
     State,
@@ -136,3 +138,43 @@ async def test_a_batch_that_is_held_is_left_alone(tmp_path: Path) -> None:
     place = await doubted(tmp_path, document("one"))
     with place.held(ManualClock()), pytest.raises(MachineError, match="is running"):
         mark(place, "one")
+
+
+async def test_what_failed_here_and_was_made_elsewhere(tmp_path: Path) -> None:
+    """By its id, or by its state; what a job may bring is none of it."""
+    names = ("failed", "other", "open", "sent")
+    few = [
+        document(name, n=n, output=str(tmp_path / f"{name}.pdf"))
+        for n, name in enumerate(names)
+    ]
+    place = BatchFolder(tmp_path / "m.batch")
+    place.make()
+    with Stage(place.ledger) as stage:
+        for each in few:
+            stage.add(each)
+        stage.compare()
+        stage.merge()
+    async with Store(place.ledger, ManualClock()) as store:
+        for number, each in enumerate(few[:2]):
+            verdict = Verdict(each, State.FAILED, (), DOUBT)
+            done = Progress(Phase.ENDED)
+            await store.settle(job_of(each, number), done, [verdict])
+        await store.intend(job_of(few[3], 9), Progress())
+    for each in few:
+        Path(each.output).write_bytes(pdf(each.id))
+    with pytest.raises(UsageError, match="'sent' is open"):
+        mark(place, "failed", "open", "sent")
+    assert outputs(place) == {}
+    mark(place)
+    assert outputs(place) == {}, "all that need a decision do not include them"
+    mark(place, "failed", "open")
+    assert set(outputs(place)) == {"failed", "open"}
+    selection = Selection((), frozenset({State.FAILED}), "reset")
+    with resolving(place, Decision.MARKED_DONE, selection) as (_, write):
+        write()
+    assert set(outputs(place)) == {"failed", "open", "other"}
+    with Proof(place.ledger) as proof:
+        assert proof.bill().by_hand == 3
+        assert list(proof.deviations()) == []
+    with pytest.raises(UsageError, match="'sent' is open"):
+        mark(place, "sent")
