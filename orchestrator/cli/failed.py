@@ -115,7 +115,7 @@ def _show(
         go_on = command("run", place)
         click.echo(
             f"{number(count, 'open document')} left out: sent, and perhaps accepted; "
-            f"{go_on} carries what was sent on"
+            f"fetch what came of them: {go_on}"
         )
     if refused := listed.refused:
         click.echo(f"{number(len(refused), 'document')} left out, with a fault each:")
