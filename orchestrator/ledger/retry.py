@@ -46,6 +46,12 @@ WHERE document.state <> 'done' AND {0} AND NOT {1} GROUP BY 1, 2
 """
 
 
+CHOSEN = """(
+  SELECT chosen.account, chosen.large, chosen.priority, chosen.n, document.spec
+  FROM temp.retried AS chosen CROSS JOIN document USING(key))"""
+"""What was chosen (see ``Retry.choose``), with what a page needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """Which documents are asked for anew.
@@ -72,10 +78,23 @@ class Retry:
         ]
         return f"({' OR '.join(f'({term})' for term in terms)})"
 
-    @property
-    def new(self) -> str:
-        """SQL: whether it is meant, and no job carries it."""
-        return f"{self.chosen} AND NOT {_IS_CARRIED.format('')}"
+    def choose(self, db: sqlite3.Connection) -> None:
+        """Choose what is to be sent, into a table of a connection that only reads.
+
+        Once for a run: to sort a million of them for each page takes hours.
+        """
+        db.execute("DROP TABLE IF EXISTS temp.retried")
+        db.execute(
+            "CREATE TEMP TABLE retried AS "  # noqa: S608  # constants
+            "SELECT key, account, large, priority, n FROM document "
+            f"WHERE state <> 'done' AND {self.chosen} "
+            f"AND NOT {_IS_CARRIED.format('')}",
+            self.bound,
+        )
+        db.execute(
+            "CREATE INDEX temp.retried_order "
+            "ON retried(account, large, priority DESC, n)"
+        )
 
     @property
     def todo(self) -> str:

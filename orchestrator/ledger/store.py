@@ -31,7 +31,7 @@ from orchestrator.errors import MachineError
 from orchestrator.ledger import bill, record
 from orchestrator.ledger.missing import Turned
 from orchestrator.ledger.opening import Vouched, broken, connect, identity
-from orchestrator.ledger.retry import Retry
+from orchestrator.ledger.retry import CHOSEN, Retry
 from orchestrator.ledger.rows import (
     AS_IT_WAS,
     Rows,
@@ -120,6 +120,7 @@ class Store:
         prepare(self._connection)
         self._writer: Writer | None = None
         self._ended = False
+        self._retry: Retry | None = None
         self._vouched: Vouched | None = None
         self._reading = threading.Lock()
         self.commits = 0
@@ -328,19 +329,29 @@ class Store:
         ``after`` is priority and place of the last document of the page before. Of a
         ``retry``, they are those that it asks for anew, and nothing else.
         """
-        where = "state = 'open' AND job IS NULL"
-        bound: tuple[int | str | None, ...] = ()
-        if retry is not None:
-            where, bound = f"state <> 'done' AND {retry.new}", retry.bound
+        where = ""
+        bound: tuple[int, ...] = ()
         if after is not None:
-            where += " AND (priority < ? OR (priority = ? AND n > ?))"
-            bound += (after[0], after[0], after[1])
+            where = "AND (priority < ? OR (priority = ? AND n > ?))"
+            bound = (after[0], after[0], after[1])
+        if retry is None:
+            source, where = "document", f"AND state = 'open' AND job IS NULL {where}"
+        else:
+            source = self._chosen(retry)
         query = (
-            "SELECT spec FROM document WHERE account = ? AND large = ? "  # noqa: S608  # constants
-            f"AND {where} ORDER BY priority DESC, n LIMIT ?"
+            f"SELECT spec FROM {source} WHERE account = ? AND large = ? {where} "  # noqa: S608  # constants
+            "ORDER BY priority DESC, n LIMIT ?"
         )
         rows = self._page(query, account, int(large), *bound, limit)
         return [record.document(spec) for (spec,) in rows]
+
+    def _chosen(self, retry: Retry) -> str:
+        """Where that is which a retry sends, as it was when the first page was read."""
+        with self._reading:
+            if self._retry != retry and not self._ended:
+                retry.choose(self._reader)
+                self._retry = retry
+        return CHOSEN
 
     def _page(self, query: str, *bound: object) -> list[Any]:
         """Read, in whatever thread; nothing any more once the ledger is closed."""
