@@ -9,7 +9,7 @@ from orchestrator.model import Blame, Failure, Phase, Reason, State
 from orchestrator.report.attention import STANDS, command
 from orchestrator.report.units import number, size, span
 
-_WORDS = {
+WORDS = {
     State.DONE: "done",
     State.OPEN: "open",
     State.FAILED: "failed",
@@ -94,7 +94,7 @@ def stranded_lines(stranded: Sequence[Left]) -> Iterator[str]:
 def states_line(states: Mapping[State, int]) -> str:
     """``18 done, 2 failed``, in a fixed order."""
     shown = [
-        f"{states[each]:,} {word}" for each, word in _WORDS.items() if each in states
+        f"{states[each]:,} {word}" for each, word in WORDS.items() if each in states
     ]
     return ", ".join(shown) or "no documents"
 
@@ -167,7 +167,7 @@ def advice_lines(
         if not states.get(state):
             continue
         advice = (state is State.OPEN and pending) or usual
-        yield f"{_WORDS[state]}: {number(states[state], 'document')}; {advice}"
+        yield f"{WORDS[state]}: {number(states[state], 'document')}; {advice}"
         for each in reasons:
             if each.state is state:
                 yield f"  {each.documents:>6,}  {_reason(each)}"
