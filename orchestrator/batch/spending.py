@@ -10,7 +10,9 @@ from decimal import Decimal
 from orchestrator.batch.accounts import Account
 from orchestrator.engine.budget import ZERO, Budget, Terms, Till
 from orchestrator.errors import UsageError
+from orchestrator.ledger import record
 from orchestrator.ledger.bill import Committed
+from orchestrator.model import Failure
 from orchestrator.settings import BudgetSettings
 
 _GONE = Terms(lambda _: Decimal(1))
@@ -86,6 +88,11 @@ def terms_text(said: BudgetSettings | None, accounts: Mapping[str, Account]) -> 
     free = free_of(accounts)
     budget = {"limit": f"{said.limit:f}", "currency": said.currency} if said else None
     return json.dumps({"budget": budget, "prices": prices, "free": free})
+
+
+def stops_text(stopped: Mapping[str, Failure]) -> str:
+    """Why a run stopped to start documents, as the ledger keeps it, by account."""
+    return record.text(stopped)
 
 
 def _terms(account: Account, *, is_money: bool) -> Terms:

@@ -218,6 +218,13 @@ class View:
         """Prices and budget as the last run knew them."""
         return bills.terms(self._db)
 
+    def stopped(self) -> dict[str, Failure]:
+        """Why the last run stopped to start documents, by account."""
+        row = self._db.execute(
+            "SELECT value FROM meta WHERE key = 'stopped'"
+        ).fetchone()
+        return record.failures(row[0]) if row else {}
+
     def taken(self) -> Decimal:
         """What is taken of the budget, in its measure; 0 where there is none."""
         said = self.terms()

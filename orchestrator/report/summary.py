@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from orchestrator.model import Blame, Failure, Phase, Reason, State
@@ -106,6 +107,7 @@ def status_lines(
     holder: Holding | None,
     *,
     unanswered: int = 0,
+    stopped: Mapping[str, Failure] = MappingProxyType({}),
     manifest: Sequence[str] = _HERE,
 ) -> Iterator[str]:
     """What ``status`` prints.
@@ -116,13 +118,17 @@ def status_lines(
         flight: Jobs that carry open documents, by phase.
         holder: Who holds the batch.
         unanswered: Those of ``flight`` whose answer is not known.
+        stopped: Accounts that the last run stopped, and why.
         manifest: The manifest, and the options that find its batch, for commands.
     """
     yield f"{number(sum(states.values()), 'document')}: {states_line(states)}"
     yield from _flight_lines(flight, unanswered, is_held=holder is not None)
     if holder:
         yield f"held by process {holder.pid} on {holder.host}"
-    yield from advice_lines(states, reasons, pending=_HELD if holder else "")
+    for name, failure in stopped.items():
+        yield f"the last run stopped account {name}: {failure.code}: {failure.message}"
+    pending = _HELD if holder else _HALTED if stopped else ""
+    yield from advice_lines(states, reasons, pending=pending)
     yield from next_lines(states, reasons, manifest, is_held=holder is not None)
 
 
