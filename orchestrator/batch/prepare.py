@@ -23,6 +23,7 @@ from orchestrator.ledger.kept import Kept
 from orchestrator.ledger.register import Register
 from orchestrator.ledger.stage import Diff, Share, Stage
 from orchestrator.manifest import Entry, Manifest
+from orchestrator.manifest.codes import strange
 from orchestrator.manifest.entries import Handle, Handling
 from orchestrator.model import Document, Mode, Operation, State
 from orchestrator.plan.modes import choose
@@ -64,6 +65,11 @@ class Prepared:
     numbers: Register
     words: Words
     notes: Notes | None = None
+
+    @property
+    def hints(self) -> Sequence[str]:
+        """What looks like a mistake in the manifest, and may be none."""
+        return list(strange(self.settings.stop_at.codes))
 
     def merge(self, folder: BatchFolder) -> None:
         """Write the documents into the ledger.

@@ -188,7 +188,7 @@ class Run:
         accounts = [self._batch.accounts[name] for name in self._names(store)]
         for line in stranded_lines(store.stranded(self._batch.accounts)):
             self.say(line)
-        for line in self._batch.words.doubts:
+        for line in (*self._batch.hints, *self._batch.words.doubts):
             self.say(line)
         said = self._batch.settings.budget
         terms = terms_text(said, self._batch.accounts)

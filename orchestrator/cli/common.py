@@ -89,7 +89,17 @@ def preparing(
         loaded = load_manifest(manifest, environment=environment())
         folder = folder_of(loaded.settings.path, state)
         with prepared(loaded, folder, overwrite=overwrite) as batch:
+            for line in batch.hints:
+                note(line, as_json=as_json)
             yield batch
+
+
+def note(line: str, *, as_json: bool) -> None:
+    """Say something that is no fault."""
+    if as_json:
+        echo_json("note", text=line)
+    else:
+        click.echo(plain(f"note: {line}"), err=True)
 
 
 def show_faults(error: ManifestError, *, as_json: bool) -> None:
