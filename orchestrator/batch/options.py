@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.batch.rehearsal import Rehearsal
+from orchestrator.errors import UsageError
 from orchestrator.model import State
 from orchestrator.settings import HookSettings
 
@@ -44,6 +45,15 @@ class RunOptions:
     inbox: Path | None = None
     adopt: bool = False
     refuse: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UsageError: what changed is both allowed and refused.
+        """
+        if self.adopt and self.refuse:
+            raise UsageError("--adopt allows what --refuse refuses: say one of them")
 
     def hooks(self, said: HookSettings) -> HookSettings:
         """What the manifest says of webhooks, unless it was said for this run."""
