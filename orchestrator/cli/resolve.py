@@ -92,8 +92,10 @@ def resolve_command(
     selection = Selection(names, states, code)
     with resolving(folder, decision, selection, output=output) as (resolved, write):
         asks = decision is Decision.RESUBMITTED and not (yes or as_json)
-        if asks and resolved.documents and sys.stdin.isatty():
-            click.confirm(question(resolved.states), abort=True)
+        is_asked = asks and resolved.documents and sys.stdin.isatty()
+        if is_asked and not click.confirm(question(resolved.states)):
+            click.echo("nothing was decided")
+            return Exit.USAGE
         write()
     _show(manifest, resolved, as_json=as_json)
     return Exit.DONE
