@@ -20,6 +20,7 @@ from orchestrator.errors import Exit
 from orchestrator.ledger.attention import STATES
 from orchestrator.ledger.view import View
 from orchestrator.model import State
+from orchestrator.report.attention import command
 from orchestrator.report.units import number
 
 
@@ -80,5 +81,5 @@ def failed_command(
         click.echo("no such documents; nothing was written")
     else:
         click.echo(f"{number(count, 'document')} in {near(target)}")
-        click.echo(f"next: orchestrator validate {near(target)}")
+        click.echo(f"next: {command('validate', [str(near(target))])}")
     return Exit.DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from orchestrator.cli.common import (
     echo_json,
     json_option,
     manifest_argument,
+    named,
     state_option,
 )
 from orchestrator.errors import Exit, UsageError
@@ -97,7 +99,7 @@ def resolve_command(
             click.echo("nothing was decided")
             return Exit.USAGE
         write()
-    _show(manifest, resolved, as_json=as_json)
+    _show(named(manifest, state), resolved, as_json=as_json)
     return Exit.DONE
 
 
@@ -113,7 +115,7 @@ def _decision(*, resubmit: bool, mark_done: bool, give_up: bool) -> Decision:
     return chosen[0]
 
 
-def _show(manifest: Path, resolved: Resolved, *, as_json: bool) -> None:
+def _show(place: Sequence[str], resolved: Resolved, *, as_json: bool) -> None:
     if as_json:
         echo_json(
             "resolved",
@@ -124,7 +126,5 @@ def _show(manifest: Path, resolved: Resolved, *, as_json: bool) -> None:
         )
         return
     already = len(resolved.already)
-    for line in resolved_lines(
-        str(resolved.decision), resolved.states, already, str(manifest)
-    ):
+    for line in resolved_lines(str(resolved.decision), resolved.states, already, place):
         click.echo(line)

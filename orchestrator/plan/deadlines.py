@@ -91,8 +91,9 @@ def is_spent(linked: float | None, now: float, life: float | None) -> bool:
 class Due:
     """Documents of one account that a former run left at the provider.
 
-    It never answered for ``unanswered`` of them, and may not have them. ``expired`` of them can no longer be had, ``gone`` is one of these; ``next`` is the
-    next deadline (seconds since the epoch) and ``example`` whose it is.
+    It never answered for ``unanswered`` of them, and may not have them. ``expired`` of
+    them can no longer be had, ``gone`` is one of these; ``next`` is the next deadline
+    (seconds since the epoch) and ``example`` whose it is.
     """
 
     account: str

@@ -70,7 +70,9 @@ def _asked(plan: Plan) -> str:
     """How many of those that are to be done are not sent before an answer says so."""
     known = {each: plan.states.get(each, 0) for each in _ASKED}
     words = [f"{n:,} {str(each).replace('_', ' ')}" for each, n in known.items() if n]
-    return f"; of these {', '.join(words)}: looked up before they are sent" if words else ""
+    if not words:
+        return ""
+    return f"; of these {', '.join(words)}: looked up before they are sent"
 
 
 def _cost(plan: Plan) -> str:

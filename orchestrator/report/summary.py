@@ -33,7 +33,8 @@ _ADVICE = {
 _TO_DO = {
     "given_up": "you gave it up",
     "output_exists": "move the file that is in the way, or say --overwrite",
-    "source_changed": "leave the file alone while it is sent",
+    "source_changed": "leave the file alone while it is sent; the next run sends it as "
+    "it is then, without a retry",
 }
 _TO_MEND = {
     Blame.DOCUMENT: "mend the document",
