@@ -266,7 +266,20 @@ def broken(path: Path, error: Exception) -> MachineError:
 def uri(path: Path, mode: str) -> str:
     """A path as SQLite's URI: ``mode`` is ro, rw or rwc."""
     quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return f"file:{quoted}?mode={mode}"
+    still = "&immutable=1" if mode == "ro" and _is_still(path) else ""
+    return f"file:{quoted}?mode={mode}{still}"
+
+
+def _is_still(path: Path) -> bool:
+    """Whether a ledger lies whole on a medium that takes no writing.
+
+    There SQLite cannot make the shared memory that reading a log needs. Where a log is
+    left it does need it, and says that it cannot open the file.
+    """
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY) and not _log_of(path)
+    except OSError:
+        return False
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
