@@ -19,9 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from orchestrator.errors import MachineError, UsageError
+from orchestrator.errors import MachineError
 from orchestrator.ledger import record
-from orchestrator.ledger.opening import connect
+from orchestrator.ledger.opening import connect, require
 from orchestrator.ledger.sums import CHARGED, COMMITTED
 from orchestrator.model import Output, State
 
@@ -215,8 +215,7 @@ class Proof:
     """A ledger as it is at one moment."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise UsageError(f"no ledger at {path}: this manifest was never run")
+        require(path)
         self._path = path
         self._db = connect(path, readonly=True)
         self._db.execute("BEGIN")

@@ -11,11 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orchestrator.errors import UsageError
 from orchestrator.ledger import bill as bills, record
 from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.bill import OF_DOCUMENT
-from orchestrator.ledger.opening import connect
+from orchestrator.ledger.opening import connect, require
 from orchestrator.ledger.schema import NOW
 from orchestrator.ledger.stranded import Stranded, stranded
 from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
@@ -148,8 +147,7 @@ class View:
     """A ledger that is only read."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise UsageError(f"no ledger at {path}: this manifest was never run")
+        require(path)
         self._db = connect(path, readonly=True)
 
     def __enter__(self) -> Self:
