@@ -51,6 +51,17 @@ def address_given(
     return value
 
 
+def folder_given(
+    context: click.Context,  # noqa: ARG001  # click's
+    parameter: click.Parameter,  # noqa: ARG001
+    value: Path | None,
+) -> Path | None:
+    """Check an option that is a file to write: also where nothing will be written."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {value.absolute().parent}")
+    return value
+
+
 def near(path: Path) -> Path:
     """A path as seen from here, if it lies below."""
     here = Path.cwd()

@@ -150,7 +150,8 @@ class _Reader:
             rules = [
                 made
                 for n, each in enumerate(found if isinstance(found, list) else ())
-                if (made := self._rule(each, _below(head.spots["rules"], n))) is not None
+                if (made := self._rule(each, _below(head.spots["rules"], n)))
+                is not None
             ]
         self._faults.raise_any()
         return Script(seed, tuple(rules))
