@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -11,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import call
 from orchestrator.engine.ending import Ending
 from orchestrator.engine.work import Work
-from orchestrator.errors import Exit, MachineError
+from orchestrator.errors import MachineError
 from orchestrator.ledger import record
 from orchestrator.ledger.decide import Decider, Decision, Named
 from orchestrator.ledger.proof import Proof
@@ -295,21 +292,3 @@ def test_what_was_known_is_in_the_words() -> None:
 
     assert given_up(State.MISSING, None).message.endswith("it was missing")
     assert record.failure(record.text(given_up(State.LOST, LOST))).blame is LOST.blame
-
-
-async def test_a_no_decides_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """And says so: it is no interruption."""
-    path = tmp_path / "m.batch" / "ledger.sqlite"
-    path.parent.mkdir()
-    staged(path, document("a"))
-    await left(path, State.LOST, document("a"))
-    ours, theirs = pty.openpty()
-    os.write(ours, b"n\n")
-    with os.fdopen(ours, "w"), os.fdopen(theirs) as terminal:
-        monkeypatch.setattr("sys.stdin", terminal)
-        ended = call(["resolve", str(tmp_path / "m.yaml"), "--resubmit", "a"])
-    assert ended is Exit.USAGE
-    assert capsys.readouterr().out.endswith("nothing was decided\n")
-    assert states(path) == {"a": "lost"}
