@@ -58,7 +58,7 @@ def folder_given(
 ) -> Path | None:
     """Check an option that is a file to write: also where nothing will be written."""
     if value is not None and not value.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no folder {value.absolute().parent}")
+        raise click.BadParameter(f"{value}: there is no folder {value.parent}")
     return value
 
 
