@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.batch.rehearsal import Rehearsal
+from orchestrator.errors import UsageError
 from orchestrator.ledger.retry import Retry
 from orchestrator.model import State
 from orchestrator.settings import HookSettings
@@ -46,6 +47,15 @@ class RunOptions:
     inbox: Path | None = None
     adopt: bool = False
     refuse: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UsageError: what changed is both allowed and refused.
+        """
+        if self.adopt and self.refuse:
+            raise UsageError("--adopt allows what --refuse refuses: say one of them")
 
     @property
     def retry(self) -> Retry | None:

@@ -23,6 +23,7 @@ from orchestrator.ledger.kept import Kept
 from orchestrator.ledger.register import Register
 from orchestrator.ledger.stage import Diff, Share, Stage
 from orchestrator.manifest import Entry, Manifest
+from orchestrator.manifest.codes import strange
 from orchestrator.manifest.entries import Handle, Handling
 from orchestrator.model import Document, Mode, Operation, State
 from orchestrator.plan.modes import choose
@@ -64,6 +65,11 @@ class Prepared:
     numbers: Register
     words: Words
     notes: Notes | None = None
+
+    @property
+    def hints(self) -> Sequence[str]:
+        """What looks like a mistake in the manifest, and may be none."""
+        return list(strange(self.settings.stop_at.codes))
 
     def merge(self, folder: BatchFolder) -> None:
         """Write the documents into the ledger.
@@ -241,7 +247,7 @@ def _read(
         document = words.put(entry.document)
         if rehearsal is not None:
             document = rehearsal.document(document)
-        for path, message in checks.of(document, stage):
+        for path, message in checks.of(document, stage, entry):
             place, hint = _placed(entry, path)
             manifest.fault(place, message, hint)
         if document.design is not None:
@@ -258,7 +264,7 @@ def _read(
             if wish not in wishes:
                 wishes[wish] = entry.place
         stage.add(document)
-    for place, message in words.faults:
+    for place, message in (*words.faults, *checks.shut()):
         manifest.fault(place, message)
     for place, message in stage.doubles():
         manifest.fault(place, message, "an issuer never uses a number twice")
@@ -333,9 +339,17 @@ class _Checks:
         self._folders = (settings.designs,) if settings.designs else ()
         self._designs: dict[str, Design | str] = {}
         self._notes = notes
+        self._shut: dict[str, tuple[Place, int]] = {}
         self._folder = lru_cache(maxsize=4096)(self._looked_at)
 
-    def of(self, document: Document, stage: Stage) -> Sequence[tuple[str, str]]:
+    def shut(self) -> Iterator[tuple[Place, str]]:
+        """What is wrong with folders of outputs: once for all documents of each."""
+        for why, (first, count) in self._shut.items():
+            yield first, why + (f"; {count:,} documents go there" if count > 1 else "")
+
+    def of(
+        self, document: Document, stage: Stage, entry: Entry
+    ) -> Sequence[tuple[str, str]]:
         """What is wrong: the path into the data, or nothing, and the message."""
         provider = self._accounts[document.provider].provider
         found = []
@@ -347,7 +361,7 @@ class _Checks:
             found.append(("", why))
         if document.design is not None:
             found += self._of_design(document)
-        if why := self._of_output(document, stage):
+        if why := self._of_output(document, stage, entry):
             found.append(("", why))
         return found
 
@@ -398,12 +412,15 @@ class _Checks:
             self._notes.place(folder, why)
         return why, os.path.lexists(folder)
 
-    def _of_output(self, document: Document, stage: Stage) -> str | None:
+    def _of_output(self, document: Document, stage: Stage, entry: Entry) -> str | None:
         output = document.output
         why, is_there = self._folder(output.rpartition("/")[0] or "/")
         if why is not None:
             # Where it is ours already, there may be nothing left to write.
-            return None if stage.is_ours(document) else why
+            if not stage.is_ours(document):
+                first, count = self._shut.get(why, (entry.place, 0))
+                self._shut[why] = (first, count + 1)
+            return None
         if not is_there or document.overwrite or document.has_many_outputs:
             return None
         if os.path.lexists(output) and not stage.is_ours(document):

@@ -13,6 +13,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.errors import UsageError
 from orchestrator.ledger.decide import DECIDABLE, Chosen, Decider, Decision
+from orchestrator.ledger.opening import require
 from orchestrator.model import Document, Failure, Output, Saved, State
 from orchestrator.transfer.disk import PartFile, keep_parts, machine_error
 from orchestrator.transfer.examine import CHUNK, examine
@@ -74,9 +75,7 @@ def resolving(
         MachineError: the batch is held by another process, or cannot be written.
     """
     clock = clock or SystemClock()
-    if not folder.ledger.exists():
-        message = f"no ledger at {folder.ledger}: this manifest was never run"
-        raise UsageError(message)
+    require(folder.ledger)
     with folder.held(clock), Decider(folder.ledger) as decider:
         named = decider.choose(
             decision, selection.names, states=selection.states, code=selection.code

@@ -17,7 +17,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.rehearsal import Tab
-from orchestrator.batch.spending import free_of, spending_of, terms_text
+from orchestrator.batch.spending import free_of, spending_of, stops_text, terms_text
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.engine.work import Work
 from orchestrator.errors import MachineError
@@ -188,9 +188,12 @@ class Run:
         accounts = [self._batch.accounts[name] for name in self._names(store)]
         for line in stranded_lines(store.stranded(self._batch.accounts)):
             self.say(line)
-        for line in self._batch.words.doubts:
+        for line in (*self._batch.hints, *self._batch.words.doubts):
             self.say(line)
+        said = self._batch.settings.budget
+        terms = terms_text(said, self._batch.accounts)
         if not accounts:
+            await _note(store, "terms", terms)
             await self._look(store)
             return
         service = await self._service(accounts, stack)
@@ -200,10 +203,10 @@ class Run:
             from orchestrator.batch.opening import Opening  # noqa: PLC0415
 
         self._stop_at = self._batch.settings.stop_at
-        said = self._batch.settings.budget
         free = free_of(self._batch.accounts)
         spending = spending_of(said, self._batch.accounts, store.committed(free))
-        await store.remember("terms", terms_text(said, self._batch.accounts))
+        await _note(store, "terms", terms)
+        await _note(store, "stopped", stops_text({}))
         opening = Opening(
             self._batch,
             self._folder,
@@ -227,6 +230,7 @@ class Run:
             for each in self._opened:
                 group.create_task(self._carry(each))
             group.create_task(self._look(store))
+        await _note(store, "stopped", stops_text(self.tally.stopped))
         for each in self._opened:
             await self._ask_again(store, each)
         if self._options.rehearsal is not None:
@@ -330,6 +334,12 @@ class Run:
             self._too_many = why
             for each in self._opened:
                 each.dispatcher.halt(why)
+
+
+async def _note(store: Store, key: str, value: str) -> None:
+    """Write a word about the batch if it is news."""
+    if store.remembered(key) != value:
+        await store.remember(key, value)
 
 
 def import_ahead(

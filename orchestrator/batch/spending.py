@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from orchestrator.batch.accounts import Account
-from orchestrator.engine.budget import ZERO, Budget, Terms, Till
+from orchestrator.engine.budget import ZERO, Budget, Terms, Till, units_said
 from orchestrator.errors import UsageError
+from orchestrator.ledger import record
 from orchestrator.ledger.bill import Committed
+from orchestrator.model import Failure
 from orchestrator.settings import BudgetSettings
 
 _GONE = Terms(lambda _: Decimal(1))
@@ -59,7 +61,7 @@ def spending_of(
         units = _units(row, of_account)
         if units and is_money and not _is_priced(row.account, accounts):
             raise UsageError(
-                f"the ledger holds {units.normalize():f} units of the account "
+                f"the ledger holds {units_said(units)} of the account "
                 f"{row.account}, and the manifest has no price for it: a budget in "
                 "money cannot count them; keep the account, with its price"
             )
@@ -86,6 +88,11 @@ def terms_text(said: BudgetSettings | None, accounts: Mapping[str, Account]) -> 
     free = free_of(accounts)
     budget = {"limit": f"{said.limit:f}", "currency": said.currency} if said else None
     return json.dumps({"budget": budget, "prices": prices, "free": free})
+
+
+def stops_text(stopped: Mapping[str, Failure]) -> str:
+    """Why a run stopped to start documents, as the ledger keeps it, by account."""
+    return record.text(stopped)
 
 
 def _terms(account: Account, *, is_money: bool) -> Terms:
@@ -119,6 +126,6 @@ def _excess(row: Committed, terms: Terms) -> str:
         return ""
     each = row.cost / row.documents
     return (
-        f"a document of an earlier run cost {each.normalize():f} units, and max_cost "
+        f"a document of an earlier run cost {units_said(each)}, and max_cost "
         f"of the account {row.account} allows {most:f}"
     )

@@ -55,12 +55,16 @@ class Verified:
 
     @property
     def exit(self) -> Exit:
-        """6: the ledger is damaged; 5: something is not so, or in doubt; 3, or 0."""
+        """6: the ledger is damaged; 5: something is not so, or in doubt.
+
+        Then 3: something failed, or is not done yet; a proof of 0 is of a whole batch.
+        """
         if self.damages:
             return Exit.MACHINE
         if self.deviations.total() or self.bill.unknown:
             return Exit.UNSETTLED
-        return exit_of(self.states, stopped=(), is_interrupted=False)
+        ended = exit_of(self.states, stopped=(), is_interrupted=False)
+        return ended or (Exit.SOME_FAILED if self.states.get(State.OPEN) else ended)
 
 
 Tell = Callable[[Deviation], None]

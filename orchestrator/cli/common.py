@@ -51,6 +51,17 @@ def address_given(
     return value
 
 
+def folder_given(
+    context: click.Context,  # noqa: ARG001  # click's
+    parameter: click.Parameter,  # noqa: ARG001
+    value: Path | None,
+) -> Path | None:
+    """Check an option that is a file to write: also where nothing will be written."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"{value}: there is no folder {value.parent}")
+    return value
+
+
 def near(path: Path) -> Path:
     """A path as seen from here, if it lies below."""
     here = Path.cwd()
@@ -89,7 +100,17 @@ def preparing(
         loaded = load_manifest(manifest, environment=environment())
         folder = folder_of(loaded.settings.path, state)
         with prepared(loaded, folder, overwrite=overwrite) as batch:
+            for line in batch.hints:
+                note(line, as_json=as_json)
             yield batch
+
+
+def note(line: str, *, as_json: bool) -> None:
+    """Say something that is no fault."""
+    if as_json:
+        echo_json("note", text=line)
+    else:
+        click.echo(plain(f"note: {line}"), err=True)
 
 
 def show_faults(error: ManifestError, *, as_json: bool) -> None:

@@ -77,7 +77,7 @@ class Lines(_Shown):
         """Print the plan."""
         self._run = run
         self._total = total(plan, most)
-        for line in plan_report.lines(plan):
+        for line in plan_report.lines(plan, is_run=True):
             click.echo(line)
         self._next = self._clock() + LINE_EVERY
 

@@ -65,7 +65,7 @@ class Picture:
 
     def begin(self, plan: Plan, run: Run, *, most: int | None = None) -> None:
         """Print the plan and start the picture."""
-        for line in plan_report.lines(plan):
+        for line in plan_report.lines(plan, is_run=True):
             self._console.print(line, highlight=False, markup=False)
         self._run = run
         self._since = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from orchestrator.cli.common import (
     echo_json,
     json_option,
     manifest_argument,
+    named,
     state_option,
 )
 from orchestrator.errors import Exit, UsageError
@@ -100,10 +102,12 @@ def resolve_command(
     selection = Selection(names, states, code)
     with resolving(folder, decision, selection, output=output) as (resolved, write):
         asks = decision is Decision.RESUBMITTED and not (yes or as_json)
-        if asks and resolved.documents and sys.stdin.isatty():
-            click.confirm(question(resolved.states), abort=True)
+        is_asked = asks and resolved.documents and sys.stdin.isatty()
+        if is_asked and not click.confirm(question(resolved.states)):
+            click.echo("nothing was decided")
+            return Exit.USAGE
         write()
-    _show(manifest, resolved, as_json=as_json)
+    _show(named(manifest, state), resolved, as_json=as_json)
     return Exit.DONE
 
 
@@ -119,7 +123,7 @@ def _decision(*, resubmit: bool, mark_done: bool, give_up: bool) -> Decision:
     return chosen[0]
 
 
-def _show(manifest: Path, resolved: Resolved, *, as_json: bool) -> None:
+def _show(place: Sequence[str], resolved: Resolved, *, as_json: bool) -> None:
     if as_json:
         echo_json(
             "resolved",
@@ -130,7 +134,5 @@ def _show(manifest: Path, resolved: Resolved, *, as_json: bool) -> None:
         )
         return
     already = len(resolved.already)
-    for line in resolved_lines(
-        str(resolved.decision), resolved.states, already, str(manifest)
-    ):
+    for line in resolved_lines(str(resolved.decision), resolved.states, already, place):
         click.echo(line)

@@ -9,6 +9,7 @@ import click
 from orchestrator.cli.ahead import begun
 from orchestrator.cli.common import (
     address_given,
+    folder_given,
     json_option,
     manifest_argument,
     overwrite_option,
@@ -32,6 +33,7 @@ _LIMIT = click.option(
 _LOG = click.option(
     "--log-file",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=folder_given,
     help="Append one redacted JSON line for every exchange with a provider.",
 )
 

@@ -26,7 +26,7 @@ from orchestrator.cli.common import (
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.ledger.stranded import Stranded
 from orchestrator.ledger.view import COLUMNS, Row, View
-from orchestrator.model import Reason, State
+from orchestrator.model import Failure, Reason, State
 from orchestrator.plan.deadlines import iso
 from orchestrator.report.bill import bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
@@ -59,15 +59,18 @@ def status_command(
 ) -> Exit:
     """Show where a batch stands: documents by state, reasons, jobs in flight.
 
-    Ends with the exit code that a run would end with now.
+    Ends as the last run did, as far as its documents still stand so: with 4 if it
+    stopped and some are open, 5 if any are in doubt, overdue, lost or missing, 3 if
+    any failed, else with 0. What it stopped for is told.
     """
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
         states, place = view.states(), named(manifest, state)
+        stopped = view.stopped() if states.get(State.OPEN) else {}
         accounts = _accounts(manifest)
         left = () if accounts is None else view.stranded(accounts)
         if as_json:
-            _status_json(view, left)
+            _status_json(view, left, stopped)
         else:
             for line in status_lines(
                 states,
@@ -75,6 +78,7 @@ def status_command(
                 view.in_flight(),
                 folder.holder(),
                 unanswered=view.unanswered(),
+                stopped=stopped,
                 manifest=place,
             ):
                 click.echo(line)
@@ -87,16 +91,19 @@ def status_command(
         kept = _retentions(accounts)
         for row in view.rows(state=State(listed), retentions=kept) if listed else ():
             _list(row, as_json=as_json)
-    return exit_of(states, stopped=(), is_interrupted=False)
+    return exit_of(states, stopped=stopped.values(), is_interrupted=False)
 
 
-def _status_json(view: View, left: Sequence[Stranded]) -> None:
+def _status_json(
+    view: View, left: Sequence[Stranded], stopped: Mapping[str, Failure]
+) -> None:
     echo_json(
         "status",
         states=view.states(),
         reasons=[_reason(each) for each in view.reasons()],
         jobs=view.in_flight(),
         unanswered=view.unanswered(),
+        stopped={name: each.code for name, each in stopped.items()},
         stranded=[msgspec.to_builtins(each) for each in left],
         **bill_fields(view.bill(), view.terms(), view.taken()),
     )

@@ -60,8 +60,8 @@ def verify_command(
     """Prove that what is done is there, whole, and was billed once.
 
     Reads the ledger and every output again: size, SHA-256, type, head and tail.
-    Changes nothing. Ends with 0 if all is well, 5 if anything deviates or is in
-    doubt, 3 if documents failed, 6 if the ledger is damaged.
+    Changes nothing. Ends with 0 if all is done and well, 5 if anything deviates or is
+    in doubt, 3 if documents failed or are not done yet, 6 if the ledger is damaged.
     """
     folder = folder_of(manifest.absolute(), state)
     shown = 0
@@ -126,7 +126,8 @@ def _lines(verified: Verified, *, with_inputs: bool) -> list[str]:
     lines = list(read_lines(verified.files, verified.bytes, inputs, verified.damages))
     if not verified.damages:
         lines.append(deviations_line(verified.deviations))
-        lines += proof_lines(verified.states, **asdict(verified.bill))
+        wrong = verified.deviations.total()
+        lines += proof_lines(verified.states, wrong, **asdict(verified.bill))
     if asked := verified.asked:
         bill = (asked.tab.accepted, asked.tab.jobs) if asked.tab else None
         lines += asked_lines(asked.answers, asked.balances, bill)

@@ -193,7 +193,7 @@ class Till:
             return None
         first = work.job.document
         self.broken = self.broken or _above(
-            f"{first.id} cost {told.normalize():f} units, and max_cost of the account "
+            f"{first.id} cost {units_said(told)}, and max_cost of the account "
             f"{self._account} allows {most:f}"
         )
         return self.broken
@@ -238,6 +238,11 @@ class Till:
 def units_of(told: float) -> Decimal:
     """A cost as it was told, digit by digit; less than nothing is nothing."""
     return max(ZERO, Decimal(str(told)))
+
+
+def units_said(value: Decimal) -> str:
+    """``1 unit``, ``2.5 units``."""
+    return f"{value.normalize():f} unit{'' if value == 1 else 's'}"
 
 
 def free_till() -> Till:

@@ -145,7 +145,7 @@ class Lookup:
         if left > 0:
             work.progress = replace(work.progress, failure=None, wait=left)
         else:
-            work.progress = work.progress.failed(doubt(work.progress.failure))
+            work.progress = _doubted(work.progress)
 
     async def _adopt(self, work: Work, found: Progress) -> None:
         await self.trust(work.job.account)
@@ -162,7 +162,7 @@ class Lookup:
             absence is Absence.PROVES_ONCE_TRUSTED and self.is_trusted
         )
         if not proves or since.most(self._clock) > self._provider.retention / 2:
-            work.progress = work.progress.failed(doubt(work.progress.failure))
+            work.progress = _doubted(work.progress)
         elif age < settle:
             work.progress = replace(work.progress, failure=None, wait=settle - age)
         else:
@@ -170,3 +170,7 @@ class Lookup:
             again = replace(work.progress, failure=None, wait=None, laps=laps)
             work.reached(again)
             await take_back(self._ledger, work, "absent")
+
+
+def _doubted(progress: Progress) -> Progress:
+    return progress.failed(doubt(progress.failure, progress.phase))

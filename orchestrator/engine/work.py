@@ -254,14 +254,18 @@ def billed(failure: Failure) -> Failure:
     return replace(failure, message=why)
 
 
-def doubt(cause: Failure | None) -> Failure:
-    """It may have been billed, and nobody can tell."""
+def doubt(cause: Failure | None, phase: Phase | None = None) -> Failure:
+    """It may have been billed, and nobody can tell.
+
+    ``phase`` is that of the request, where nothing tells why it has no outcome.
+    """
     if cause and cause.remedy is Remedy.DOUBT:
         return cause
-    why = f"{cause.message}; " if cause else ""
+    request = f"the request to {phase}" if phase else "a request"
+    why = cause.message if cause else f"{request} was sent, and no answer is on record"
     return Failure(
         cause.code if cause else "no_outcome",
-        f"{why}it may have been billed, and the provider cannot tell",
+        f"{why}; it may have been billed, and the provider cannot tell",
         cause.blame if cause else Blame.NETWORK,
         Remedy.DOUBT,
     )

@@ -9,15 +9,27 @@ from pathlib import Path
 
 from orchestrator.ledger import record
 from orchestrator.ledger.opening import connect
-from orchestrator.model import State
+from orchestrator.model import Blame, Failure, Remedy, State
 
 PAGE = 1000
+_GONE, _SIZE, _UNREADABLE = (
+    Failure(code, words, Blame.MACHINE, Remedy.FAIL)
+    for code, words in (
+        ("output_gone", "there is no file under its name"),
+        ("output_size", "the file has another size than the one that was written"),
+        ("output_unreadable", "its folder cannot be read"),
+    )
+)
+"""The codes are those of a proof."""
 
-Turned = tuple[State, int, State]
-"""What a document turns into, its key in the ledger, and what it was until now."""
+Turned = tuple[State, int, State, str | None, str | None]
+"""What a document turns into, its key in the ledger, what it was until now, and why: a
+code, and a failure as text."""
 TURN = """
-UPDATE document SET state = turned.state FROM (
-  SELECT value->>0 AS state, value->>1 AS key, value->>2 AS before FROM json_each({})
+UPDATE document SET state = turned.state, code = turned.code, failure = turned.failure
+FROM (
+  SELECT value->>0 AS state, value->>1 AS key, value->>2 AS before,
+    value->>3 AS code, value->>4 AS failure FROM json_each({})
 ) AS turned WHERE document.key = turned.key AND document.state = turned.before
 """
 """With what stands for the rows, as JSON, in place of the braces."""
@@ -38,9 +50,9 @@ def turned(path: Path) -> Iterator[Sequence[Turned]]:
         while rows := db.execute(_ENDED, (after, PAGE)).fetchall():
             after = rows[-1][0]
             yield [
-                (State.DONE if state == State.MISSING else State.MISSING, key, state)
+                found
                 for key, state, outputs in rows
-                if _are_there(outputs) is (state == State.MISSING)
+                if (found := _turned(key, State(state), outputs)) is not None
             ]
 
 
@@ -73,11 +85,24 @@ def mark_missing(path: Path) -> int:
     return gone
 
 
-def _are_there(outputs: str | None) -> bool:
+def _turned(key: int, state: State, outputs: str | None) -> Turned | None:
+    """What became of a document, if anything did."""
+    why = _lacks(outputs)
+    if (why is None) is (state is State.DONE):
+        return None
+    if why is None:
+        return State.DONE, key, state, None, None
+    return State.MISSING, key, state, why.code, record.text(why)
+
+
+def _lacks(outputs: str | None) -> Failure | None:
+    """What is not as it was written, of the outputs of a document."""
     for each in record.outputs(outputs) if outputs else ():
         try:
             if os.stat(each.path).st_size != each.size:  # noqa: PTH116  # a million of them
-                return False
+                return _SIZE
+        except (FileNotFoundError, NotADirectoryError):
+            return _GONE
         except OSError:
-            return False
-    return True
+            return _UNREADABLE
+    return None

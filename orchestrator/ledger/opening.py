@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from orchestrator.errors import MachineError
+from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger.migrate import is_older, migrate
 from orchestrator.ledger.schema import TABLES, VERSION
 
@@ -196,13 +196,37 @@ def drop_new(path: Path) -> None:
     """Remove a ledger that never got its name.
 
     Raises:
-        MachineError: one that had it is gone, and what it wrote last is there.
+        MachineError: one that had it is gone, and what was kept beside it is there.
     """
-    log = Path(f"{path}-wal")
-    if not path.exists() and log.exists() and log.stat().st_size:
-        raise _damaged(path, "it is gone, and its write-ahead log is there")
+    check_not_gone(path)
     for end in ("", "-wal", "-shm"):
         Path(f"{new_of(path)}{end}").unlink(missing_ok=True)
+
+
+def check_not_gone(path: Path) -> None:
+    """See that where there is no ledger, there was none.
+
+    Raises:
+        MachineError: one is gone, and its log or the note on how it was left is there.
+    """
+    if path.exists():
+        return
+    if _log_of(path):
+        raise _damaged(path, "it is gone, and its write-ahead log is there")
+    if _note(path).exists():
+        raise _damaged(path, f"it is gone, and {_note(path).name} tells of it")
+
+
+def require(path: Path) -> None:
+    """See that there is a ledger.
+
+    Raises:
+        UsageError: there never was one.
+        MachineError: it is gone.
+    """
+    check_not_gone(path)
+    if not path.exists():
+        raise UsageError(f"no ledger at {path}: this manifest was never run")
 
 
 def give_name(path: Path) -> None:
@@ -266,7 +290,20 @@ def broken(path: Path, error: Exception) -> MachineError:
 def uri(path: Path, mode: str) -> str:
     """A path as SQLite's URI: ``mode`` is ro, rw or rwc."""
     quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return f"file:{quoted}?mode={mode}"
+    still = "&immutable=1" if mode == "ro" and _is_still(path) else ""
+    return f"file:{quoted}?mode={mode}{still}"
+
+
+def _is_still(path: Path) -> bool:
+    """Whether a ledger lies whole on a medium that takes no writing.
+
+    There SQLite cannot make the shared memory that reading a log needs. Where a log is
+    left it does need it, and says that it cannot open the file.
+    """
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY) and not _log_of(path)
+    except OSError:
+        return False
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -5,7 +5,8 @@ seen as it was at one moment. What is grouped is grouped by SQLite, on disk: mem
 not grow with the number of documents.
 
 A job counts as *billed* for a document if a request of it that may cost money left and
-was not provably refused, or if the document was done by it.
+was not provably refused, or if the document was done by it. One that the provider says
+it charged nothing for, and that did nothing, is not billed.
 """
 
 from __future__ import annotations
@@ -18,23 +19,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from orchestrator.errors import MachineError, UsageError
+from orchestrator.errors import MachineError
 from orchestrator.ledger import record
-from orchestrator.ledger.opening import connect
+from orchestrator.ledger.opening import connect, require
 from orchestrator.ledger.sums import CHARGED, COMMITTED
 from orchestrator.model import Output, State
 
 _SPENT = """
 CREATE TEMP TABLE spent AS
 SELECT job.id AS job, job.intended IS NOT NULL AS unknown,
+  sum(event.kind = 'done') > 0 OR job.progress->>'$.cost' > 0 AS paid,
   sum(event.kind = 'done') > 0 OR (
     max(CASE event.kind WHEN 'intent' THEN event.key ELSE 0 END) >
     max(CASE event.kind WHEN 'not_sent' THEN event.key ELSE 0 END)
-  ) AS billed
+  ) AND coalesce(job.progress->>'$.cost', 1) > 0 AS billed
 FROM job JOIN event ON event.job = job.id
 WHERE event.kind IN ('intent', 'not_sent', 'done') GROUP BY job.id;
 CREATE TEMP TABLE bill AS
-SELECT link.document AS document, count(*) AS times
+SELECT link.document AS document, count(*) AS times,
+  count(*) FILTER (WHERE spent.paid) AS paid
 FROM temp.spent AS spent JOIN job_document AS link ON link.job = spent.job
 WHERE spent.billed AND NOT spent.unknown GROUP BY link.document;
 CREATE UNIQUE INDEX temp.bill_document ON bill(document);
@@ -53,7 +56,7 @@ FROM document LEFT JOIN temp.bill AS bill ON bill.document = document.id
 WHERE state = 'done'
 """
 _WASTED = """
-SELECT coalesce(sum(bill.times), 0)
+SELECT coalesce(sum(bill.times), 0), coalesce(sum(bill.paid), 0)
 FROM document JOIN temp.bill AS bill ON bill.document = document.id
 WHERE state IN ('failed', 'lost', 'gone', 'missing')
 """
@@ -192,6 +195,8 @@ class Bill:
         again: Those among them that came on top of the first.
         by_hand: Documents that the user marked done.
         wasted: Accepted, and the document is not done: it failed, say.
+        paid: Those of ``wasted`` that were charged for certain: as the provider told,
+            or since the document was done by then.
         unknown: Intents without an outcome: the next run looks them up.
         possible: Intents that the user decided about: they may have been billed.
     """
@@ -201,6 +206,7 @@ class Bill:
     again: int = 0
     by_hand: int = 0
     wasted: int = 0
+    paid: int = 0
     unknown: int = 0
     possible: int = 0
 
@@ -209,8 +215,7 @@ class Proof:
     """A ledger as it is at one moment."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise UsageError(f"no ledger at {path}: this manifest was never run")
+        require(path)
         self._path = path
         self._db = connect(path, readonly=True)
         self._db.execute("BEGIN")
@@ -255,9 +260,9 @@ class Proof:
             for statement in _SPENT.split(";"):
                 self._db.execute(statement)
             done, billed, again, by_hand = self._db.execute(_COUNTS).fetchone()
-            (wasted,) = self._db.execute(_WASTED).fetchone()
+            wasted, paid = self._db.execute(_WASTED).fetchone()
             unknown, possible = self._db.execute(_UNKNOWN).fetchone()
-        return Bill(done, billed, again, by_hand, wasted, unknown, possible)
+        return Bill(done, billed, again, by_hand, wasted, paid, unknown, possible)
 
     def deviations(self) -> Iterator[Deviation]:
         """Where states, jobs, events and outputs contradict each other."""

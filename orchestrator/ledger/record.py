@@ -16,6 +16,7 @@ _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").e
 _document = msgspec.json.Decoder(Document, float_hook=Decimal)
 _progress = msgspec.json.Decoder(Progress)
 _failure = msgspec.json.Decoder(Failure)
+_failures = msgspec.json.Decoder(dict[str, Failure])
 _outputs = msgspec.json.Decoder(tuple[Output, ...])
 
 
@@ -37,6 +38,11 @@ def progress(source: str) -> Progress:
 def failure(source: str) -> Failure:
     """A failure out of the ledger."""
     return _failure.decode(source)
+
+
+def failures(source: str) -> dict[str, Failure]:
+    """Failures by account out of the ledger."""
+    return _failures.decode(source)
 
 
 def outputs(source: str) -> tuple[Output, ...]:

@@ -128,7 +128,8 @@ def reopen(path: Path, retry: Retry) -> int:
             retry.bound,
         )
         cursor = connection.execute(
-            f"UPDATE document SET state = 'open', failure = NULL WHERE {where}",  # noqa: S608
+            "UPDATE document SET state = 'open', failure = NULL, "  # noqa: S608
+            f"code = CASE state WHEN 'failed' THEN code END WHERE {where}",
             retry.bound,
         )
         connection.execute("COMMIT")

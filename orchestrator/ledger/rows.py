@@ -42,7 +42,8 @@ FROM (SELECT value->>0 AS job, value->>2 AS id FROM json_each(new.links)) AS tak
 JOIN document ON {_IS_NEW}
 """  # noqa: S608  # constants
 _OPENED = f"""
-UPDATE document SET state = 'open', failure = NULL, job = taken.job FROM (
+UPDATE document SET state = 'open', failure = NULL, job = taken.job,
+  code = CASE state WHEN 'failed' THEN code END FROM (
   SELECT value->>0 AS job, value->>2 AS id FROM json_each(new.links)
 ) AS taken WHERE {_IS_NEW}
 """  # noqa: S608

@@ -20,7 +20,14 @@ from orchestrator.ledger import record
 from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
-from orchestrator.ledger.opening import broken, check_sound, connect, uri
+from orchestrator.ledger.opening import (
+    broken,
+    check_not_gone,
+    check_sound,
+    connect,
+    telling,
+    uri,
+)
 from orchestrator.ledger.retry import Retry
 from orchestrator.ledger.schema import NOW, tables_in
 from orchestrator.model import LARGE, Document, Mode, Operation, State
@@ -270,8 +277,10 @@ class Stage:
         if self._exists:
             if not sound:
                 check_sound(self._path)
-            self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
+            with telling(self._path):
+                self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
         else:
+            check_not_gone(self._path)
             self._db.execute("ATTACH ':memory:' AS ledger")
             self._db.executescript(tables_in("ledger"))
 

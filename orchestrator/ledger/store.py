@@ -271,6 +271,13 @@ class Store:
         """Write a word about the batch itself, in place of what was said before."""
         await self._write(Rows(words=[(key, value)]))
 
+    def remembered(self, key: str) -> str | None:
+        """A word about the batch, as it was written last."""
+        row = self._reader.execute(
+            "SELECT value FROM meta WHERE key = ?", (key,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
     # Writing...
 
     async def _write(self, rows: Rows) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orchestrator.errors import UsageError
 from orchestrator.ledger import bill as bills, record
 from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.bill import OF_DOCUMENT
-from orchestrator.ledger.opening import connect
+from orchestrator.ledger.opening import connect, require
 from orchestrator.ledger.stranded import Stranded, stranded
 from orchestrator.ledger.sums import UNSENT
 from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
@@ -149,8 +148,7 @@ class View:
     """A ledger that is only read."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise UsageError(f"no ledger at {path}: this manifest was never run")
+        require(path)
         self._db = connect(path, readonly=True)
 
     def __enter__(self) -> Self:
@@ -226,6 +224,13 @@ class View:
     def terms(self) -> bills.Terms:
         """Prices and budget as the last run knew them."""
         return bills.terms(self._db)
+
+    def stopped(self) -> dict[str, Failure]:
+        """Why the last run stopped to start documents, by account."""
+        row = self._db.execute(
+            "SELECT value FROM meta WHERE key = 'stopped'"
+        ).fetchone()
+        return record.failures(row[0]) if row else {}
 
     def taken(self) -> Decimal:
         """What is taken of the budget, in its measure; 0 where there is none."""

@@ -79,7 +79,10 @@ def _explained(detail: ErrorDetails, model: type[Any], spot: Spot) -> Said:
         return place, f"{name} {said}", hint
     if not name:
         return place, said, hint
-    return place, f"{name} {said}, found {shown(detail['input'])}", hint
+    # Of a mapping's keys: that it is a mapping helps nobody.
+    is_inner = isinstance(detail["input"], dict) and "said" in detail.get("ctx", {})
+    found = "" if is_inner else f", found {shown(detail['input'])}"
+    return place, f"{name} {said}{found}", hint
 
 
 def _said(detail: ErrorDetails) -> tuple[str, str]:

@@ -8,7 +8,7 @@ figures come from is in docs/providers.md, section "Deadlines".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from orchestrator.model import Job, Phase, Progress
@@ -91,8 +91,9 @@ def is_spent(linked: float | None, now: float, life: float | None) -> bool:
 class Due:
     """Documents of one account that a former run left at the provider.
 
-    ``expired`` of them can no longer be had, ``gone`` is one of these; ``next`` is the
-    next deadline (seconds since the epoch) and ``example`` whose it is.
+    It never answered for ``unanswered`` of them, and may not have them. ``expired`` of
+    them can no longer be had, ``gone`` is one of these; ``next`` is the next deadline
+    (seconds since the epoch) and ``example`` whose it is.
     """
 
     account: str
@@ -101,6 +102,7 @@ class Due:
     gone: str | None
     next: float | None
     example: str | None
+    unanswered: int = 0
 
 
 def dues(
@@ -113,7 +115,9 @@ def dues(
         if until is None:
             continue
         known = found.get(each.account) or Due(each.account, 0, 0, None, None, None)
-        found[each.account] = _with(known, each.document, until, now)
+        due = _with(known, each.document, until, now)
+        more = each.intended is not None
+        found[each.account] = replace(due, unanswered=known.unanswered + more)
     return [found[name] for name in sorted(found)]
 
 

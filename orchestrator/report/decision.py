@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.model import State
+from orchestrator.report.attention import command
 from orchestrator.report.units import number
 
 _BILLED = {
@@ -28,7 +29,7 @@ def question(states: Mapping[State, int]) -> str:
 
 
 def resolved_lines(
-    decision: str, states: Mapping[State, int], already: int, manifest: str
+    decision: str, states: Mapping[State, int], already: int, manifest: Sequence[str]
 ) -> Iterator[str]:
     """What ``resolve`` prints.
 
@@ -36,7 +37,7 @@ def resolved_lines(
         decision: ``resubmitted``, ``marked_done`` or ``given_up``.
         states: Documents that were decided about, by the state that they were in.
         already: How many were decided so before.
-        manifest: As the user named it.
+        manifest: The manifest, and the options that find its batch.
     """
     total = sum(states.values())
     if already:
@@ -51,7 +52,7 @@ def resolved_lines(
         for state, words in _BILLED.items():
             if count := states.get(state):
                 yield f"  {count:>6,}  {words}: may be billed a second time"
-        yield f"next: orchestrator run {manifest}"
+        yield f"next: {command('run', manifest)}"
 
 
 def _words(state: State) -> str:

@@ -11,6 +11,7 @@ from orchestrator.report.bill import amount
 from orchestrator.report.units import number, size, span
 
 _NAMES = {"presigned": "pre-signed"}
+_ASKED = (State.IN_DOUBT, State.OVERDUE)
 _FATES = {"same": "", "touched": ""}
 
 
@@ -30,8 +31,8 @@ def document_line(
     )
 
 
-def lines(plan: Plan) -> Iterator[str]:
-    """What ``plan`` prints, line by line."""
+def lines(plan: Plan, *, is_run: bool = False) -> Iterator[str]:
+    """What ``plan`` prints, line by line; and a run, which was allowed to begin."""
     yield f"Plan of {plan.name}: {number(plan.documents, 'document')}"
     yield from _known(plan)
     yield from map(_numbers, plan.numbers)
@@ -40,7 +41,7 @@ def lines(plan: Plan) -> Iterator[str]:
         yield "  nothing to do: every document is in the ledger"
         return
     sent = f", {size(plan.bytes)} to send" if plan.bytes else ""
-    yield f"  to do   {number(plan.todo, 'document')}{sent}"
+    yield f"  to do   {number(plan.todo, 'document')}{sent}{_asked(plan)}"
     for part in plan.parts:
         yield (
             f"    {mode_name(part.mode):<10}  {part.documents:>7,}  "
@@ -48,9 +49,10 @@ def lines(plan: Plan) -> Iterator[str]:
         )
     if plan.again:
         more = ", …" if plan.again > len(plan.again_examples) else ""
+        would = "would be billed again, which `run` does only with --adopt"
         yield (
-            f"  again   {number(plan.again, 'document')} changed and would be billed "
-            f"again, which `run` does only with --adopt: "
+            f"  again   {number(plan.again, 'document')} changed and "
+            f"{'will be billed again' if is_run else would}: "
             f"{', '.join(plan.again_examples)}{more}"
         )
     yield f"  cost    {_cost(plan)}"
@@ -62,6 +64,15 @@ def lines(plan: Plan) -> Iterator[str]:
             f"  disk    {size(plan.room)} free, outputs may need "
             f"{size(plan.needs)}: {verdict}"
         )
+
+
+def _asked(plan: Plan) -> str:
+    """How many of those that are to be done are not sent before an answer says so."""
+    known = {each: plan.states.get(each, 0) for each in _ASKED}
+    words = [f"{n:,} {str(each).replace('_', ' ')}" for each, n in known.items() if n]
+    if not words:
+        return ""
+    return f"; of these {', '.join(words)}: looked up before they are sent"
 
 
 def _cost(plan: Plan) -> str:
@@ -103,7 +114,8 @@ def _deadlines(plan: Plan) -> Iterator[str]:
         )
         by = f"; next {iso(each.next)} ({each.example})" if each.next else ""
         count = number(each.documents, "document")
-        yield f"  due     {each.account}: {count} left at the provider{expired}{by}"
+        maybe = f" ({each.unanswered:,} of them perhaps)" if each.unanswered else ""
+        yield f"  due     {each.account}: {count} left there{maybe}{expired}{by}"
     for late in plan.lates:
         yield (
             f"  LATE    {late.account}: {number(late.documents, 'document')} may wait "

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.model import State
-from orchestrator.report.summary import states_line
+from orchestrator.report.summary import WORDS, states_line
 from orchestrator.report.units import number, size
+
+_REST = (State.OPEN, State.FAILED, State.OVERDUE, State.LOST, State.MISSING)
+"""What a proof of a whole batch would have none of."""
 
 
 def proof_lines(
     states: Mapping[State, int],
+    deviations: int,
     *,
     done: int,
     billed: int,
     again: int,
     by_hand: int,
     wasted: int,
+    paid: int,
     unknown: int,
     possible: int,
 ) -> Iterator[str]:
@@ -24,20 +29,28 @@ def proof_lines(
 
     Args:
         states: Documents by state.
+        deviations: How much is not as it should be; then nothing is proved.
         done: Documents that jobs of the batch have done.
         billed: How often jobs were billed for them.
         again: Those of ``billed`` that came on top of a first one.
         by_hand: Documents that the user marked done.
         wasted: Accepted for documents that are not done.
+        paid: Those of ``wasted`` that were charged for certain.
         unknown: Documents in requests whose outcome is not known.
         possible: Documents in requests of unknown outcome that the user decided about.
     """
     yield f"{number(sum(states.values()), 'document')}: {states_line(states)}"
-    yield f"proof: done {done:,}, billed {billed:,}, in doubt {unknown:,}"
+    if deviations:
+        yield f"no proof: {number(deviations, 'deviation')}"
+    else:
+        rest = [f", {WORDS[each]} {states[each]:,}" for each in _REST if each in states]
+        said = f"done {done:,}, billed {billed:,}, in doubt {unknown:,}"
+        yield f"proof: {said}{''.join(rest)}"
     notes = (
         (again, "billed again, because the user asked for it or the manifest changed"),
         (by_hand, "done by the user's own word, and by no job"),
-        (wasted, "accepted for documents that are not done now: perhaps billed"),
+        (paid, "billed for documents that are not done now"),
+        (wasted - paid, "accepted for documents that are not done: perhaps billed"),
         (possible, "perhaps billed before the user decided"),
     )
     for count, words in notes:

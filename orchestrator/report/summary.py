@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from orchestrator.model import Blame, Failure, Phase, Reason, State
 from orchestrator.report.attention import STANDS, command
 from orchestrator.report.units import number, size, span
 
-_WORDS = {
+WORDS = {
     State.DONE: "done",
     State.OPEN: "open",
     State.FAILED: "failed",
@@ -32,8 +33,8 @@ _ADVICE = {
 _TO_DO = {
     "given_up": "you gave it up",
     "output_exists": "move the file that is in the way, or say --overwrite",
-    "source_changed": "`orchestrator run` sends it as it is then; leave it alone "
-    "meanwhile",
+    "source_changed": "leave the file alone while it is sent; the next run sends it as "
+    "it is then, without a retry",
 }
 _TO_MEND = {
     Blame.DOCUMENT: "mend the document",
@@ -96,7 +97,7 @@ def stranded_lines(stranded: Sequence[Left]) -> Iterator[str]:
 def states_line(states: Mapping[State, int]) -> str:
     """``18 done, 2 failed``, in a fixed order."""
     shown = [
-        f"{states[each]:,} {word}" for each, word in _WORDS.items() if each in states
+        f"{states[each]:,} {word}" for each, word in WORDS.items() if each in states
     ]
     return ", ".join(shown) or "no documents"
 
@@ -108,6 +109,7 @@ def status_lines(
     holder: Holding | None,
     *,
     unanswered: int = 0,
+    stopped: Mapping[str, Failure] = MappingProxyType({}),
     manifest: Sequence[str] = _HERE,
 ) -> Iterator[str]:
     """What ``status`` prints.
@@ -118,13 +120,17 @@ def status_lines(
         flight: Jobs that carry open documents, by phase.
         holder: Who holds the batch.
         unanswered: Those of ``flight`` whose answer is not known.
+        stopped: Accounts that the last run stopped, and why.
         manifest: The manifest, and the options that find its batch, for commands.
     """
     yield f"{number(sum(states.values()), 'document')}: {states_line(states)}"
     yield from _flight_lines(flight, unanswered, is_held=holder is not None)
     if holder:
         yield f"held by process {holder.pid} on {holder.host}"
-    yield from advice_lines(states, reasons, pending=_HELD if holder else "")
+    for name, failure in stopped.items():
+        yield f"the last run stopped account {name}: {failure.code}: {failure.message}"
+    pending = _HELD if holder else _HALTED if stopped else ""
+    yield from advice_lines(states, reasons, pending=pending)
     yield from next_lines(states, reasons, manifest, is_held=holder is not None)
 
 
@@ -169,7 +175,7 @@ def advice_lines(
         if not states.get(state):
             continue
         advice = (state is State.OPEN and pending) or usual
-        yield f"{_WORDS[state]}: {number(states[state], 'document')}; {advice}"
+        yield f"{WORDS[state]}: {number(states[state], 'document')}; {advice}"
         for each in reasons:
             if each.state is state:
                 yield f"  {each.documents:>6,}  {_reason(each)}"

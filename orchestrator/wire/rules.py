@@ -62,7 +62,8 @@ def failure_by(
     """A reply that says no, as a failure."""
     rule = rule_for(rules, response.status, code)
     said = line(message, 400) or line(response.excerpt(), 200) or "no words"
-    told = f"{line(code, 40)}: {said}" if code else said
+    word = line(code, 40) if code and code != str(response.status) else ""
+    told = f"{word}: {said}" if word else said
     return Failure(
         code=rule.word
         or (f"code_{line(code, 40)}" if code else f"http_{response.status}"),

@@ -85,6 +85,10 @@ def test_a_budget_is_never_passed_and_a_higher_one_goes_on(tmp_path: Path) -> No
         assert found["stopped"] == {"paid": "budget"}
         assert found["budget"] == {"limit": "0.50", "currency": "EUR", "taken": "0.4"}
         assert apart.get("/v1/bill")["accepted"] == 4
+        stopped = command.run("status", "m.yaml", folder=tmp_path)
+        assert stopped.returncode == 4, stopped.stderr
+        assert "the last run stopped account paid: budget: the budget" in stopped.stdout
+        assert "mend what stopped the account" in stopped.stdout
         write(tmp_path, apart.url, "{units: 9}")
         assert summary(tmp_path, code=0)["bill"][0]["spent"] == 8
         status = command.run("status", "m.yaml", folder=tmp_path).stdout
@@ -94,6 +98,9 @@ def test_a_budget_is_never_passed_and_a_higher_one_goes_on(tmp_path: Path) -> No
         export = command.run("ledger", "export", "m.yaml", folder=tmp_path).stdout
         assert export.splitlines()[0].endswith(",units,units_possible,cost")
         assert export.splitlines()[1].endswith(",1.0,0.0,0.1")
+        path = write(tmp_path, apart.url, "{}", most="2")
+        path.write_text(path.read_text().replace("budget: {}", ""))
+        assert summary(tmp_path, code=0)["budget"] is None
 
 
 def test_a_cost_above_the_declared_one_stops_and_says_so(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_log_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     log = tmp_path / "nowhere" / "log"
     ended = command.run("run", manifest, "--log-file", log, folder=tmp_path)
     assert ended.returncode == 1
-    assert f"--log-file {log}: No such file" in ended.stderr
+    assert f"{log}: there is no folder {log.parent}" in ended.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -6,14 +6,20 @@ The service runs apart and without deduplication: its bill shows what was sent t
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from orchestrator.cli import call
+from orchestrator.ledger.opening import connect
+from orchestrator.ledger.stage import Stage
 from tests.acceptance import command
 from tests.acceptance.conftest import Mount
+from tests.model import document
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
@@ -128,8 +134,9 @@ def test_outputs_that_turn_read_only(
     paid = billed(apart)
     ended = command.run("run", manifest, folder=tmp_path)
     assert ended.returncode == 1, ended.stdout
-    last = f"batch.yaml:{4 + COUNT}:3: the output folder '{disk}/out' is read-only"
-    assert last in ended.stderr
+    why = f"the output folder '{disk}/out' is read-only, or not yours; "
+    assert why in ended.stderr
+    assert "1 fault; nothing was sent" in ended.stderr
     assert billed(apart) == paid, "nothing was sent"
     small_disk("disk", ROOM)
     finished(manifest, disk / "out")
@@ -166,3 +173,29 @@ def test_no_room_for_the_private_service(
     refused(ended, state / "service")
     small_disk("state/service", ROOM)
     finished(manifest, manifest.parent / "out", "--state", state)
+
+
+def test_a_ledger_on_a_read_only_medium(
+    tmp_path: Path, small_disk: Mount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is read, unless its log is there, which needs memory beside it: then said."""
+    disk = small_disk("disk", ROOM)
+    (disk / "a.txt").write_text("text")
+    for name in ("whole", "left"):
+        entry = f"{{id: a, input: a.txt, to: pdf, output: {tmp_path}/a.pdf}}"
+        (disk / f"{name}.yaml").write_text(f"version: 1\ndocuments: [{entry}]\n")
+        (disk / f"{name}.batch").mkdir()
+    whole, left = (disk / f"{each}.batch/ledger.sqlite" for each in ("whole", "left"))
+    with Stage(whole) as stage:
+        stage.add(document("a"))
+        stage.compare()
+        stage.merge()
+    with closing(connect(whole)) as ledger:
+        ledger.execute("INSERT INTO meta VALUES('a', 'b')")
+        for end in ("", "-wal"):
+            shutil.copy(f"{whole}{end}", f"{left}{end}")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    for verb, code in (("status", 0), ("verify", 3), ("plan", 0)):
+        assert call([verb, str(disk / "whole.yaml")]) == code
+        assert call([verb, str(disk / "left.yaml")]) == 6
+        assert f"ledger {left}: " in capsys.readouterr().err

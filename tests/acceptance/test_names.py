@@ -100,6 +100,7 @@ def test_outputs_that_no_disk_can_hold_are_located_faults(tmp_path: Path) -> Non
         f"id: f, input: a.txt, output: {quoted('straße.pdf')}",
         f"id: g, input: a.txt, output: {quoted('STRASSE.pdf')}",
         f"id: h, input: a.txt, output: {quoted(BROKEN)}",
+        "id: i, input: a.txt, output: file/y.pdf",
     )
     ended = command.run("validate", manifest, "--json", folder=tmp_path)
     assert ended.returncode == 1
@@ -107,7 +108,7 @@ def test_outputs_that_no_disk_can_hold_are_located_faults(tmp_path: Path) -> Non
     assert sorted(faults) == [4, 5, 6, 8, 10, 11]
     assert "255 bytes" in faults[4]
     assert "255 bytes" in faults[5]
-    assert "is a file" in faults[6]
+    assert faults[6].endswith("is a file; 2 documents go there")
 
 
 def test_messages_steer_no_terminal(tmp_path: Path) -> None:

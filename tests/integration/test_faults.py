@@ -460,6 +460,19 @@ def test_what_is_wrong_in_a_script_is_said_at_its_place(tmp_path: Path) -> None:
     assert len(said) == 6
 
 
+def test_a_script_without_a_seed_tells_its_other_faults_too(tmp_path: Path) -> None:
+    """All of them, in one go."""
+    path = tmp_path / "faults.yaml"
+    path.write_text("rules: [{at: [1], fault: rest}, {fault: cut}]\n")
+    with pytest.raises(ManifestError) as error:
+        load_script(path)
+    said = [each.message for each in error.value.faults]
+    assert said[0] == "the key seed is missing"
+    assert said[1].startswith("fault must be one of")
+    assert said[2].startswith("needs one of share")
+    assert len(said) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

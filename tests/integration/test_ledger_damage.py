@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import MachineError
+from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger import opening
 from orchestrator.ledger.opening import connect
+from orchestrator.ledger.proof import Proof
+from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
+from orchestrator.ledger.view import View
 from orchestrator.testing import ManualClock
 from tests.integration.test_paid import Paid, run, serving
 
@@ -57,8 +60,13 @@ def without_log(ledger: Path) -> None:
     ledger.rename(f"{ledger}-wal")
 
 
+def gone(ledger: Path) -> None:
+    """Only the note on how it was left tells that it was there."""
+    ledger.unlink()
+
+
 @pytest.mark.parametrize(
-    "damage", [emptied, halved, shortened, beheaded, overwritten, without_log]
+    "damage", [emptied, halved, shortened, beheaded, overwritten, without_log, gone]
 )
 async def test_a_damaged_ledger_sends_nothing(
     damage: Callable[[Path], None], tmp_path: Path
@@ -201,3 +209,16 @@ def test_a_ledger_has_its_name_when_it_is_complete(
     assert not path.exists()
     connect(path).close()
     assert path.exists()
+
+
+def test_nobody_takes_a_ledger_that_is_gone_for_none(tmp_path: Path) -> None:
+    """Neither who plans nor who asks how it stands; a new batch has no note."""
+    path = tmp_path / "ledger.sqlite"
+    with pytest.raises(UsageError, match="never run"):
+        View(path)
+    with Stage(path):
+        pass
+    path.with_name("ledger.sqlite.left").write_text("1 2 3 0")
+    for each in (View, Proof, Stage):
+        with pytest.raises(MachineError, match="it is gone, and"):
+            each(path)

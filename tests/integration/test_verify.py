@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from orchestrator.model import (
     State,
     Verdict,
 )
+from orchestrator.report.proof import proof_lines
 from orchestrator.testing import ManualClock
 from tests.model import document, job_of
 from tests.paper import pdf
@@ -255,6 +256,63 @@ async def test_what_was_refused_is_not_billed(tmp_path: Path) -> None:
     bill = verified.bill
     assert (bill.done, bill.billed, bill.wasted, bill.unknown) == (0, 0, 1, 1)
     assert verified.exit is Exit.UNSETTLED
+
+
+def proof_of(verified: Verified) -> list[str]:
+    """What is printed of the bill."""
+    wrong = verified.deviations.total()
+    return list(proof_lines(verified.states, wrong, **asdict(verified.bill)))
+
+
+async def test_a_batch_that_is_not_finished_is_not_proved(tmp_path: Path) -> None:
+    """Its line says what is open; exit 0 is for a batch whose inputs may go."""
+    place = await batch(tmp_path, 3)
+    change(place, "DELETE FROM event WHERE document = 'd001'")
+    change(place, "UPDATE document SET state = 'open', job = NULL WHERE id = 'd001'")
+    verified, told = proved(place)
+    assert told == []
+    assert proof_of(verified)[1] == "proof: done 2, billed 2, in doubt 0, open 1"
+    assert verified.exit is Exit.SOME_FAILED
+
+
+async def test_deviations_leave_no_proof(tmp_path: Path) -> None:
+    """What is gone is not called done."""
+    place = await batch(tmp_path, 3)
+    removed(tmp_path / "out" / "1.pdf")
+    verified, _ = proved(place)
+    assert proof_of(verified)[1:] == ["no proof: 1 deviation"]
+
+
+@pytest.mark.parametrize(
+    ("state", "cost", "wasted", "paid"),
+    [
+        ("failed", "0", 0, 0),
+        ("failed", "2", 1, 1),
+        ("failed", "null", 1, 0),
+        ("missing", "null", 1, 1),
+    ],
+)
+async def test_what_was_charged_is_told_from_what_may_have_been(
+    tmp_path: Path, state: str, cost: str, wasted: int, paid: int
+) -> None:
+    """A refusal that the provider says was free cost nothing; what was done did."""
+    place = await batch(tmp_path, 3)
+    gone = "DELETE FROM event WHERE kind = 'done' AND document = 'd001'"
+    if state == "failed":
+        change(place, gone)
+    change(
+        place,
+        f"UPDATE job SET progress = json_set(progress, '$.cost', json('{cost}')) "
+        "WHERE id = (SELECT job FROM document WHERE id = 'd001')",
+    )
+    change(
+        place,
+        "UPDATE document SET state = ?, failure = '{}' WHERE id = 'd001'",
+        state,
+    )
+    verified, _ = proved(place)
+    assert (verified.bill.wasted, verified.bill.paid) == (wasted, paid)
+    assert verified.bill.billed == 2
 
 
 async def test_changed_inputs_are_told_when_asked(tmp_path: Path) -> None:

@@ -173,6 +173,8 @@ def test_a_declaration_that_a_former_run_proved_wrong_starts_nothing() -> None:
     till = spending_of(None, accounts(a="2"), [row]).till("a")
     assert till.broken is not None
     assert "cost 3 units" in till.broken.message
+    once = spending_of(None, accounts(a="0.5"), [jobs("a", "2", documents=2)])
+    assert "cost 1 unit, and" in once.broken["a"]
     assert spending_of(None, accounts(a="3"), [row]).till("a").broken is None
 
 

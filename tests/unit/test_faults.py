@@ -139,6 +139,10 @@ def test_a_fault_of_an_entry(tmp_path: Path, entry: str, fault: str) -> None:
         ("", "m.yaml:1:1: the file is empty"),
         ("- 1", "m.yaml:1:1: a manifest is a mapping of keys, found a list"),
         ("version: 1", "m.yaml:1:1: the key documents is missing"),
+        (
+            "version: 1\nbudget: {}\ndocuments: [{id: x, design: d}]",
+            "budget must have one of units and money (as in",
+        ),
         ("documents: [{id: x, design: d}]", "m.yaml:1:1: the key version is missing"),
         ("version: 1\ndocuments: []", "m.yaml:2:1: the list of documents is empty"),
         ("version: 1\ndocuments: {}", "m.yaml:2:12: documents must be a list, found a"),

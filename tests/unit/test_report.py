@@ -167,11 +167,11 @@ def test_a_cost_that_nobody_knows_is_not_nothing(
 
 def test_a_plan_that_cannot_make_it_says_so() -> None:
     """Which results have expired or will, and what would have to change."""
-    due = Due("pdf", 3, 1, "d1", 1_700_000_000.0, "d2")
+    due = Due("pdf", 3, 1, "d1", 1_700_000_000.0, "d2", 2)
     slow = Late("flow", 8000, 0.5, 16_000.0, 7200.0, 3600)
     text = "\n".join(report.lines(plan(dues=[due], lates=[slow])))
     for words in (
-        "due     pdf: 3 documents left at the provider",
+        "due     pdf: 3 documents left there (2 of them perhaps); 1 expired (as d1)",
         "1 expired (as d1): billed, and perhaps lost",
         "next 2023-11-14T22:13:20Z (d2)",
         "LATE    flow: 8,000 documents may wait there and take 4 h 26 min to fetch",
@@ -179,6 +179,17 @@ def test_a_plan_that_cannot_make_it_says_so() -> None:
     ):
         assert words in text, text
     assert "expired" not in "\n".join(report.lines(plan()))
+
+
+def test_what_is_only_asked_about_is_not_called_sent() -> None:
+    """Documents in doubt are among those to do; what changed is asked for once."""
+    found = plan(states={"in_doubt": 2, "overdue": 1}, again=1, again_examples=["d1"])
+    text = "\n".join(report.lines(found))
+    assert "; of these 2 in doubt, 1 overdue: looked up before they are sent" in text
+    assert "1 document changed and would be billed again, which" in text
+    text = "\n".join(report.lines(found, is_run=True))
+    assert "1 document changed and will be billed again: d1" in text
+    assert "--adopt" not in text
 
 
 def test_a_plan_of_nothing() -> None:

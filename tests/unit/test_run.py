@@ -14,7 +14,7 @@ from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.run import Run
-from orchestrator.errors import MachineError
+from orchestrator.errors import MachineError, UsageError
 from orchestrator.model import State, Verdict
 from tests.model import document
 
@@ -65,3 +65,9 @@ async def test_an_error_is_told_behind_every_verdict(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="full"):
         await read()
     assert found == FULL + 5
+
+
+def test_what_changed_is_not_both_allowed_and_refused() -> None:
+    """Nobody can tell which was meant."""
+    with pytest.raises(UsageError, match="say one of them"):
+        RunOptions(adopt=True, refuse=True)

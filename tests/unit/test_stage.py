@@ -344,6 +344,12 @@ async def test_outputs_that_left_are_missing_and_not_done_again(
     folder.merge(one, two)
     assert folder.states() == {"a": State.MISSING, "b": State.DONE}
     assert folder.open() == []
+    Path(two.output).write_text("more than it was")
+    assert mark_missing(folder.ledger) == 1
+    with View(folder.ledger) as view:
+        told = {each.code: each.failure for each in view.reasons()}
+    assert set(told) == {"output_gone", "output_size"}
+    assert all(each and each.code == code for code, each in told.items())
 
 
 async def test_what_is_left_of_our_outputs_may_be_replaced(folder: Folder) -> None:
@@ -371,6 +377,8 @@ async def test_outputs_that_are_back_are_done_again(folder: Folder) -> None:
     away.rename(one.output)
     assert mark_missing(folder.ledger) == 0
     assert folder.states() == {"a": State.DONE}
+    with View(folder.ledger) as view:
+        assert [each.failure for each in view.rows()] == [None]
 
 
 async def test_a_plan_that_grew_old_asks_for_nothing_again(folder: Folder) -> None:

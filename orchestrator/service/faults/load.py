@@ -144,14 +144,15 @@ class _Reader:
         seed, rules = 0, list[Rule]()
         if not self._faults:
             said = self._valid(_Script, head.values, head.marks)
-            if said is not None:
-                seed = said.seed
-                spot = head.spots["rules"]
-                rules = [
-                    made
-                    for n, each in enumerate(said.rules)
-                    if (made := self._rule(each, _below(spot, n))) is not None
-                ]
+            seed = 0 if said is None else said.seed
+            # Also where the script itself is faulty: every fault is told at once.
+            found = head.values.get("rules")
+            rules = [
+                made
+                for n, each in enumerate(found if isinstance(found, list) else ())
+                if (made := self._rule(each, _below(head.spots["rules"], n)))
+                is not None
+            ]
         self._faults.raise_any()
         return Script(seed, tuple(rules))
 
