@@ -6,7 +6,7 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
-from orchestrator.batch.accounts import Account
+from orchestrator.batch.accounts import Account, servers_of
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.spending import spending_of
 from orchestrator.clock import Clock, SystemClock
@@ -39,6 +39,7 @@ def plan_of(batch: Prepared, clock: Clock | None = None) -> Plan:
         numbers=batch.numbers.ranges(),
         dues=dues(batch.stage.flights(), kept, now),
         lates=_lates(batch),
+        stranded=batch.stage.stranded(servers_of(batch.accounts)),
     )
 
 

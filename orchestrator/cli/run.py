@@ -64,6 +64,13 @@ _REFUSE = click.option(
     is_flag=True,
     help="Send nothing if anything in the manifest changed or went.",
 )
+_MOVED = click.option(
+    "--moved",
+    multiple=True,
+    metavar="ACCOUNT",
+    help="The account's address changed, and it is the same service with the same "
+    "jobs: ask it for what is in flight.",
+)
 
 
 @click.command(
@@ -88,6 +95,7 @@ _REFUSE = click.option(
 @overwrite_option
 @_ADOPT
 @_REFUSE
+@_MOVED
 @click.option(
     "--rehearse",
     is_flag=True,
@@ -118,6 +126,7 @@ def run_command(
     overwrite: bool,
     adopt: bool,
     refuse: bool,
+    moved: tuple[str, ...],
     rehearse: bool,
     faults: Path | None,
     log_file: Path | None,
@@ -160,6 +169,7 @@ def run_command(
             overwrite=overwrite,
             adopt=adopt,
             refuse=refuse,
+            moved=moved,
             log_file=log_file,
             webhooks=webhooks,
             listen=listen,
@@ -184,6 +194,7 @@ def run_command(
 @overwrite_option
 @_ADOPT
 @_REFUSE
+@_MOVED
 @_LIMIT
 @_LOG
 @state_option
@@ -198,6 +209,7 @@ def retry_command(
     overwrite: bool,
     adopt: bool,
     refuse: bool,
+    moved: tuple[str, ...],
     limit: int | None,
     log_file: Path | None,
     as_json: bool,
@@ -218,6 +230,7 @@ def retry_command(
             overwrite=overwrite,
             adopt=adopt,
             refuse=refuse,
+            moved=moved,
             retries=carry.retried(
                 manifest, state, failed=failed, missing=missing, code=code
             ),

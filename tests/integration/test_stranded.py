@@ -42,7 +42,8 @@ def test_jobs_of_a_removed_account_are_told(tmp_path: Path) -> None:
     assert said in user.invoke(run_command, [str(manifest)]).output
     assert said in user.invoke(status_command, [str(manifest)]).output
     told = json.loads(user.invoke(status_command, [str(manifest), "--json"]).output)
-    assert told["stranded"] == [{"account": "old", "jobs": 1, "documents": 1}]
+    left = {"account": "old", "jobs": 1, "documents": 1, "was": "", "now": None}
+    assert told["stranded"] == [left]
     both = "providers: {old: {type: local}, new: {type: local}}"
     manifest.write_text(f"version: 1\n{both}\n{BODY}\n")
     again = user.invoke(status_command, [str(manifest)])
