@@ -96,8 +96,8 @@ def asked_lines(
         billed, jobs = bill
         yield f"private service: billed {billed:,}, for {number(jobs, 'job')}"
     every = sum(answers.values())
-    count = sum(answers.get(word, 0) for word in _ASKED)
-    some = "" if count == every else f"{count:,} of "
+    asked = sum(answers.get(word, 0) for word in _ASKED)
+    some = "" if asked == every else f"{asked:,} of "
     yield f"asked about {some}{number(every, 'unsettled job')}"
     for word, words in _SAID.items():
         if count := answers.get(word):
