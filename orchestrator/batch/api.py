@@ -230,9 +230,9 @@ def _require_there(batch: Prepared, options: RunOptions) -> None:
     if options.rehearsal is not None:
         return  # everything is in its own folder, and at its own service
     left = batch.stage.stranded(servers_of(batch.accounts))
-    moved = [each for each in left if each.now is not None]
-    if lines := [*stranded_lines(m for m in moved if m.account not in options.moved)]:
-        raise UsageError("\n".join((*lines, "nothing was sent")))
+    moved = {each.account for each in left if each.now is not None}
+    if moved - set(options.moved):
+        raise UsageError("\n".join((*stranded_lines(left), "nothing was sent")))
 
 
 def _require_leave(batch: Prepared, options: RunOptions) -> None:
@@ -251,7 +251,12 @@ def _require_leave(batch: Prepared, options: RunOptions) -> None:
             f"changed, and would be billed again: {shown}"
             f"{f' and {more:,} more' if more else ''}; "
             "nothing was sent; allow it with --adopt, or undo the change"
+            + "".join(f"\n{line}" for line in _left(batch))
         )
+
+
+def _left(batch: Prepared) -> Iterator[str]:
+    return stranded_lines(batch.stage.stranded(servers_of(batch.accounts)))
 
 
 def batch_status(manifest: Path, *, state: Path | None = None) -> dict[State, int]:

@@ -156,7 +156,7 @@ def _carry(
     *,
     as_json: bool,
 ) -> Carried:
-    plan = plan_of(batch)
+    plan = plan_of(batch, moved=options.moved)
     run = Run(
         batch,
         folder,

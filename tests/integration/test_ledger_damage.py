@@ -57,8 +57,14 @@ def without_log(ledger: Path) -> None:
     ledger.rename(f"{ledger}-wal")
 
 
+def removed(ledger: Path) -> None:
+    """It is gone, and only what the last run noted of it was left."""
+    ledger.unlink()
+
+
 @pytest.mark.parametrize(
-    "damage", [emptied, halved, shortened, beheaded, overwritten, without_log]
+    "damage",
+    [emptied, halved, shortened, beheaded, overwritten, without_log, removed],
 )
 async def test_a_damaged_ledger_sends_nothing(
     damage: Callable[[Path], None], tmp_path: Path
