@@ -197,13 +197,24 @@ def drop_new(path: Path) -> None:
     Raises:
         MachineError: one that had it is gone, and left something behind.
     """
-    log = Path(f"{path}-wal")
-    if not path.exists() and log.exists() and log.stat().st_size:
-        raise _damaged(path, "it is gone, and its write-ahead log is there")
-    if not path.exists() and _note(path).exists():
-        raise _damaged(path, f"it is gone, and {_note(path).name} tells of it")
+    refuse_removed(path)
     for end in ("", "-wal", "-shm"):
         Path(f"{new_of(path)}{end}").unlink(missing_ok=True)
+
+
+def refuse_removed(path: Path) -> None:
+    """Take a ledger that was removed for no new one.
+
+    Raises:
+        MachineError: it is gone, and left something behind.
+    """
+    if path.exists():
+        return
+    log, note = Path(f"{path}-wal"), _note(path)
+    if log.exists() and log.stat().st_size:
+        raise _damaged(path, "it is gone, and its write-ahead log is there")
+    if note.exists():
+        raise _damaged(path, f"it is gone, and {note.name} tells of it")
 
 
 def give_name(path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Self
 
 from orchestrator.errors import MachineError, UsageError
 from orchestrator.ledger import record
-from orchestrator.ledger.opening import connect
+from orchestrator.ledger.opening import connect, refuse_removed
 from orchestrator.ledger.sums import CHARGED, COMMITTED
 from orchestrator.model import Output, State
 
@@ -210,6 +210,7 @@ class Proof:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
+            refuse_removed(path)
             raise UsageError(f"no ledger at {path}: this manifest was never run")
         self._path = path
         self._db = connect(path, readonly=True)

@@ -20,7 +20,13 @@ from orchestrator.ledger import record
 from orchestrator.ledger.bill import Committed, committed, unsent
 from orchestrator.ledger.feed import is_named
 from orchestrator.ledger.flights import flights
-from orchestrator.ledger.opening import broken, check_sound, connect, uri
+from orchestrator.ledger.opening import (
+    broken,
+    check_sound,
+    connect,
+    refuse_removed,
+    uri,
+)
 from orchestrator.ledger.schema import NOW, tables_in
 from orchestrator.ledger.stranded import stranded
 from orchestrator.model import LARGE, Document, Mode, Operation, State, Stranded
@@ -279,6 +285,7 @@ class Stage:
                 check_sound(self._path)
             self._db.execute("ATTACH ? AS ledger", (uri(self._path, "ro"),))
         else:
+            refuse_removed(self._path)
             self._db.execute("ATTACH ':memory:' AS ledger")
             self._db.executescript(tables_in("ledger"))
 

@@ -15,7 +15,7 @@ from orchestrator.errors import UsageError
 from orchestrator.ledger import bill as bills, record
 from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.bill import OF_DOCUMENT
-from orchestrator.ledger.opening import connect
+from orchestrator.ledger.opening import connect, refuse_removed
 from orchestrator.ledger.schema import NOW
 from orchestrator.ledger.stranded import stranded
 from orchestrator.model import (
@@ -157,6 +157,7 @@ class View:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
+            refuse_removed(path)
             raise UsageError(f"no ledger at {path}: this manifest was never run")
         self._db = connect(path, readonly=True)
 

@@ -15,7 +15,10 @@ import pytest
 from orchestrator.errors import MachineError
 from orchestrator.ledger import opening
 from orchestrator.ledger.opening import connect
+from orchestrator.ledger.proof import Proof
+from orchestrator.ledger.stage import Stage
 from orchestrator.ledger.store import Store
+from orchestrator.ledger.view import View
 from orchestrator.testing import ManualClock
 from tests.integration.test_paid import Paid, run, serving
 
@@ -79,6 +82,19 @@ async def test_a_damaged_ledger_sends_nothing(
         with pytest.raises(MachineError, match="ledger"):
             await run(tmp_path, "compdf", paid.url, "good")
         assert paid.bill == bill
+
+
+@pytest.mark.parametrize("reader", [Stage, View, Proof])
+def test_a_ledger_that_was_removed_is_missed(
+    reader: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """A plan does not take it for a new one, nor does who only looks."""
+    ledger = tmp_path / "ledger.sqlite"
+    with opening.leaving(ledger):
+        connect(ledger).close()
+    ledger.unlink()
+    with pytest.raises(MachineError, match=r"gone, and ledger\.sqlite\.left tells"):
+        reader(ledger)
 
 
 def looks(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
