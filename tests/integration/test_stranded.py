@@ -83,13 +83,14 @@ class Silent(Paid):
 async def test_another_server_is_not_asked(tmp_path: Path) -> None:
     """What it does not know proves nothing: no request leaves for it."""
     manifest = str(tmp_path / "m.yaml")
-    async with serving(Silent()) as one, serving(Paid()) as two:
+    silent = Silent()
+    async with serving(silent) as one, serving(Paid()) as two:
         task = asyncio.create_task(run(tmp_path, "convertapi", one.url, "good"))
         while one.bill["a"] < 3:
             await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])
-        one.end.set()
+        silent.end.set()
         with pytest.raises(UsageError, match=f"3 jobs.*{one.url}.*{two.url}"):
             await run(tmp_path, "convertapi", two.url, "good")
         said = f"3 documents were left at {one.url} (convertapi)"
