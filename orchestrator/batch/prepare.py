@@ -424,7 +424,8 @@ class _Checks:
             return None
         if os.path.lexists(output) and not stage.is_ours(document):
             return (
-                f"the output {output!r} exists, and is not of this batch: move it "
-                "away, or allow to replace it with --overwrite"
+                f"the output {output!r} exists, and no ledger of this batch knows it: "
+                "move it away; or, if it may be made and billed once more, say "
+                "--overwrite"
             )
         return None

@@ -156,7 +156,7 @@ def _carry(
     *,
     as_json: bool,
 ) -> Carried:
-    plan = plan_of(batch)
+    plan = plan_of(batch, moved=options.moved)
     run = Run(
         batch,
         folder,
@@ -234,7 +234,12 @@ def _summary(
     grown = since(before, bill)
     stopped = run.tally.stopped
     is_cut = is_interrupted and bool(states.get(State.OPEN))
-    ended = exit_of(states, stopped=stopped.values(), is_interrupted=is_cut)
+    ended = exit_of(
+        states,
+        stopped=stopped.values(),
+        is_interrupted=is_cut,
+        is_stranded=bool(run.stranded),
+    )
     if as_json:
         echo_json(
             "summary",

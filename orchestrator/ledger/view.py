@@ -16,8 +16,16 @@ from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.bill import OF_DOCUMENT
 from orchestrator.ledger.opening import connect, require
 from orchestrator.ledger.schema import NOW
-from orchestrator.ledger.stranded import Stranded, stranded
-from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
+from orchestrator.ledger.stranded import stranded
+from orchestrator.model import (
+    Document,
+    Failure,
+    Output,
+    Reason,
+    State,
+    Stranded,
+    Trouble,
+)
 from orchestrator.plan.deadlines import deadline, iso
 
 COLUMNS = (
@@ -238,9 +246,9 @@ class View:
         row = self._db.execute(_UNANSWERED).fetchone()
         return int(row[0])
 
-    def stranded(self, accounts: Collection[str]) -> list[Stranded]:
-        """Jobs that were left at other accounts than these."""
-        return stranded(self._db, accounts)
+    def stranded(self, here: Mapping[str, str]) -> list[Stranded]:
+        """Jobs that were left at other accounts or servers than these."""
+        return stranded(self._db, here)
 
     def rows(
         self,
