@@ -368,6 +368,25 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranded:
+    """What was left at an account, or at a server, that the manifest does not have.
+
+    Attributes:
+        account: Its name.
+        jobs: How many were left there.
+        documents: Documents that wait for them.
+        was: Where the account was then, if that is on record.
+        now: Where the manifest has it now; ``None`` if it has no such account.
+    """
+
+    account: str
+    jobs: int
+    documents: int
+    was: str = ""
+    now: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """A document that needs eyes, as the ledger knows it.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from orchestrator.errors import AccountError
 from orchestrator.providers import compdf, convertapi, local, reportflow
@@ -67,6 +68,23 @@ def _account(settings: AccountSettings) -> Account:
         limits=replace(provider.limits, **settings.limits.given()),  # type: ignore[arg-type]  # the fields of both are the same
         thresholds=replace(provider.thresholds, **settings.thresholds.given()),  # type: ignore[arg-type]
     )
+
+
+def servers_of(accounts: Mapping[str, Account]) -> dict[str, str]:
+    """Where each account is: origin and path of its address, and its API.
+
+    The port of a private service is another one each time, and its data lie in the
+    batch: it is always in the same place.
+    """
+    return {name: _server(each) for name, each in accounts.items()}
+
+
+def _server(account: Account) -> str:
+    if account.settings.is_private:
+        return "the private service"
+    parts = urlsplit(account.settings.url or account.provider.base_url or "")
+    origin = f"{parts.scheme}://{parts.netloc}".lower()
+    return f"{origin}{parts.path.rstrip('/')} ({account.provider.name})"
 
 
 def secret_of(

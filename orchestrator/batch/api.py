@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 
 from orchestrator import manifest as manifests
-from orchestrator.batch.accounts import providers
+from orchestrator.batch.accounts import providers, servers_of
 from orchestrator.batch.folder import BatchFolder, folder_of
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.planning import plan_of
@@ -26,6 +26,7 @@ from orchestrator.ledger.view import View
 from orchestrator.manifest import Manifest
 from orchestrator.model import State, Verdict
 from orchestrator.plan.batch import Plan
+from orchestrator.report.summary import stranded_lines
 
 
 def load_manifest(
@@ -90,8 +91,9 @@ async def run_batch(
 
     Raises:
         ManifestError: the manifest has faults, or asks for what an account cannot do.
-        UsageError: an option names documents that the manifest does not have, or
-            changed documents would be billed again (see ``RunOptions.adopt``).
+        UsageError: an option names documents that the manifest does not have, changed
+            documents would be billed again (see ``RunOptions.adopt``), or an account
+            left its server with jobs in flight (see ``RunOptions.moved``).
         AccountError: a key is missing, or a service cannot be reached.
         MachineError: the batch is held by another process, or cannot be written.
     """
@@ -124,7 +126,7 @@ def opened(
 
     Raises:
         ManifestError: the manifest has faults; the ledger is untouched.
-        UsageError: an option names documents that the manifest does not have.
+        UsageError: as for ``run_batch``.
         MachineError: the batch is held by another process, or cannot be written.
     """
     options = options or RunOptions()
@@ -144,6 +146,7 @@ def opened(
         passes = stack.enter_context(ExitStack())
         batch = passes.enter_context(_prepared(manifest, folder, options))
         _require_known(batch, options.only)
+        _require_there(batch, options)
         _require_leave(batch, options)
         if not is_held:
             folder.make()
@@ -222,6 +225,19 @@ def _require_known(batch: Prepared, only: Sequence[str]) -> None:
         )
 
 
+def _require_there(batch: Prepared, options: RunOptions) -> None:
+    """Let no server be asked for what another one has."""
+    if unknown := set(options.moved) - set(batch.accounts):
+        names = ", ".join(sorted(unknown))
+        raise UsageError(f"--moved {names}: the manifest has no such account")
+    if options.rehearsal is not None:
+        return  # everything is in its own folder, and at its own service
+    left = batch.stage.stranded(servers_of(batch.accounts))
+    moved = {each.account for each in left if each.now is not None}
+    if moved - set(options.moved):
+        raise UsageError("\n".join((*stranded_lines(left), "nothing was sent")))
+
+
 def _require_leave(batch: Prepared, options: RunOptions) -> None:
     """Let nothing be paid again unasked."""
     diff, again = batch.diff, batch.again
@@ -234,10 +250,16 @@ def _require_leave(batch: Prepared, options: RunOptions) -> None:
         shown = ", ".join(repr(each) for each in again.examples)
         more = again.documents - len(again.examples)
         raise UsageError(
-            f"{again.documents:,} of the documents that are done changed, and would be "
-            f"billed again: {shown}{f' and {more:,} more' if more else ''}; "
+            f"{again.documents:,} of the documents that are done, or in flight, "
+            f"changed, and would be billed again: {shown}"
+            f"{f' and {more:,} more' if more else ''}; "
             "nothing was sent; allow it with --adopt, or undo the change"
+            + "".join(f"\n{line}" for line in _left(batch))
         )
+
+
+def _left(batch: Prepared) -> Iterator[str]:
+    return stranded_lines(batch.stage.stranded(servers_of(batch.accounts)))
 
 
 def batch_status(manifest: Path, *, state: Path | None = None) -> dict[State, int]:

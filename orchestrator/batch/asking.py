@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from orchestrator.batch.accounts import Account, accounts_of, secret_of
+from orchestrator.batch.accounts import Account, accounts_of, secret_of, servers_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.rehearsal import Tab, tab_of
 from orchestrator.clock import Clock
@@ -35,6 +35,9 @@ class Asked:
     Attributes:
         answers: Unsettled jobs by what was said of them: ``known``, ``absent``,
             ``silent`` (no usable answer) or ``mute`` (the API has no such question).
+            Not asked about: ``ready`` (finished, as the provider said before),
+            ``unsent`` (nothing that may cost money left), and ``stranded`` (at an
+            account or a server that the manifest does not have).
         balances: Account -> units left, as far as APIs tell.
         tab: The private service's own bill, if there is one.
     """
@@ -59,8 +62,13 @@ async def ask(
     """
     asked = Asked()
     async with Store(folder.ledger, clock) as store:
-        for account in accounts_of(settings.accounts).values():
-            if not store.has_jobs(account.name):
+        accounts = accounts_of(settings.accounts)
+        left = {each.account: each for each in store.stranded(servers_of(accounts))}
+        for each in left.values():
+            asked.answers["stranded"] += each.jobs
+        for account in accounts.values():
+            name = account.name
+            if name in left or not (store.has_jobs(name) or store.has_left(name)):
                 continue
             if account.settings.is_private:
                 async with _private(settings, folder) as service:
@@ -115,8 +123,9 @@ class _Questions:
         ) as transport:
             await self._balance(transport)
             for job, progress, intended in store.open_jobs(name):
-                answer = await self._answer(transport, job, progress, intended)
-                self._asked.answers[answer] += 1
+                if progress.phase is not Phase.RELEASE:  # only left to be deleted
+                    answer = await self._answer(transport, job, progress, intended)
+                    self._asked.answers[answer] += 1
 
     async def _balance(self, transport: HttpTransport) -> None:
         survey = self._account.provider.survey
@@ -137,6 +146,8 @@ class _Questions:
         progress: Progress,
         intended: float | None,
     ) -> str:
+        if intended is None and progress.phase is not Phase.POLL:
+            return "ready" if progress.phase is Phase.FETCH else "unsent"
         step = self._question(job, progress, intended)
         if step is None:
             return "mute"
@@ -159,6 +170,6 @@ class _Questions:
         self, job: Job, progress: Progress, intended: float | None
     ) -> Step | None:
         step = self._account.provider.flows[job.mode].get(progress.phase)
-        if step is None or intended is not None:
-            return step.find if step else None
-        return step if progress.phase is Phase.POLL else None
+        if step is None or intended is None:
+            return step
+        return step.find

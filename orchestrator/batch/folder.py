@@ -22,8 +22,7 @@ from filelock import FileLock, Timeout
 from orchestrator.batch.mounts import file_system, is_network
 from orchestrator.clock import Clock
 from orchestrator.errors import MachineError
-
-ELSEWHERE = "choose another place with --state DIR"
+from orchestrator.ledger.opening import elsewhere, to_local_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class BatchFolder:
             raise MachineError(
                 f"{self.path}: cannot keep the batch here: {kind} is a network file "
                 "system, where neither the ledger nor its lock is safe; "
-                "choose a folder on a local disk with --state DIR"
+                f"{to_local_disk(self.ledger)}"
             )
 
     def make(self) -> None:
@@ -155,7 +154,7 @@ class BatchFolder:
     def _unusable(self, error: OSError) -> MachineError:
         return MachineError(
             f"{self.path}: cannot keep the batch here ({error.strerror}); "
-            f"see to it and run again, or {ELSEWHERE}"
+            f"see to it and run again{elsewhere(self.ledger)}"
         )
 
     def holder(self) -> Holder | None:

@@ -33,6 +33,8 @@ class RunOptions:
         adopt: Whether changed documents that are paid for may be sent, and billed,
             again.
         refuse: Whether to refuse a manifest in which anything changed or went.
+        moved: Accounts whose address is another one now, and which are the same service
+            with the same jobs.
     """
 
     only: Sequence[str] = ()
@@ -47,6 +49,7 @@ class RunOptions:
     inbox: Path | None = None
     adopt: bool = False
     refuse: bool = False
+    moved: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from decimal import Decimal
 from pathlib import Path
 
-from orchestrator.batch.accounts import Account
+from orchestrator.batch.accounts import Account, servers_of
 from orchestrator.batch.prepare import Prepared
 from orchestrator.batch.spending import spending_of
 from orchestrator.clock import Clock, SystemClock
@@ -16,8 +17,14 @@ from orchestrator.plan.batch import Part, Plan, Room, needs_of, room_of
 from orchestrator.plan.deadlines import Late, dues, fetch_rate, late
 
 
-def plan_of(batch: Prepared, clock: Clock | None = None) -> Plan:
-    """What a run would do; reads clock, ledger and how much room the disk has."""
+def plan_of(
+    batch: Prepared, clock: Clock | None = None, *, moved: Collection[str] = ()
+) -> Plan:
+    """What a run would do; reads clock, ledger and how much room the disk has.
+
+    Accounts in ``moved`` are the same services under other addresses.
+    """
+    left = batch.stage.stranded(servers_of(batch.accounts))
     now = (clock or SystemClock()).now()
     kept = {name: each.provider.retention for name, each in batch.accounts.items()}
     parts = [_part(batch, share) for share in batch.shares]
@@ -39,6 +46,7 @@ def plan_of(batch: Prepared, clock: Clock | None = None) -> Plan:
         numbers=batch.numbers.ranges(),
         dues=dues(batch.stage.flights(), kept, now),
         lates=_lates(batch),
+        stranded=[each for each in left if each.account not in moved],
     )
 
 

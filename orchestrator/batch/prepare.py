@@ -427,7 +427,8 @@ class _Checks:
             known = stage.is_known(document)
             made = ", or take it as done with `orchestrator resolve --mark-done`"
             return (
-                f"the output {output!r} exists, and is not of this batch: move it "
-                f"away, or allow to replace it with --overwrite{made if known else ''}"
+                f"the output {output!r} exists, and no ledger of this batch knows it: "
+                "move it away; or, if it may be made and billed once more, say "
+                f"--overwrite{made if known else ''}"
             )
         return None

@@ -57,6 +57,7 @@ def resolving(
     selection: Selection,
     *,
     output: Path | None = None,
+    here: Mapping[str, str] | None = None,
     clock: Clock | None = None,
 ) -> Iterator[tuple[Resolved, Callable[[], None]]]:
     """Choose documents, look at their outputs; the function given writes it down.
@@ -68,6 +69,8 @@ def resolving(
         decision: What is to become of the documents.
         selection: Which documents.
         output: For ``MARKED_DONE`` of one document: the file to put under its name.
+        here: Where the manifest has its accounts, if it can be read: what is open, and
+            was left elsewhere, can be decided about.
         clock: The machine's own if not given.
 
     Raises:
@@ -76,7 +79,7 @@ def resolving(
     """
     clock = clock or SystemClock()
     require(folder.ledger)
-    with folder.held(clock), Decider(folder.ledger) as decider:
+    with folder.held(clock), Decider(folder.ledger, here) as decider:
         named = decider.choose(
             decision, selection.names, states=selection.states, code=selection.code
         )

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.batch.accounts import Account
+from orchestrator.batch.accounts import Account, servers_of
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.options import RunOptions
 from orchestrator.batch.prepare import Prepared
@@ -23,7 +23,15 @@ from orchestrator.engine.work import Work
 from orchestrator.errors import MachineError
 from orchestrator.ledger.missing import look
 from orchestrator.ledger.store import Store
-from orchestrator.model import Blame, Failure, Operation, Remedy, State, Verdict
+from orchestrator.model import (
+    Blame,
+    Failure,
+    Operation,
+    Remedy,
+    State,
+    Stranded,
+    Verdict,
+)
 from orchestrator.report.summary import stranded_lines
 from orchestrator.settings import Bound, StopSettings
 from orchestrator.transfer.private import PrivateService, Work as Readiness
@@ -112,6 +120,8 @@ class Run:
         self.limits: Mapping[str, Mapping[str, float]] = {}
         self.tally = Tally()
         self.tab: Tab | None = None
+        self.stranded: Sequence[Stranded] = ()
+        """What was left at accounts that the manifest no longer has."""
         self.say: Callable[[str], None] = _unheard
         """Told what the user should know of; whoever shows the run sets it."""
 
@@ -186,7 +196,8 @@ class Run:
         store = await stack.enter_async_context(Store(self._folder.ledger, self._clock))
         store.vouch()
         accounts = [self._batch.accounts[name] for name in self._names(store)]
-        for line in stranded_lines(store.stranded(self._batch.accounts)):
+        self.stranded = self._strand(store)
+        for line in stranded_lines(self.stranded):
             self.say(line)
         for line in (*self._batch.hints, *self._batch.words.doubts):
             self.say(line)
@@ -207,6 +218,9 @@ class Run:
         spending = spending_of(said, self._batch.accounts, store.committed(free))
         await _note(store, "terms", terms)
         await _note(store, "stopped", stops_text({}))
+        if self._options.rehearsal is None:
+            here = servers_of(self._batch.accounts)
+            await store.settle_in(here, self._options.moved)
         opening = Opening(
             self._batch,
             self._folder,
@@ -235,6 +249,11 @@ class Run:
             await self._ask_again(store, each)
         if self._options.rehearsal is not None:
             self.tab = await opening.tab()
+
+    def _strand(self, store: Store) -> Sequence[Stranded]:
+        """Jobs that nobody carries; those of another server were refused by now."""
+        left = store.stranded(servers_of(self._batch.accounts))
+        return [each for each in left if each.now is None]
 
     async def _look(self, store: Store) -> None:
         """Look for the outputs of what is done: no document waits for that."""

@@ -157,7 +157,7 @@ def _carry(
     *,
     as_json: bool,
 ) -> Carried:
-    plan = plan_of(batch)
+    plan = plan_of(batch, moved=options.moved)
     run = Run(
         batch,
         folder,
@@ -238,7 +238,12 @@ def _summary(
     stopped = run.tally.stopped
     begins_with = (State.OPEN, *retries)
     is_cut = is_interrupted and any(states.get(each) for each in begins_with)
-    ended = exit_of(states, stopped=stopped.values(), is_interrupted=is_cut)
+    ended = exit_of(
+        states,
+        stopped=stopped.values(),
+        is_interrupted=is_cut,
+        is_stranded=bool(run.stranded),
+    )
     if as_json:
         echo_json(
             "summary",

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orchestrator.errors import Fault, ManifestError, plain
+from orchestrator.errors import Fault, ManifestError, OrchestratorError, plain
 
 if TYPE_CHECKING:
+    from orchestrator.batch.accounts import Account
     from orchestrator.batch.prepare import Prepared
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -76,6 +77,17 @@ def named(manifest: Path, state: Path | None) -> list[str]:
 def environment() -> Mapping[str, str]:
     """The environment, where secrets are looked up."""
     return os.environ
+
+
+def accounts_in(manifest: Path) -> Mapping[str, Account] | None:
+    """The accounts of a manifest, if it can be read now."""
+    from orchestrator.batch import load_manifest  # noqa: PLC0415  # slow
+    from orchestrator.batch.accounts import accounts_of  # noqa: PLC0415
+
+    try:
+        return accounts_of(load_manifest(manifest).settings.accounts)
+    except OrchestratorError:
+        return None
 
 
 @contextmanager

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
+from orchestrator.batch.accounts import servers_of
 from orchestrator.batch.folder import folder_of
 from orchestrator.batch.resolve import Resolved, Selection, resolving
 from orchestrator.cli.common import (
+    accounts_in,
     echo_json,
     json_option,
     manifest_argument,
@@ -75,6 +77,9 @@ def resolve_command(
 ) -> Exit:
     """Decide about documents that are in doubt, overdue, lost or missing.
 
+    And about those that are open, and were left at an account or an address that the
+    manifest does not have any more.
+
     `orchestrator status MANIFEST --attention` lists them with all that is known.
     Run the manifest once more before you decide: whatever a provider can be asked
     is asked by every run, and costs nothing.
@@ -100,7 +105,12 @@ def resolve_command(
         )
     folder = folder_of(manifest.absolute(), state)
     selection = Selection(names, states, code)
-    with resolving(folder, decision, selection, output=output) as (resolved, write):
+    accounts = accounts_in(manifest)
+    here = None if accounts is None else servers_of(accounts)
+    with resolving(folder, decision, selection, output=output, here=here) as (
+        resolved,
+        write,
+    ):
         asks = decision is Decision.RESUBMITTED and not (yes or as_json)
         is_asked = asks and resolved.documents and sys.stdin.isatty()
         if is_asked and not click.confirm(question(resolved.states)):

@@ -66,6 +66,13 @@ _REFUSE = click.option(
     is_flag=True,
     help="Send nothing if anything in the manifest changed or went.",
 )
+_MOVED = click.option(
+    "--moved",
+    multiple=True,
+    metavar="ACCOUNT",
+    help="The account's address changed, and it is the same service with the same "
+    "jobs: ask it for what is in flight.",
+)
 
 
 @click.command(
@@ -90,6 +97,7 @@ _REFUSE = click.option(
 @overwrite_option
 @_ADOPT
 @_REFUSE
+@_MOVED
 @click.option(
     "--rehearse",
     is_flag=True,
@@ -120,6 +128,7 @@ def run_command(
     overwrite: bool,
     adopt: bool,
     refuse: bool,
+    moved: tuple[str, ...],
     rehearse: bool,
     faults: Path | None,
     log_file: Path | None,
@@ -162,6 +171,7 @@ def run_command(
             overwrite=overwrite,
             adopt=adopt,
             refuse=refuse,
+            moved=moved,
             log_file=log_file,
             webhooks=webhooks,
             listen=listen,
@@ -188,6 +198,7 @@ def run_command(
 @overwrite_option
 @_ADOPT
 @_REFUSE
+@_MOVED
 @_LIMIT
 @_LOG
 @state_option
@@ -202,6 +213,7 @@ def retry_command(
     overwrite: bool,
     adopt: bool,
     refuse: bool,
+    moved: tuple[str, ...],
     limit: int | None,
     log_file: Path | None,
     as_json: bool,
@@ -231,6 +243,7 @@ def retry_command(
             overwrite=overwrite,
             adopt=adopt,
             refuse=refuse,
+            moved=moved,
             retries=carry.retried(
                 manifest, state, failed=failed, missing=missing, code=code
             ),

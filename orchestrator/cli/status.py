@@ -12,21 +12,20 @@ from typing import Any, TextIO
 import click
 import msgspec
 
-from orchestrator.batch.accounts import Account, accounts_of
-from orchestrator.batch.api import load_manifest
+from orchestrator.batch.accounts import Account, servers_of
 from orchestrator.batch.folder import folder_of
 from orchestrator.cli.attention import show_attention
 from orchestrator.cli.common import (
+    accounts_in,
     echo_json,
     json_option,
     manifest_argument,
     named,
     state_option,
 )
-from orchestrator.errors import Exit, OrchestratorError
-from orchestrator.ledger.stranded import Stranded
+from orchestrator.errors import Exit
 from orchestrator.ledger.view import COLUMNS, Row, View
-from orchestrator.model import Failure, Reason, State
+from orchestrator.model import Failure, Reason, State, Stranded
 from orchestrator.plan.deadlines import iso
 from orchestrator.report.bill import bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
@@ -67,8 +66,8 @@ def status_command(
     with View(folder.ledger) as view:
         states, place = view.states(), named(manifest, state)
         stopped = view.stopped() if states.get(State.OPEN) else {}
-        accounts = _accounts(manifest)
-        left = () if accounts is None else view.stranded(accounts)
+        accounts = accounts_in(manifest)
+        left = () if accounts is None else view.stranded(servers_of(accounts))
         if as_json:
             _status_json(view, left, stopped)
         else:
@@ -91,7 +90,13 @@ def status_command(
         kept = _retentions(accounts)
         for row in view.rows(state=State(listed), retentions=kept) if listed else ():
             _list(row, as_json=as_json)
-    return exit_of(states, stopped=stopped.values(), is_interrupted=False)
+    is_stranded = bool(left)
+    return exit_of(
+        states,
+        stopped=stopped.values(),
+        is_interrupted=False,
+        is_stranded=is_stranded,
+    )
 
 
 def _status_json(
@@ -120,14 +125,6 @@ def _reason(reason: Reason) -> dict[str, Any]:
         "message": failure.message if failure else "",
         "blame": failure.blame if failure else None,
     }
-
-
-def _accounts(manifest: Path) -> Mapping[str, Account] | None:
-    """The accounts of a manifest, if it can be read now."""
-    try:
-        return accounts_of(load_manifest(manifest).settings.accounts)
-    except OrchestratorError:
-        return None
 
 
 def _retentions(accounts: Mapping[str, Account] | None) -> dict[str, float]:
@@ -174,7 +171,7 @@ def export_command(
     """Write one row for each document: state, mode, outputs, hashes, reasons."""
     folder = folder_of(manifest.absolute(), state)
     with View(folder.ledger) as view:
-        kept = _retentions(_accounts(manifest))
+        kept = _retentions(accounts_in(manifest))
         rows = (row.flat() for row in view.rows(retentions=kept))
         if kind == "jsonl":
             output.writelines(

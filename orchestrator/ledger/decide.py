@@ -13,7 +13,7 @@ have been billed, and that stays on record.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -24,6 +24,7 @@ from typing import Self
 from orchestrator.errors import MachineError
 from orchestrator.ledger import record
 from orchestrator.ledger.opening import connect
+from orchestrator.ledger.stranded import adrift
 from orchestrator.ledger.sums import UNSENT
 from orchestrator.model import (
     Blame,
@@ -35,8 +36,18 @@ from orchestrator.model import (
     State,
 )
 
-DECIDABLE = (State.IN_DOUBT, State.OVERDUE, State.LOST, State.MISSING)
-"""States that only a user, or a run that is luckier, can end."""
+DECIDABLE = (
+    State.IN_DOUBT,
+    State.OVERDUE,
+    State.LOST,
+    State.MISSING,
+    State.OPEN,
+)
+"""States that only a user, or a run that is luckier, can end.
+
+Of those that are open, only what was left where the manifest does not lead any more:
+every run carries the others.
+"""
 
 PAGE = 500
 _ELSEWHERE = "key = ? AND (state = 'failed' OR state = 'open' AND job IS NULL)"
@@ -63,6 +74,12 @@ _CHOSEN = """
 CREATE TEMP TABLE chosen(
   key INTEGER PRIMARY KEY, state TEXT NOT NULL, job TEXT, outputs TEXT, failure TEXT);
 CREATE TEMP TABLE closing(job TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE adrift(account TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_IS_LEFT = """
+(state <> 'open' OR job IN (
+  SELECT job.id FROM job JOIN temp.adrift USING(account)
+  WHERE job.phase <> 'ended' AND job.phase <> 'release'))
 """
 _EVENTS = """
 INSERT INTO event(at, kind, account, job, document, detail)
@@ -121,12 +138,21 @@ class Named:
 
 
 class Decider:
-    """A ledger in which decisions are written; its batch must be held meanwhile."""
+    """A ledger in which decisions are written; its batch must be held meanwhile.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Where it is.
+        here: Where the manifest has its accounts, if it can be read.
+    """
+
+    def __init__(self, path: Path, here: Mapping[str, str] | None = None) -> None:
         self._path = path
         self._db = connect(path)
         self._db.executescript(_CHOSEN)
+        left = [] if here is None else adrift(self._db, here)
+        self._db.executemany(
+            "INSERT INTO temp.adrift VALUES(?)", [(name,) for name in left]
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -162,11 +188,12 @@ class Decider:
         patterns: list[str] = []
         for name in dict.fromkeys(names):
             row = self._db.execute(
-                "SELECT key, state, code FROM document WHERE id = ?", (name,)
+                f"SELECT key, state, code, {_IS_LEFT} FROM document WHERE id = ?",  # noqa: S608  # a constant
+                (name,),
             ).fetchone()
             if row is None:
                 patterns.append(name)
-            elif row[1] in states and code in (None, row[2]):
+            elif row[1] in states and code in (None, row[2]) and row[3]:
                 self._take("key = ?", (row[0],))
             elif decision is Decision.MARKED_DONE and self._take(_ELSEWHERE, (row[0],)):
                 pass
@@ -215,7 +242,7 @@ class Decider:
     def _take(self, where: str, bound: tuple[object, ...]) -> bool:
         cursor = self._db.execute(
             "INSERT OR IGNORE INTO temp.chosen(key, state, job) "  # noqa: S608  # the only insertions are constants
-            f"SELECT key, state, job FROM document WHERE {where}",
+            f"SELECT key, state, job FROM document WHERE {where} AND {_IS_LEFT}",
             bound,
         )
         return cursor.rowcount > 0

@@ -23,8 +23,7 @@ _ADVICE = {
     sqlite3.SQLITE_IOERR: "look after the disk (is it full?) and run the same command "
     "again",
     sqlite3.SQLITE_READONLY: "allow writing there and run the same command again",
-    sqlite3.SQLITE_CANTOPEN: "allow reading and writing there, or choose another place "
-    "with --state DIR",
+    sqlite3.SQLITE_CANTOPEN: "allow reading and writing there",
     sqlite3.SQLITE_BUSY: "another program holds it: end that, and run again",
     sqlite3.SQLITE_NOTADB: "it is no ledger: restore it from a copy",
     sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a copy; without one, every "
@@ -258,6 +257,42 @@ def _rename(path: Path) -> None:
         os.close(folder)
 
 
+def is_begun(path: Path) -> bool:
+    """Whether a ledger is or was there; also where that cannot be known."""
+    try:
+        return any(map(_is_there, (path, _note(path), Path(f"{path}-wal"))))
+    except OSError:
+        return True
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def elsewhere(path: Path) -> str:
+    """What to say of another place; that is no way out where a batch has begun."""
+    if is_begun(path):
+        return (
+            "; do not begin anew in another place: what is paid for would be paid for "
+            "again"
+        )
+    return ", or choose another place with --state DIR"
+
+
+def to_local_disk(path: Path) -> str:
+    """How to get off a file system that cannot hold a ledger."""
+    if is_begun(path):
+        return (
+            "move the whole folder to a local disk, and say --state DIR with its new "
+            "place: without it, what is paid for would be paid for again"
+        )
+    return "choose a folder on a local disk with --state DIR"
+
+
 def identity(path: Path) -> tuple[int, int] | None:
     """What tells one file from another under the same name; ``None`` if it is gone."""
     try:
@@ -284,6 +319,8 @@ def broken(path: Path, error: Exception) -> MachineError:
     """Say which ledger could not be read or written, why, and what to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     advice = _ADVICE.get(code, "see to it and run the same command again")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        advice += elsewhere(path)
     return MachineError(f"ledger {path}: {error}; {advice}")
 
 
@@ -317,7 +354,7 @@ def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":
         raise MachineError(
             f"ledger {path}: this file system cannot hold a write-ahead log "
-            f"(journal mode {mode!r}); choose a local disk with --state DIR"
+            f"(journal mode {mode!r}); {to_local_disk(path)}"
         )
     connection.execute("PRAGMA synchronous=FULL")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +30,8 @@ from orchestrator.ledger.opening import (
 )
 from orchestrator.ledger.retry import Retry
 from orchestrator.ledger.schema import NOW, tables_in
-from orchestrator.model import LARGE, Document, Mode, Operation, State
+from orchestrator.ledger.stranded import stranded
+from orchestrator.model import LARGE, Document, Mode, Operation, State, Stranded
 from orchestrator.plan.deadlines import Flight
 
 CACHE = "PRAGMA cache_size=-8000"
@@ -60,6 +61,16 @@ UPDATE new SET fate = CASE
   ELSE 'same' END
 FROM ledger.document AS old WHERE old.id = new.id
 """
+_STALE = """
+SELECT new.id, link.spec, new.request_hash, new.fingerprint
+FROM ledger.job AS job
+CROSS JOIN ledger.job_document AS link ON link.job = job.id
+CROSS JOIN ledger.document AS old ON old.id = link.document AND old.job = job.id
+CROSS JOIN new ON new.id = old.id
+WHERE job.phase <> 'ended' AND job.phase <> 'release' AND link.spec IS NOT NULL
+  AND old.stale & 1 AND old.state IN ('open', 'in_doubt', 'overdue')
+"""
+"""Documents that were edited while in flight, each as its job has it."""
 _KEEP_SPECS = """
 UPDATE ledger.job_document SET spec = (
   SELECT document.spec FROM ledger.document AS document
@@ -106,18 +117,19 @@ SELECT id, n, account, mode, large, priority, size, request_hash, fingerprint, s
 FROM new WHERE fate = 'new' ORDER BY n
 """
 _REFRESH = """
-UPDATE ledger.document AS old SET n = new.n, priority = new.priority,
-  mode = new.mode, large = new.large, fingerprint = new.fingerprint,
+UPDATE ledger.document AS old SET n = new.n, account = new.account,
+  priority = new.priority, mode = new.mode, large = new.large, size = new.size,
+  request_hash = new.request_hash, fingerprint = new.fingerprint,
   spec = CASE WHEN old.outputs IS NULL THEN new.spec
          ELSE json_set(new.spec, '$.overwrite', json('true')) END,
   failure = CASE WHEN old.state = 'gone' THEN NULL ELSE old.failure END,
   code = CASE WHEN old.state = 'gone' THEN NULL ELSE old.code END,
   job = CASE WHEN old.state = 'gone' THEN NULL ELSE old.job END,
   state = CASE WHEN old.state = 'gone' THEN 'open' ELSE old.state END,
-  stale = old.stale & 1
-FROM new WHERE old.id = new.id AND new.fate IN ('same', 'touched')
+  stale = CASE WHEN new.fate = 'back' THEN 0 ELSE old.stale & 1 END
+FROM new WHERE old.id = new.id AND new.fate IN ('same', 'touched', 'back')
   AND (old.spec <> new.spec OR old.fingerprint <> new.fingerprint
-       OR old.state = 'gone' OR old.stale > 1)
+       OR old.state = 'gone' OR old.stale > 1 OR new.fate = 'back')
 """
 _LEAVE = """
 UPDATE ledger.document SET state = 'gone'
@@ -382,14 +394,14 @@ class Stage:
         states = dict(
             self._db.execute(
                 "SELECT old.state, count(*) FROM new JOIN ledger.document AS old "
-                "ON old.id = new.id WHERE new.fate IN ('same', 'touched') GROUP BY 1"
+                "ON old.id = new.id WHERE new.fate NOT IN ('new', 'changed') GROUP BY 1"
             )
         )
         return Diff(
             documents=sum(fates.values()),
             new=fates.get("new", 0),
             changed=fates.get("changed", 0),
-            same=fates.get("same", 0) + fates.get("touched", 0),
+            same=sum(fates.get(each, 0) for each in ("same", "touched", "back")),
             gone=gone,
             states=states,
         )
@@ -397,6 +409,7 @@ class Stage:
     def _decide(self) -> None:
         self._db.execute(_FATES)
         self._settle_touched()
+        self._settle_back()
 
     def _settle_touched(self) -> None:
         """Let the hash decide where only size, time or inode differ."""
@@ -413,6 +426,21 @@ class Stage:
             self._db.executemany(
                 "UPDATE new SET fate = 'changed' WHERE id = ?", changed
             )
+
+    def _settle_back(self) -> None:
+        """Find edits that were undone: what is in flight is what is asked for now."""
+        back = [
+            (id_,)
+            for id_, spec, *now in self._db.execute(_STALE)
+            if self._is_asked(record.document(spec), *now)
+        ]
+        self._db.executemany("UPDATE new SET fate = 'back' WHERE id = ?", back)
+
+    def _is_asked(self, sent: Document, request_hash: str, fingerprint: str) -> bool:
+        return record.request_hash(sent) == request_hash and (
+            record.fingerprint(sent.inputs) == fingerprint
+            or all(self._is_as_sent(each.path) for each in sent.inputs)
+        )
 
     def _is_as_sent(self, path: str) -> bool:
         row = self._db.execute(
@@ -497,6 +525,10 @@ class Stage:
     def flights(self) -> Iterator[Flight]:
         """Documents that a former run left at a provider."""
         return flights(self._db, "ledger")
+
+    def stranded(self, here: Mapping[str, str]) -> list[Stranded]:
+        """Jobs that were left at other accounts or servers than these."""
+        return stranded(self._db, here)
 
     def documents(self) -> Iterator[tuple[Document, State, str]]:
         """Every document with its state in the ledger and its fate, in order."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ from orchestrator.ledger.rows import (
     prepare,
     settled_row,
 )
-from orchestrator.ledger.stranded import Stranded, stranded
+from orchestrator.ledger.stranded import SERVERS, servers, stranded
 from orchestrator.ledger.sums import UNSENT
 from orchestrator.ledger.writer import Commit, ThreadWriter, Writer
 from orchestrator.model import (
@@ -52,6 +52,7 @@ from orchestrator.model import (
     Phase,
     Progress,
     State,
+    Stranded,
     Verdict,
 )
 
@@ -278,6 +279,21 @@ class Store:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    async def settle_in(self, here: Mapping[str, str], same: Collection[str]) -> None:
+        """Note where accounts are, before anything is sent there.
+
+        Trust is in a server: it begins anew at another one, but for accounts in
+        ``same``, which are the same service under another address.
+        """
+        known = servers(self._reader)
+        found = {**known, **here}
+        if found == known:
+            return
+        moved = [name for name in here if known.get(name, here[name]) != here[name]]
+        anew = [(name, None) for name in moved if name not in same]
+        row = (SERVERS, record.text(found))
+        await self._write(Rows(words=[row], trusted=list(anew)))
+
     # Writing...
 
     async def _write(self, rows: Rows) -> None:
@@ -462,9 +478,9 @@ class Store:
         ).fetchone()
         return row is not None
 
-    def stranded(self, accounts: Collection[str]) -> list[Stranded]:
-        """Jobs that were left at other accounts than these."""
-        return stranded(self._reader, accounts)
+    def stranded(self, here: Mapping[str, str]) -> list[Stranded]:
+        """Jobs that were left at other accounts or servers than these."""
+        return stranded(self._reader, here)
 
     def committed(self, free: Collection[str]) -> list[bill.Committed]:
         """What jobs cost, or may have cost, over all runs; not of free accounts."""
@@ -475,4 +491,4 @@ class Store:
         row = self._reader.execute(
             "SELECT trusted FROM account WHERE name = ?", (account,)
         ).fetchone()
-        return None if row is None else row[0] > 0
+        return None if row is None or row[0] is None else row[0] > 0

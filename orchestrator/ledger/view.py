@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +13,17 @@ from orchestrator.ledger import bill as bills, record
 from orchestrator.ledger.attention import troubles
 from orchestrator.ledger.bill import OF_DOCUMENT
 from orchestrator.ledger.opening import connect, require
-from orchestrator.ledger.stranded import Stranded, stranded
+from orchestrator.ledger.stranded import stranded
 from orchestrator.ledger.sums import UNSENT
-from orchestrator.model import Document, Failure, Output, Reason, State, Trouble
+from orchestrator.model import (
+    Document,
+    Failure,
+    Output,
+    Reason,
+    State,
+    Stranded,
+    Trouble,
+)
 from orchestrator.plan.deadlines import deadline, iso
 
 COLUMNS = (
@@ -247,9 +255,9 @@ class View:
         row = self._db.execute(_UNANSWERED).fetchone()
         return int(row[0])
 
-    def stranded(self, accounts: Collection[str]) -> list[Stranded]:
-        """Jobs that were left at other accounts than these."""
-        return stranded(self._db, accounts)
+    def stranded(self, here: Mapping[str, str]) -> list[Stranded]:
+        """Jobs that were left at other accounts or servers than these."""
+        return stranded(self._db, here)
 
     def rows(
         self,

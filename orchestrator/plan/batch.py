@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from orchestrator.model import Stranded
 from orchestrator.plan.deadlines import Due, Late
 
 OUTPUT_GUESS = 200_000
@@ -115,6 +116,7 @@ class Plan:
         numbers: From series, by series and period; only looked at, not reserved.
         dues: What a former run left at providers, and by when it has to be fetched.
         lates: Accounts whose results would expire before they can be fetched.
+        stranded: What was left at accounts or servers that the manifest does not have.
     """
 
     name: str
@@ -133,6 +135,7 @@ class Plan:
     numbers: Sequence[NumberRange] = ()
     dues: Sequence[Due] = ()
     lates: Sequence[Late] = ()
+    stranded: Sequence[Stranded] = ()
 
     @property
     def todo(self) -> int:

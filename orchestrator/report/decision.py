@@ -13,6 +13,7 @@ _BILLED = {
     State.OVERDUE: "accepted by the provider, which bills it once it is finished",
     State.LOST: "billed already",
     State.MISSING: "done, and billed, already",
+    State.OPEN: "sent, and perhaps billed, already",
 }
 _DONE = {
     "resubmitted": "opened again as new work",

@@ -12,7 +12,11 @@ UNSETTLED = (State.IN_DOUBT, State.OVERDUE, State.LOST, State.MISSING)
 
 
 def exit_of(
-    states: Mapping[State, int], *, stopped: Iterable[Failure], is_interrupted: bool
+    states: Mapping[State, int],
+    *,
+    stopped: Iterable[Failure],
+    is_interrupted: bool,
+    is_stranded: bool = False,
 ) -> Exit:
     """The exit code: the first that applies of interrupted, machine, account, ....
 
@@ -20,6 +24,7 @@ def exit_of(
         states: Number of documents of the whole batch in each state.
         stopped: Why accounts stopped.
         is_interrupted: Whether the user asked for the end.
+        is_stranded: Whether documents wait for jobs that nobody carries.
     """
     stops = list(stopped)
     if is_interrupted:
@@ -28,6 +33,6 @@ def exit_of(
         return Exit.MACHINE
     if stops:
         return Exit.ACCOUNT
-    if any(states.get(each) for each in UNSETTLED):
+    if is_stranded or any(states.get(each) for each in UNSETTLED):
         return Exit.UNSETTLED
     return Exit.SOME_FAILED if states.get(State.FAILED) else Exit.DONE

@@ -8,6 +8,7 @@ from orchestrator.model import Document, State
 from orchestrator.plan.batch import NumberRange, Part, Plan, Room
 from orchestrator.plan.deadlines import iso
 from orchestrator.report.bill import amount
+from orchestrator.report.summary import stranded_lines
 from orchestrator.report.units import number, size, span
 
 _NAMES = {"presigned": "pre-signed"}
@@ -37,6 +38,7 @@ def lines(plan: Plan, *, is_run: bool = False) -> Iterator[str]:
     yield from _known(plan)
     yield from map(_numbers, plan.numbers)
     yield from _deadlines(plan)
+    yield from (f"  LEFT    {line}" for line in stranded_lines(plan.stranded))
     if not plan.parts:
         yield "  nothing to do: every document is in the ledger"
         return

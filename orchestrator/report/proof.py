@@ -81,11 +81,15 @@ def deviations_line(counts: Mapping[str, int]) -> str:
     return f"{number(total, 'deviation')}: {kinds}"
 
 
+_ASKED = ("known", "absent", "silent")
 _SAID = {
     "known": "known to the provider: the next run takes them up",
     "absent": "unknown to the provider",
     "silent": "no usable answer",
     "mute": "the provider cannot be asked about them",
+    "ready": "finished: the next run fetches their results",
+    "unsent": "nothing that may cost money was sent for them",
+    "stranded": "left at an account or an address that the manifest does not have",
 }
 
 
@@ -104,7 +108,10 @@ def asked_lines(
     if bill is not None:
         billed, jobs = bill
         yield f"private service: billed {billed:,}, for {number(jobs, 'job')}"
-    yield f"asked about {number(sum(answers.values()), 'unsettled job')}"
+    every = sum(answers.values())
+    asked = sum(answers.get(word, 0) for word in _ASKED)
+    some = "" if asked == every else f"{asked:,} of "
+    yield f"asked about {some}{number(every, 'unsettled job')}"
     for word, words in _SAID.items():
         if count := answers.get(word):
             yield f"  {count:>6,}  {words}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from orchestrator.model import Blame, Failure, Phase, Reason, State
+from orchestrator.model import Blame, Failure, Phase, Reason, State, Stranded
 from orchestrator.report.attention import STANDS, command
 from orchestrator.report.units import number, size, span
 
@@ -64,34 +64,24 @@ class Holding(Protocol):
         ...
 
 
-class Left(Protocol):
-    """Jobs at an account that is not in the manifest."""
-
-    @property
-    def account(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def jobs(self) -> int:
-        """How many."""
-        ...
-
-    @property
-    def documents(self) -> int:
-        """Documents that they carry."""
-        ...
-
-
-def stranded_lines(stranded: Sequence[Left]) -> Iterator[str]:
-    """What is said of jobs that nobody carries, since their account was removed."""
+def stranded_lines(stranded: Iterable[Stranded]) -> Iterator[str]:
+    """What is said of jobs that nobody carries: their account is gone, or elsewhere."""
     for each in stranded:
-        yield (
-            f"account {each.account} is not in the manifest any more, and "
-            f"{number(each.jobs, 'job')} of {number(each.documents, 'document')} "
-            "were left there; they may be billed: put the account back and run again, "
-            "or decide with `orchestrator resolve`"
-        )
+        left = f"{number(each.jobs, 'job')} of {number(each.documents, 'document')}"
+        if each.now is None:
+            yield (
+                f"account {each.account} is not in the manifest any more, and {left} "
+                "were left there; they may be billed: put the account back and run "
+                "again, or decide with `orchestrator resolve`"
+            )
+        else:
+            yield (
+                f"account {each.account}: {left} were left at {each.was}, and the "
+                f"manifest has {each.now} now, which knows nothing of them; they may "
+                "be billed: put the address back and run until they are settled, or "
+                "decide with `orchestrator resolve`; if it is the same service with "
+                f"the same jobs, say `run --moved {each.account}`"
+            )
 
 
 def states_line(states: Mapping[State, int]) -> str:

@@ -56,7 +56,7 @@ class MemoryLedger:
         if entry is None:
             self.entries[document.id] = Entry(document)
         elif entry.job and self._is_open(entry.job):
-            entry.later = document
+            entry.later = None if document == entry.document else document
         else:
             self.entries[document.id] = Entry(document)
 

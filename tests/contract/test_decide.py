@@ -176,6 +176,36 @@ async def test_all_names_that_mean_nothing_are_told_at_once(tmp_path: Path) -> N
         assert decider.counts() == {}
 
 
+async def test_what_is_open_elsewhere_can_be_decided(tmp_path: Path) -> None:
+    """Nobody carries it; what is open here is carried by every run."""
+    path = tmp_path / "ledger.sqlite"
+    few = [document(name, n=n) for n, name in enumerate(("sent", "new"))]
+    staged(path, *few)
+    async with Store(path, ManualClock()) as store:
+        await store.settle_in({"a": "https://one"}, ())
+        await store.intend(job_of(few[0]), Progress())
+    for here in (None, {"a": "https://one"}):
+        with Decider(path, here) as decider:
+            named = decider.choose(Decision.GIVEN_UP, ["sent"])
+            assert "'sent' is open" in named.faults[0]
+            assert decider.choose(Decision.GIVEN_UP, ()) == Named((), ())
+            assert decider.counts() == {}
+    for there in ({"b": "https://one"}, {"a": "https://two"}):
+        with Decider(path, there) as decider:
+            assert (
+                "'new' is open" in decider.choose(Decision.GIVEN_UP, ["new"]).faults[0]
+            )
+            decider.choose(Decision.GIVEN_UP, ())
+            assert decider.counts() == {State.OPEN: 1}
+    with Decider(path, {"a": "https://two"}) as decider:
+        decider.choose(Decision.RESUBMITTED, ["sent"])
+        decider.decide(Decision.RESUBMITTED, at=1.0)
+    async with Store(path, ManualClock()) as store:
+        assert len(store.open_documents("a", large=False, after=None, limit=9)) == 2
+        assert not store.open_jobs("a")
+        assert not store.stranded({})
+
+
 async def test_an_unwritable_ledger_keeps_all_as_it_was(tmp_path: Path) -> None:
     """One transaction: documents, jobs and events, or nothing."""
     path = tmp_path / "ledger.sqlite"

@@ -271,6 +271,28 @@ async def test_trust_is_kept(batch: Batch) -> None:
 # What only the file has...
 
 
+async def test_trust_is_in_a_server(tmp_path: Path) -> None:
+    """It begins anew at another one, unless that is the same service."""
+    path = tmp_path / "ledger.sqlite"
+    staged(path, 1)
+
+    async def seen(here: str, *same: str) -> bool | None:
+        async with Store(path, ManualClock()) as book:
+            await book.settle_in({"d": here, "e": "x"}, same)
+        async with Store(path, ManualClock()) as book:
+            return book.trust_of("d")
+
+    async with Store(path, ManualClock()) as book:
+        await book.trust("d")
+    assert await seen("https://one") is True, "an older ledger says nothing of servers"
+    assert await seen("https://two", "d") is True
+    assert await seen("https://three") is None
+    async with Store(path, ManualClock()) as book:
+        await book.distrust("d")
+    assert await seen("https://three") is False
+    assert await seen("https://four") is None
+
+
 def staged(path: Path, count: int, **changes: Any) -> list[Document]:
     """A file with some open documents."""
     documents = [document(f"d{n:05}", n=n, **changes) for n in range(count)]

@@ -83,6 +83,19 @@ async def test_a_damaged_ledger_sends_nothing(
         assert paid.bill == bill
 
 
+@pytest.mark.parametrize("reader", [Stage, View, Proof])
+def test_a_ledger_that_was_removed_is_missed(
+    reader: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """A plan does not take it for a new one, nor does who only looks."""
+    ledger = tmp_path / "ledger.sqlite"
+    with opening.leaving(ledger):
+        connect(ledger).close()
+    ledger.unlink()
+    with pytest.raises(MachineError, match=r"gone, and ledger\.sqlite\.left tells"):
+        reader(ledger)
+
+
 def looks(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether a ledger is looked through."""
     said: list[str] = []

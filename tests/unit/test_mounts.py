@@ -8,7 +8,9 @@ import pytest
 
 from orchestrator.batch.folder import BatchFolder
 from orchestrator.batch.mounts import file_system, is_network, kind_of
+from orchestrator.clock import SystemClock
 from orchestrator.errors import MachineError
+from orchestrator.ledger.opening import elsewhere
 
 MOUNTS = r"""22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:40 / /home rw - nfs4 server:/home rw,vers=4.2
@@ -57,6 +59,24 @@ def test_a_network_file_system_is_refused(tmp_path: Path, kind: str) -> None:
     """With its name, and the way out."""
     with pytest.raises(MachineError, match=rf"{kind} is a network.*--state DIR"):
         BatchFolder(tmp_path).require_local(lambda _: kind)
+
+
+def test_a_batch_that_has_begun_moves_as_a_whole(tmp_path: Path) -> None:
+    """Without its ledger, all that is paid for would be paid for again."""
+    folder = BatchFolder(tmp_path)
+    folder.ledger.touch()
+    with pytest.raises(MachineError, match="move the whole folder"):
+        folder.require_local(lambda _: "nfs")
+    (tmp_path / "lock").mkdir()
+    with (
+        pytest.raises(MachineError, match="paid for again") as told,
+        folder.held(SystemClock()),
+    ):
+        pass
+    assert "--state" not in str(told.value)
+    folder.ledger.unlink()
+    assert "--state DIR" in elsewhere(folder.ledger)
+    assert "--state DIR" in elsewhere(tmp_path / "lock" / "not" / "there")
 
 
 @pytest.mark.parametrize(

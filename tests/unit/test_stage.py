@@ -251,6 +251,42 @@ async def test_changed_in_flight_settles_first(folder: Folder) -> None:
     assert folder.open() == [replace(new, overwrite=True)]
 
 
+@pytest.mark.parametrize("changes", [{"provider": "b"}, {"text": "edited"}])
+async def test_an_edit_that_is_undone_is_not_done_again(
+    folder: Folder, changes: dict[str, str]
+) -> None:
+    """Whatever was adopted meanwhile: the job has what is asked for now."""
+    folder.merge(folder.document("a"))
+    (old,) = folder.open()
+    await in_flight(folder, old, Progress(Phase.POLL, handle="h"))
+    async with Store(folder.ledger, folder.clock) as store:
+        store.hashed(old.inputs[0], sha256(old.inputs[0].path))
+    assert folder.merge(folder.document("a", **changes)).changed == 1
+    with folder.compared(folder.document("a")) as (stage, diff):
+        assert (diff.changed, diff.same, diff.states) == (0, 1, {"open": 1})
+        assert stage.again(()) == (0, [])
+        assert [fate for *_, fate in stage.documents()] == ["back"]
+        stage.merge()
+    async with Store(folder.ledger, folder.clock) as store:
+        ((job, _, _),) = store.open_jobs("a")
+        assert not job.unwanted
+        await store.settle(job, Progress(Phase.ENDED), [verdict(old, State.DONE)])
+    assert folder.states() == {"a": State.DONE}
+    assert folder.merge(folder.document("a")).changed == 0
+
+
+async def test_an_edit_that_stays_is_not_undone(folder: Folder) -> None:
+    """The edited one, as it was adopted, is due once its job has ended."""
+    folder.merge(folder.document("a"))
+    await in_flight(folder, folder.open()[0], Progress(Phase.POLL, handle="h"))
+    new = folder.document("a", provider="b")
+    folder.merge(new)
+    assert folder.merge(new).same == 1
+    async with Store(folder.ledger, folder.clock) as store:
+        ((job, _, _),) = store.open_jobs("a")
+        assert job.unwanted
+
+
 async def test_changed_while_only_its_deletion_is_due(folder: Folder) -> None:
     """A job whose document is done holds nothing up."""
     old = folder.document("a")
