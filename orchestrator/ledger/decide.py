@@ -235,14 +235,15 @@ class Decider:
         self._db.create_function("is_meant", 1, is_meant)
         marks = ", ".join("?" * len(states))
         self._take(
-            f"state IN ({marks}) AND (? IS NULL OR code = ?) AND is_meant(id)",
+            f"state IN ({marks}) AND (? IS NULL OR code = ?) AND is_meant(id) "
+            f"AND {_IS_LEFT}",
             (*states, code, code),
         )
 
     def _take(self, where: str, bound: tuple[object, ...]) -> bool:
         cursor = self._db.execute(
             "INSERT OR IGNORE INTO temp.chosen(key, state, job) "  # noqa: S608  # the only insertions are constants
-            f"SELECT key, state, job FROM document WHERE {where} AND {_IS_LEFT}",
+            f"SELECT key, state, job FROM document WHERE {where}",
             bound,
         )
         return cursor.rowcount > 0
