@@ -29,7 +29,7 @@ from orchestrator.model import Failure, Reason, State, Stranded
 from orchestrator.plan.deadlines import iso
 from orchestrator.report.bill import bill_fields, bill_lines
 from orchestrator.report.outcome import exit_of
-from orchestrator.report.summary import status_lines, stranded_lines
+from orchestrator.report.summary import status_lines
 
 
 @click.command("status")
@@ -78,10 +78,9 @@ def status_command(
                 folder.holder(),
                 unanswered=view.unanswered(),
                 stopped=stopped,
+                stranded=left,
                 manifest=place,
             ):
-                click.echo(line)
-            for line in stranded_lines(left):
                 click.echo(line)
             for line in bill_lines(view.bill(), view.terms(), view.taken()):
                 click.echo(line)

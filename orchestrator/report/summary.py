@@ -45,6 +45,7 @@ _TO_MEND = {
 }
 _HELD = "the run that holds the batch carries them"
 _HALTED = "mend what stopped the account, then run the same command to go on"
+_MOVED = "no run goes on before that is settled"
 _APART = "`orchestrator run` goes on with them; a retry leaves them alone"
 _ASKED = (State.IN_DOUBT, State.OVERDUE)
 _HERE = ("MANIFEST",)
@@ -100,6 +101,7 @@ def status_lines(
     *,
     unanswered: int = 0,
     stopped: Mapping[str, Failure] = MappingProxyType({}),
+    stranded: Sequence[Stranded] = (),
     manifest: Sequence[str] = _HERE,
 ) -> Iterator[str]:
     """What ``status`` prints.
@@ -111,6 +113,7 @@ def status_lines(
         holder: Who holds the batch.
         unanswered: Those of ``flight`` whose answer is not known.
         stopped: Accounts that the last run stopped, and why.
+        stranded: What was left at accounts that are gone, or elsewhere now.
         manifest: The manifest, and the options that find its batch, for commands.
     """
     yield f"{number(sum(states.values()), 'document')}: {states_line(states)}"
@@ -119,9 +122,12 @@ def status_lines(
         yield f"held by process {holder.pid} on {holder.host}"
     for name, failure in stopped.items():
         yield f"the last run stopped account {name}: {failure.code}: {failure.message}"
-    pending = _HELD if holder else _HALTED if stopped else ""
-    yield from advice_lines(states, reasons, pending=pending)
-    yield from next_lines(states, reasons, manifest, is_held=holder is not None)
+    yield from stranded_lines(stranded)
+    is_refused = any(each.now is not None for each in stranded)
+    pending = _HALTED if stopped else _MOVED if is_refused else ""
+    yield from advice_lines(states, reasons, pending=_HELD if holder else pending)
+    cannot_run = is_refused or holder is not None
+    yield from next_lines(states, reasons, manifest, is_held=cannot_run)
 
 
 def _flight_lines(
