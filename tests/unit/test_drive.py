@@ -350,6 +350,21 @@ async def test_a_service_without_room_stops_the_account() -> None:
     assert scene.intent is None
 
 
+async def test_a_service_with_room_for_others_stops_nothing() -> None:
+    """Each time that it is refused, another document is taken."""
+    rounds, done = retry.SERVICE.attempts + 2, ("DELETE *", Canned(204))
+    full = ("PUT *", problem(429, "too_many"))
+    scene = Scene(*(full, ("PUT *", RESULT), done) * rounds, ("PUT *", RESULT), done)
+    for n in range(rounds):
+        outcome = await scene._drive()
+        assert isinstance(outcome, Wait)
+        scene.clock.skip(outcome.seconds)
+        other = Work(job_of(document(f"e{n}"), n + 2), Progress())
+        scene.ledger.put(other.job.document)
+        assert isinstance(await scene.clock.run(scene.driver.drive(other)), End)
+    assert await scene.state() == (State.DONE, "")
+
+
 async def test_a_refused_key_stops_the_account_and_takes_the_intent_back() -> None:
     """Nothing was done, and every other document would fare the same."""
     scene = Scene(("PUT *", problem(401, "unauthorized", blame="account")))

@@ -92,6 +92,10 @@ class Court:
             self.clock.skip(outcome.seconds)
         return outcome
 
+    def another(self) -> Work:
+        """Some other job of the account."""
+        return Work(job_of(document("e", Mode.ASYNC), 2), Progress())
+
     def state(self) -> State:
         """What the ledger says of the document."""
         return self.ledger.state("d")
@@ -199,3 +203,35 @@ async def test_a_lookup_that_is_only_refused_stops_the_account() -> None:
     assert court.state() is State.OPEN
     (left,) = court.ledger.open_jobs("a")
     assert left[2] is not None
+
+
+async def test_a_lookup_goes_on_where_others_are_answered() -> None:
+    """Not where requests are taken: only an answer to a question shows anything."""
+    court, outcome = Court(), None
+    await court.intend()
+    while not isinstance(outcome, End):
+        await court.lookup._told(court.another(), Progress().failed(NOT_LISTED))
+        outcome = await court.ask(refused(503))
+    assert SERVICE.total <= court.work.waited < SERVICE.total + SERVICE.cap
+    assert court.state() is State.IN_DOUBT
+
+
+async def test_requests_that_are_taken_show_nothing_of_lookups() -> None:
+    """The list of tasks is refused to everybody."""
+    court = Court()
+    await court.intend()
+    for _ in range(SERVICE.attempts - 1):
+        court.judge.took(Phase.SUBMIT)
+        assert isinstance(await court.ask(refused(503)), Wait)
+    court.judge.took(Phase.SUBMIT)
+    with pytest.raises(AccountStopped):
+        await court.ask(refused(503))
+    assert court.state() is State.OPEN
+
+
+def test_a_step_forward_begins_all_counts_anew() -> None:
+    """Also those of lookups that settled nothing."""
+    work = Court().work
+    work.attempts, work.rounds, work.waited = 3, 4, 5.0
+    work.reached(work.progress)
+    assert (work.attempts, work.rounds, work.waited) == (0, 0, 0.0)

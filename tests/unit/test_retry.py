@@ -47,3 +47,9 @@ def test_the_policy_follows_the_blame(blame: Blame) -> None:
     """A dead network has its own bounds."""
     expected = NETWORK if blame is Blame.NETWORK else SERVICE
     assert policy_for(failure(blame)) is expected
+
+
+def test_a_queue_that_is_waited_for_all_day_does_not_overflow() -> None:
+    """Thousands of tries, where a policy has no end."""
+    endless = Policy(attempts=10_000, base=1.0, factor=2.0, cap=30.0)
+    assert decide(endless, failure(), attempt=9_000, waited=0.0, luck=1.0) == 30.0
