@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from orchestrator.ledger.sums import COST, UNSENT
+from orchestrator.ledger.words import word
 from orchestrator.model import Operation
 
 _CHARGES = "account NOT IN (SELECT value FROM json_each(?))"
@@ -151,10 +152,10 @@ def _told(value: float | str) -> Decimal | None:
 
 def terms(connection: sqlite3.Connection) -> Terms:
     """Prices and budget as the last run knew them."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'terms'").fetchone()
-    if row is None:
+    text = word(connection, "terms")
+    if text is None:
         return Terms()
-    said = json.loads(row[0])
+    said = json.loads(text)
     budget = said["budget"] or {}
     return Terms(
         {name: Decimal(price) for name, price in said["prices"].items()},

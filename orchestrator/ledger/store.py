@@ -43,6 +43,7 @@ from orchestrator.ledger.rows import (
 )
 from orchestrator.ledger.stranded import SERVERS, servers, stranded
 from orchestrator.ledger.sums import UNSENT
+from orchestrator.ledger.words import word
 from orchestrator.ledger.writer import Commit, ThreadWriter, Writer
 from orchestrator.model import (
     Document,
@@ -274,10 +275,7 @@ class Store:
 
     def remembered(self, key: str) -> str | None:
         """A word about the batch, as it was written last."""
-        row = self._reader.execute(
-            "SELECT value FROM meta WHERE key = ?", (key,)
-        ).fetchone()
-        return None if row is None else str(row[0])
+        return word(self._reader, key)
 
     async def settle_in(self, here: Mapping[str, str], same: Collection[str]) -> None:
         """Note where accounts are, before anything is sent there.

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
+from orchestrator.ledger.words import word
 from orchestrator.model import Stranded
 
 SERVERS = "servers"
@@ -29,9 +30,8 @@ GROUP BY job.account ORDER BY job.account
 
 def servers(db: sqlite3.Connection) -> dict[str, str]:
     """Where each account is, as far as that is on record."""
-    query = "SELECT value FROM meta WHERE key = ?"
-    row = db.execute(query, (SERVERS,)).fetchone()
-    return dict(json.loads(row[0])) if row else {}
+    said = word(db, SERVERS)
+    return dict(json.loads(said)) if said else {}
 
 
 def adrift(db: sqlite3.Connection, here: Mapping[str, str]) -> list[str]:

@@ -15,6 +15,7 @@ from orchestrator.ledger.bill import OF_DOCUMENT
 from orchestrator.ledger.opening import connect, require
 from orchestrator.ledger.stranded import stranded
 from orchestrator.ledger.sums import UNSENT
+from orchestrator.ledger.words import word
 from orchestrator.model import (
     Document,
     Failure,
@@ -235,10 +236,8 @@ class View:
 
     def stopped(self) -> dict[str, Failure]:
         """Why the last run stopped to start documents, by account."""
-        row = self._db.execute(
-            "SELECT value FROM meta WHERE key = 'stopped'"
-        ).fetchone()
-        return record.failures(row[0]) if row else {}
+        said = word(self._db, "stopped")
+        return record.failures(said) if said else {}
 
     def taken(self) -> Decimal:
         """What is taken of the budget, in its measure; 0 where there is none."""

@@ -34,8 +34,8 @@ from tests.paper import pdf
 DOUBT = Failure("reset", "the connection broke", Blame.NETWORK, Remedy.DOUBT)
 
 
-async def doubted(folder: Path, *documents: Document) -> BatchFolder:
-    """A batch whose documents are in doubt."""
+def begun(folder: Path, *documents: Document) -> BatchFolder:
+    """A batch of which nothing was sent yet."""
     place = BatchFolder(folder / "m.batch")
     place.make()
     with Stage(place.ledger) as stage:
@@ -43,6 +43,12 @@ async def doubted(folder: Path, *documents: Document) -> BatchFolder:
             stage.add(each)
         stage.compare()
         stage.merge()
+    return place
+
+
+async def doubted(folder: Path, *documents: Document) -> BatchFolder:
+    """A batch whose documents are in doubt."""
+    place = begun(folder, *documents)
     async with Store(place.ledger, ManualClock()) as store:
         for number, each in enumerate(documents):
             job = job_of(each, number)
@@ -147,13 +153,7 @@ async def test_what_failed_here_and_was_made_elsewhere(tmp_path: Path) -> None:
         document(name, n=n, output=str(tmp_path / f"{name}.pdf"))
         for n, name in enumerate(names)
     ]
-    place = BatchFolder(tmp_path / "m.batch")
-    place.make()
-    with Stage(place.ledger) as stage:
-        for each in few:
-            stage.add(each)
-        stage.compare()
-        stage.merge()
+    place = begun(tmp_path, *few)
     async with Store(place.ledger, ManualClock()) as store:
         for number, each in enumerate(few[:2]):
             verdict = Verdict(each, State.FAILED, (), DOUBT)
